@@ -1,0 +1,148 @@
+"""Data sets with known factors: one interface, exact footprints, clear errors."""
+
+import pytest
+import torch
+
+from wwlib.avatars import Avatars
+from wwlib.dsprites import DSprites
+from wwlib.factors import rotate_codes
+from wwlib.shapes3d import Shapes3D, render_layers
+
+
+@pytest.fixture(scope="module", params=["shapes3d", "dsprites", "avatars"])
+def data(request, shapes):
+    return {"shapes3d": lambda: shapes, "dsprites": lambda: DSprites(32), "avatars": lambda: Avatars(32)}[
+        request.param
+    ]()
+
+
+def test_images_are_in_range_and_repeatable(data, generator):
+    factors = data.sample_factors(16, generator)
+    images = data.images(factors)
+    assert images.shape == (16, data.channels, 32, 32)
+    assert images.min() >= -1 - 1e-6
+    assert images.max() <= 1 + 1e-6
+    assert torch.equal(images, data.images(factors))
+
+
+def test_sampling_is_seeded(data):
+    first = data.sample_factors(8, torch.Generator().manual_seed(3))
+    assert torch.equal(first, data.sample_factors(8, torch.Generator().manual_seed(3)))
+    assert not torch.equal(first, data.sample_factors(8, torch.Generator().manual_seed(4)))
+
+
+def test_every_factor_changes_some_pixels_and_only_its_footprint(data, generator):
+    factors = data.sample_factors(3, generator)
+    images = data.images(factors)
+    for name, size in zip(data.factor_names, data.factor_sizes, strict=True):
+        footprint = data.footprint(factors, name)
+        assert footprint.shape == (3, 32, 32)
+        assert footprint.any()
+        other = factors.clone()
+        column = data.factor_index(name)
+        other[:, column] = (other[:, column] + 1) % size
+        change = (data.images(other) - images).abs().amax(dim=1) / 2
+        assert (change[~footprint] <= 0.1 + 1e-6).all()
+
+
+def test_factors_out_of_range_are_named(data):
+    factors = torch.zeros(2, len(data.factor_sizes), dtype=torch.int64)
+    factors[1, 2] = data.factor_sizes[2]
+    with pytest.raises(ValueError, match=rf"factors\[1, 2\] \({data.factor_names[2]}\)"):
+        data.images(factors)
+    with pytest.raises(TypeError, match="whole numbers"):
+        data.images(factors.float())
+    with pytest.raises(ValueError, match=r"factors must be \[n, "):
+        data.images(factors[:, :2])
+    with pytest.raises(ValueError, match="factor must be one of"):
+        data.footprint(factors * 0, "colour of the sky")
+    with pytest.raises(ValueError, match="n must be at least 1"):
+        data.sample_factors(0)
+
+
+def test_shapes3d_has_the_published_grid(shapes):
+    assert shapes.factor_sizes == (10, 10, 10, 8, 4, 15)
+    assert len(shapes) == 480_000
+
+
+def test_shapes3d_layers_cover_every_pixel_once(shapes, generator):
+    """Drop a hue and its layer is gone; together the layers never exceed full light."""
+    layers = shapes.layers(shapes.sample_factors(32, generator))
+    assert layers.min() >= 0
+    assert layers.sum(dim=1).max() <= 1 + 1e-5
+    assert layers.sum(dim=1).min() > 0.3
+
+
+def test_shapes3d_image_is_the_sum_of_layers_times_colours(shapes):
+    factors = torch.tensor([[0, 3, 6, 4, 0, 7]])
+    layers = shapes.layers(factors)[0]
+    red, green, blue = (1.0, 0, 0), (0.2, 1.0, 0), (0, 0.4, 1.0)
+    colours = torch.tensor([red, green, blue])
+    slow = sum(layers[i][None] * colours[i][:, None, None] for i in range(3)) * 2 - 1
+    assert torch.allclose(shapes.images(factors)[0], slow, atol=1e-5)
+
+
+def test_hue_footprints_of_shapes3d_part_the_image(shapes, generator):
+    factors = shapes.sample_factors(8, generator)
+    parts = torch.stack([shapes.footprint(factors, hue) for hue in ("floor hue", "wall hue", "object hue")])
+    assert parts.any(dim=0).float().mean() > 0.99
+    assert (parts.sum(dim=0) > 1).float().mean() < 0.2  # only antialiased borders belong to two
+
+
+def test_shapes3d_object_grows_with_scale(shapes):
+    factors = torch.tensor([[0, 3, 6, s, 0, 7] for s in range(8)])
+    areas = shapes.layers(factors)[:, 2].gt(0.1).sum(dim=(1, 2))
+    assert (areas.diff() > 0).all()
+
+
+def test_shapes3d_resolutions_show_the_same_scene():
+    large, small = Shapes3D(64), Shapes3D(32)
+    factors = small.sample_factors(16, torch.Generator().manual_seed(0))
+    shrunk = torch.nn.functional.avg_pool2d(large.images(factors), 2)
+    assert (shrunk - small.images(factors)).abs().mean() < 0.02
+    with pytest.raises(ValueError, match="resolution must be a whole number from 32 to 128, got 200"):
+        Shapes3D(200)
+
+
+def test_rendering_is_repeatable():
+    render_layers.cache_clear()
+    first = render_layers(32).clone()
+    render_layers.cache_clear()
+    assert torch.equal(first, render_layers(32))
+
+
+def test_dsprites_positions_move_the_centre_of_mass():
+    data = DSprites(64)
+    factors = torch.tensor([[1, 3, 0, x, 16] for x in (0, 16, 31)])
+    white = (data.images(factors)[:, 0] + 1) / 2
+    columns = (white.sum(dim=1) * torch.arange(64)).sum(dim=1) / white.sum(dim=(1, 2))
+    assert (columns.diff() > 15).all()
+
+
+def test_binary_dsprites_are_black_and_white_and_never_leave_the_frame():
+    data = DSprites(64, antialias=False)
+    images = data.images(data.sample_factors(500, torch.Generator().manual_seed(0)))
+    assert set(images.unique().tolist()) == {-1.0, 1.0}
+    border = torch.cat([images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1]], dim=-1)
+    assert border.max() == -1
+
+
+def test_avatars_are_what_the_artists_package_draws():
+    pytest.importorskip("dicebear", reason="drawing avatars anew needs dicebear-core")
+    pytest.importorskip("resvg_py", reason="drawing avatars anew needs resvg-py")
+    from wwlib.avatars import GLASSES, HAIR_STYLES, MOUTHS, PALETTES, draw
+
+    data = Avatars(16)
+    for values in ([1, 2, 3, 4, 5, 0, 1], [7, 4, 0, 2, 1, 2, 3]):
+        parts = dict(hair=HAIR_STYLES[values[4]], glasses=GLASSES[values[5]], mouth=MOUTHS[values[6]])
+        colours = {name: palette[values[i]] for i, (name, palette) in enumerate(PALETTES.items())}
+        ours = (data.images(torch.tensor([values]))[0].permute(1, 2, 0) + 1) * 127.5
+        assert abs(ours.numpy() - draw(parts, colours)).max() < 1
+
+
+def test_rotation_keeps_lengths_and_a_quarter_turn_swaps_codes(generator):
+    codes = torch.randn(5, 4, generator=generator)
+    turned = rotate_codes(codes, 0, 2, 90)
+    assert torch.allclose(turned[:, 0], -codes[:, 2], atol=1e-6)
+    assert torch.allclose(turned[:, 2], codes[:, 0], atol=1e-6)
+    assert torch.allclose(rotate_codes(codes, 1, 3, 33).norm(dim=1), codes.norm(dim=1), atol=1e-5)

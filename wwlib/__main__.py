@@ -1,0 +1,123 @@
+"""`python -m wwlib`: what the lessons do, from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from wwlib.device import choose_compute, choose_threads
+from wwlib.recipes import DATASETS, RECIPES, make_data, recipe
+from wwlib.training import Config, replace_config, train
+
+HELP = {
+    "modules": "generator's module list, comma separated, such as Const-128,C_spgroup-4-3,ResConv-up-1",
+    "widths": "generator's channels by resolution, such as 8:64,16:32,32:16",
+    "discriminator_widths": "D's channels after each halving, such as 16:32,8:64,4:128",
+    "recogniser_widths": "Q's channels after each halving",
+    "discriminator_residual": "resolutions at which D has a residual convolution, such as 16,8",
+    "recogniser_residual": "resolutions at which Q has one",
+    "features": "length of the feature vector of D and Q",
+    "resolution": "image side, pixels",
+    "channels": "image channels, 1 or 3",
+    "dataset": f"one of {', '.join(DATASETS)}",
+    "objective": "ps, infogan or gan",
+    "C_lambda": "weight of the PS (or InfoGAN) loss",
+    "perturbation": "standard deviation of the perturbation p, in units of the prior's",
+    "average": "regress unchanged codes from the average of both answers: true or false",
+    "share_noise": "same noise maps in both images of a pair: true or false",
+    "gamma": "weight of the R1 penalty",
+    "r1_every": "steps between two R1 penalties",
+    "batch": "real images per step",
+    "images": "real images to show in all",
+    "learning_rate": "Adam's, at the start",
+    "decay_from": "share of the run after which the learning rate falls linearly to 0",
+    "ema_images": "half-life of the generator's running average, images",
+    "seed": "of weights, data, codes and noise",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m wwlib", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_train(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _add_train(commands) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train a model; Ctrl-C saves, the same command continues",
+        description="Train a model. Ctrl-C saves and leaves; the same command continues where it stopped.",
+    )
+    parser.add_argument("--recipe", default="shapes3d-32", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, help="where checkpoint and run record go (default: runs/RECIPE-seedN)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
+    parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16, float16 (default: %(default)s)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: measured at the start)")
+    parser.add_argument("--fresh", action="store_true", help="start over even if the folder has a checkpoint")
+    parser.add_argument("--save-seconds", type=float, default=60, help="between checkpoints (default: %(default)s s)")
+    parser.add_argument(
+        "--snapshot-every", type=int, default=10_000, help="images between pictures and scores (default: %(default)s)"
+    )
+    shown = recipe("shapes3d-32")
+    for field in dataclasses.fields(Config):
+        default = getattr(shown, field.name)
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}", dest=field.name, help=f"{HELP[field.name]} (shapes3d-32: {default})"
+        )
+    parser.set_defaults(run=_train)
+
+
+def _train(options) -> int:
+    from wwlib.watch import watcher
+
+    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config)}
+    base = recipe(options.recipe)
+    changes = {name: parse(name, text, getattr(base, name)) for name, text in given.items() if text is not None}
+    config = replace_config(base, **changes)
+    folder = options.folder or Path("runs") / f"{options.recipe}-seed{config.seed}"
+    threads = choose_threads(options.threads)
+    compute = choose_compute(options.device, options.precision)
+    data = make_data(config.dataset, config.resolution, compute.device)
+    print(f"{options.recipe}: {config.images:,} images of {data}\non {compute} ({threads} CPU threads), into {folder}")
+    state = train(
+        config,
+        data,
+        folder,
+        compute,
+        resume=False if options.fresh else "auto",
+        save_seconds=options.save_seconds,
+        snapshot_every=options.snapshot_every,
+        on_snapshot=watcher(folder, data),
+    )
+    done = state.step_number >= config.steps
+    print(f"{'finished' if done else 'stopped'} at step {state.step_number} of {config.steps}; " +
+          ("see run.json" if done else "the same command continues"))  # fmt: skip
+    return 0 if done else 130
+
+
+def parse(name: str, text: str, example: object) -> object:
+    """Turn an option's text into a value of the same kind as `example`; ValueError naming the option if it is none."""
+    try:
+        if isinstance(example, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if isinstance(example, dict):
+            return {int(k): int(v) for k, v in (pair.split(":") for pair in text.split(","))}
+        if isinstance(example, tuple):
+            parts = [part for part in text.split(",") if part]
+            return tuple(parts) if name == "modules" else tuple(int(part) for part in parts)
+        return type(example)(text)
+    except (ValueError, KeyError):
+        raise ValueError(f"--{name.replace('_', '-')} expects {HELP[name]}; got {text!r}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Where the arithmetic runs: device, number format and CPU threads, chosen in one place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device and the number format of its matrix products.
+
+    `dtype` None means float32 throughout; bfloat16 or float16 means autocast.
+    """
+
+    device: torch.device
+    dtype: torch.dtype | None = None
+
+    def autocast(self) -> contextlib.AbstractContextManager:
+        """Return the context in which networks run forward."""
+        if self.dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Return a gradient scaler; it does something for float16 only, whose gradients underflow otherwise."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
+
+    def __str__(self) -> str:
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
+        precision = "float32" if self.dtype is None else str(self.dtype).removeprefix("torch.") + " autocast"
+        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        return f"{name}, {precision}{threads}"
+
+
+def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
+    """Choose device and number format.
+
+    Args:
+        device: "auto" (CUDA, else Apple's MPS, else CPU) or a torch device name.
+        precision: "auto" (autocast on CUDA: bfloat16 where the card has it, else float16; float32 elsewhere),
+            "float32", "bfloat16" or "float16".
+
+    Raises:
+        ValueError: for an unknown name or a device this machine lacks.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device must be 'auto' or a device of this machine, got {device!r} ({error})") from None
+    formats = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if precision == "auto":
+        if chosen.type != "cuda":
+            return Compute(chosen)
+        # is_bf16_supported() alone says yes for emulation on a T4, where float16 is several times faster
+        native = torch.cuda.get_device_capability(chosen) >= (8, 0)
+        return Compute(chosen, torch.bfloat16 if native else torch.float16)
+    if precision not in formats:
+        raise ValueError(f"precision must be 'auto', 'float32', 'bfloat16' or 'float16', got {precision!r}")
+    return Compute(chosen, formats[precision])
+
+
+def choose_threads(threads: int | None = None) -> int:
+    """Set torch's CPU threads and return the choice: `threads`, else whichever of one and all is faster right now.
+
+    On a machine that is busy with something else, two threads can be several times slower than one, since they wait
+    for each other; so measure instead of assuming. `WW_THREADS` overrides the measurement.
+    """
+    threads = threads or int(os.environ.get("WW_THREADS", 0))
+    if not threads:
+        everything = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        candidates = sorted({1, max(1, everything)})
+        threads = min(candidates, key=_convolution_seconds) if len(candidates) > 1 else 1
+    torch.set_num_threads(threads)
+    return threads
+
+
+def _convolution_seconds(threads: int) -> float:
+    torch.set_num_threads(threads)
+    x, weight = torch.zeros(32, 32, 16, 16), torch.zeros(32, 32, 3, 3)
+    F.conv2d(x, weight, padding=1)
+    start = time.perf_counter()
+    for _ in range(20):
+        F.conv2d(x, weight, padding=1)
+    return time.perf_counter() - start
+
+
+def headless() -> bool:
+    """Say whether nobody watches: under tests, papermill or CI (`WW_HEADLESS=1` or `CI` set)."""
+    return os.environ.get("WW_HEADLESS", os.environ.get("CI", "")) not in ("", "0", "false")

@@ -1,0 +1,87 @@
+"""Using a model that says where and what: local edits, attribute transfer, projection of real images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wwlib.viz import code_masks
+
+
+@torch.no_grad()
+def local_edit(generator, codes: Tensor, code: int, value: float, feather: bool = True) -> Tensor:
+    """Return images with one code set to `value`, changed only inside that code's mask.
+
+    The edited image is blended over the original through the mask, so that pixels outside stay as they were even
+    where the networks after the mask would have let the change leak.
+
+    Args:
+        generator: G, with masks.
+        codes: `[B, d]`.
+        code: which code to set.
+        value: its new value.
+        feather: blend softly; False cuts the mask at half its maximum.
+
+    Raises:
+        ValueError: if `code` is not a position in `codes`.
+    """
+    if not 0 <= code < codes.shape[1]:
+        raise ValueError(f"code must be 0..{codes.shape[1] - 1}, got {code}")
+    edited = codes.clone()
+    edited[:, code] = value
+    noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0))
+    before, after = generator(codes, noise), generator(edited, noise)
+    mask = code_masks(generator, codes)[:, code : code + 1]
+    mask = mask / mask.amax(dim=(2, 3), keepdim=True).clamp(min=1e-6)
+    mask = mask if feather else (mask > 0.5).to(before.dtype)
+    return before + mask * (after - before)
+
+
+@torch.no_grad()
+def transfer(generator, recogniser, target: Tensor, source: Tensor, codes: list[int]) -> Tensor:
+    """Re-synthesise `target` images `[B, C, H, W]` with some codes taken from `source` images.
+
+    Args:
+        generator, recogniser: G and Q.
+        target: keeps every other code.
+        source: gives the named codes.
+        codes: positions to copy; one concept may own several.
+    """
+    mine, theirs = recogniser(target), recogniser(source)
+    mine[:, codes] = theirs[:, codes]
+    return generator(mine, generator.sample_noise(len(mine), torch.Generator().manual_seed(0)))
+
+
+def project(
+    generator,
+    recogniser,
+    images: Tensor,
+    steps: int = 200,
+    learning_rate: float = 0.05,
+    prior: float = 0.001,
+) -> tuple[Tensor, list[float]]:
+    """Find codes whose images come closest to real `images`, starting from the recogniser's answer.
+
+    Adam on the codes with a linear decay; `prior` keeps them near N(0, I), where the generator was trained.
+
+    Args:
+        generator, recogniser: G and Q.
+        images: `[B, C, H, W]` in [-1, 1].
+        steps, learning_rate: of Adam.
+        prior: weight of the mean squared code.
+
+    Returns:
+        codes `[B, d]`, and the mean squared pixel error after each step.
+    """
+    codes = recogniser(images).detach().clamp(-3, 3).requires_grad_(True)
+    noise = generator.sample_noise(len(images), torch.Generator().manual_seed(0))
+    optimiser = torch.optim.Adam([codes], lr=learning_rate)
+    errors = []
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = learning_rate * (1 - step / steps)
+        error = (generator(codes, noise) - images).square().mean()
+        optimiser.zero_grad()
+        (error + prior * codes.square().mean()).backward()
+        optimiser.step()
+        errors.append(error.item())
+    return codes.detach(), errors

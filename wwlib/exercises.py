@@ -1,0 +1,186 @@
+"""`check` and `quiz`: what the learner calls, at once and as often as they like. Neither ever raises."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+GREEN, RED, GREY = "#2e8b57", "#c0392b", "#7a8494"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that learners give: `wrong` computes it, `why` says what went wrong. Tests require it to fail."""
+
+    why: str
+    wrong: Callable
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: the library function is the right answer, and each case makes the arguments of one call."""
+
+    id: str
+    title: str
+    reference: Callable
+    cases: tuple[Callable[[torch.Generator], tuple], ...]
+    mistakes: tuple[Mistake, ...]
+    tolerance: float = 1e-5
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `check` or `quiz` found; a notebook shows it as a coloured block, a terminal as text."""
+
+    passed: bool
+    title: str
+    body: str
+    colour: str
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{self.body}".rstrip()
+
+    def _repr_html_(self) -> str:
+        style = f"border-left:6px solid {self.colour};padding:.4em .8em;margin:.3em 0;color:inherit"
+        body = f"<pre style='margin:.3em 0;background:transparent;color:inherit'>{html.escape(self.body)}</pre>"
+        return f"<div style='{style}' role='status'><b>{html.escape(self.title)}</b>{body if self.body else ''}</div>"
+
+
+def check(id: str, answer: Callable) -> Result:
+    """Run an exercise's cases on `answer`, and show what was called with what, what came back and what was expected.
+
+    Args:
+        id: such as "02.1".
+        answer: the learner's function.
+    """
+    from wwlib.answers import EXERCISES
+
+    exercise = EXERCISES.get(id)
+    if exercise is None:
+        return Result(False, f"no exercise {id!r}", f"known: {', '.join(sorted(EXERCISES))}", GREY)
+    if not callable(answer):
+        return Result(False, f"{id}: give check a function", f"got {describe(answer)}", RED)
+    for number, make in enumerate(exercise.cases):
+        fault = _try_case(exercise, make, answer, number)
+        if fault:
+            return fault
+    return Result(True, f"✓ {id} {exercise.title}: right", f"{len(exercise.cases)} inputs tried", GREEN)
+
+
+def _try_case(exercise: Exercise, make: Callable, answer: Callable, number: int) -> Result | None:
+    def arguments() -> tuple:
+        return make(torch.Generator().manual_seed(number))
+
+    def report(what: str, colour: str = RED) -> Result:
+        called = ", ".join(describe(a) for a in arguments())
+        return Result(
+            False, f"✗ {exercise.id} {exercise.title}: not yet", f"called     answer({called})\n{what}", colour
+        )
+
+    expected = exercise.reference(*arguments())
+    try:
+        got = answer(*arguments())
+    except NotImplementedError:
+        return Result(False, f"… {exercise.id} {exercise.title}: waiting for your answer", "", GREY)
+    except Exception as error:
+        where = _line_of(error, answer)
+        return report(f"raised     {type(error).__name__}: {error}{where}\nexpected   {describe(expected)}")
+    if same(got, expected, exercise.tolerance):
+        return None
+    text = f"returned   {describe(got)}\nexpected   {describe(expected)}"
+    for mistake in exercise.mistakes:
+        try:
+            if same(got, mistake.wrong(*arguments()), exercise.tolerance):
+                return report(f"{text}\nhint       {mistake.why}")
+        except Exception:
+            continue
+    return report(text)
+
+
+def same(got: object, expected: object, tolerance: float) -> bool:
+    """Say whether two answers agree: same structure and shapes, numbers within `tolerance`."""
+    if isinstance(expected, (tuple, list)):
+        if not isinstance(got, (tuple, list)) or len(got) != len(expected):
+            return False
+        return all(same(g, e, tolerance) for g, e in zip(got, expected, strict=True))
+    if isinstance(expected, Tensor):
+        if not isinstance(got, Tensor) or got.shape != expected.shape:
+            return False
+        if (expected.dtype == torch.bool) != (got.dtype == torch.bool):
+            return False
+        return torch.allclose(got.detach().double(), expected.detach().double(), atol=tolerance, rtol=tolerance)
+    if isinstance(expected, (int, float)):
+        try:
+            return abs(float(got) - float(expected)) <= tolerance * max(1.0, abs(float(expected)))
+        except (TypeError, ValueError, RuntimeError):
+            return False
+    return bool(got == expected)
+
+
+def describe(value: object) -> str:
+    """Describe a value in one short line: tensors by shape and their first numbers."""
+    if isinstance(value, Tensor):
+        numbers = value.detach().flatten()[:4].tolist()
+        shown = ", ".join(f"{n:.4g}" if isinstance(n, float) else str(n) for n in numbers)
+        more = ", …" if value.numel() > 4 else ""
+        shape = ", ".join(map(str, value.shape))
+        return f"tensor[{shape}] of {str(value.dtype).removeprefix('torch.')}: {shown}{more}"
+    if isinstance(value, (tuple, list)):
+        return f"{type(value).__name__} of {len(value)}: " + "; ".join(describe(v) for v in value[:3])
+    if callable(value):
+        return f"<{getattr(value, '__name__', type(value).__name__)}>"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _line_of(error: Exception, answer: Callable) -> str:
+    """The line of the learner's own function in which an error arose."""
+    try:
+        code = inspect.unwrap(answer).__code__
+    except AttributeError:
+        return ""
+    step, line = error.__traceback__, None
+    while step:
+        if step.tb_frame.f_code is code:
+            line = step.tb_lineno - code.co_firstlineno
+        step = step.tb_next
+    return "" if line is None else f" (line {line + 1} of your function)"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One quiz question: the digest of the right choice, and the explanation shown once it is found."""
+
+    id: str
+    digest: str
+    explanation: str
+
+
+def digest(id: str, answer: str) -> str:
+    """Return the salted digest of a quiz answer."""
+    return hashlib.sha256(f"where-and-what/{id}/{answer.strip().lower()}".encode()).hexdigest()[:16]
+
+
+def quiz(id: str, answer: str = "") -> Result:
+    """Say whether a choice ("a", "b", ...) is right, and why.
+
+    Args:
+        id: such as "02.a".
+        answer: the learner's choice; "" while undecided.
+    """
+    from wwlib.answers import QUESTIONS
+
+    question = QUESTIONS.get(id)
+    if question is None:
+        return Result(False, f"no question {id!r}", f"known: {', '.join(sorted(QUESTIONS))}", GREY)
+    if not str(answer).strip():
+        return Result(False, f"… question {id}: put your choice between the quotes", "", GREY)
+    if digest(id, str(answer)) == question.digest:
+        return Result(True, f"✓ {id}: right", question.explanation, GREEN)
+    return Result(False, f"✗ {id}: not {str(answer).strip()!r}; think again, then try another", "", RED)

@@ -1,0 +1,86 @@
+"""The latent explorer: choose a code, move a slider, see what changes and where."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from wwlib.device import headless
+from wwlib.viz import Picture, code_masks, mask_images, to_pixels, traversal, traversal_sheet
+
+
+def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.0, steps: int = 13, side: int = 224):
+    """Show a slider over each code of `generator`, with the code's mask beside the image.
+
+    Every frame is drawn beforehand, so moving the slider only swaps a picture; this also works where each move is a
+    round trip to a distant machine. Where nobody can move sliders (tests, GitHub), the same call gives the static sheet.
+
+    Args:
+        generator: G.
+        base: `[d]`, the codes that stay put.
+        names: labels of the codes.
+        span, steps: range and positions of the slider.
+        side: size of one picture on the page, pixels.
+
+    Returns:
+        A widget, shown above the static sheet; when headless, the sheet alone.
+    """
+    alt = (
+        f"Traversal of {len(base)} codes, one row each, from {-span:g} to {span:g}; the last column is the code's mask."
+    )
+    sheet = traversal_sheet(generator, base, alt, names, span)
+    if headless():
+        return sheet
+    from IPython.display import display
+
+    display(explorer_widget(generator, base, names, span, steps, side))
+    return sheet
+
+
+def explorer_widget(
+    generator, base: Tensor, names: Sequence[str] = (), span: float = 2.0, steps: int = 13, side: int = 224
+):
+    """Return the widget alone; arguments as `explore`'s."""
+    import ipywidgets as widgets
+
+    frames = explorer_frames(generator, base, span, steps, side)
+    labels = [f"{k}  {names[k]}" if names else f"code {k}" for k in range(len(frames))]
+    values = np.linspace(-span, span, steps)
+    code = widgets.Dropdown(options=[(label, k) for k, label in enumerate(labels)], value=0, description="code")
+    step = widgets.IntSlider(value=steps // 2, min=0, max=steps - 1, description="value", readout=False)
+    readout = widgets.Label(f"{values[steps // 2]:+.2f}")
+    picture = widgets.Image(value=frames[0][steps // 2], format="png", width=2 * side)
+
+    def redraw(change):
+        picture.value = frames[code.value][step.value]
+        readout.value = f"{values[step.value]:+.2f}"
+
+    code.observe(redraw, names="value")
+    step.observe(redraw, names="value")
+    return widgets.VBox([code, widgets.HBox([step, readout]), picture])
+
+
+@torch.no_grad()
+def explorer_frames(generator, base: Tensor, span: float, steps: int, side: int) -> list[list[bytes]]:
+    """Return the PNG bytes of every frame, `[code][step]`: the image with the code's mask on its right."""
+    images = to_pixels(traversal(generator, base, span, steps), side)
+    masks = to_pixels(mask_images(code_masks(generator, base[None])[0], generator.resolution, stretch=True), side)
+    return [
+        [_png(np.concatenate([frame, mask], axis=1)) for frame in row] for row, mask in zip(images, masks, strict=True)
+    ]
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def compare(before: Tensor, after: Tensor, alt: str) -> Picture:
+    """Show two images `[C, H, W]` side by side as one `Picture`."""
+    return Picture(_png(np.concatenate(list(to_pixels(torch.stack([before, after]), 224)), axis=1)), alt)

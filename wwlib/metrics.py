@@ -1,0 +1,103 @@
+"""Disentanglement scores of a recogniser: FactorVAE score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wwlib.factors import FactorData
+
+
+@dataclass(frozen=True)
+class FactorVAEScore:
+    """The score, its votes `[K, d]` (factor by code, of the training half) and which codes were active `[d]`."""
+
+    score: float
+    votes: Tensor
+    active: Tensor
+
+    def code_of(self, factor: int) -> int:
+        """Return the code that most often moved least when `factor` was held fixed."""
+        return int(self.votes[factor].argmax())
+
+
+@torch.no_grad()
+def encode_grid(represent: Callable[[Tensor], Tensor], data: FactorData, batch: int = 1000) -> tuple[Tensor, Tensor]:
+    """Return codes `[N, d]` and factors `[N, K]` of every image of a data set, in grid order."""
+    factors = torch.cartesian_prod(*(torch.arange(size) for size in data.factor_sizes))
+    codes = torch.cat([represent(data.images(part)).float().cpu() for part in factors.split(batch)])
+    return codes, factors
+
+
+@torch.no_grad()
+def encode_sample(
+    represent: Callable[[Tensor], Tensor], data: FactorData, n: int, generator: torch.Generator, batch: int = 500
+) -> tuple[Tensor, Tensor]:
+    """Return codes `[n, d]` and factors `[n, K]` of `n` images drawn uniformly."""
+    factors = data.sample_factors(n, generator)
+    codes = torch.cat([represent(data.images(part)).float().cpu() for part in factors.split(batch)])
+    return codes, factors.cpu()
+
+
+def factor_vae_score(
+    codes: Tensor,
+    factors: Tensor,
+    generator: torch.Generator,
+    train_votes: int = 10_000,
+    test_votes: int = 5_000,
+    batch: int = 64,
+    threshold: float = 0.05,
+) -> FactorVAEScore:
+    """Score how reliably the code that moves least gives away the factor that was held fixed (Kim & Mnih 2018).
+
+    One vote: hold one factor at one value, draw `batch` images, divide each code's variance by its variance over all
+    images, and note the code with the smallest ratio. The majority factor of each code, learned from `train_votes`
+    votes, must name the factor of `test_votes` fresh votes; the score is its accuracy. Images are drawn from the rows
+    given, so the whole grid (`encode_grid`) gives the score of the definition, a sample an estimate of it.
+
+    Args:
+        codes: `[N, d]`, a representation of N images.
+        factors: `[N, K]`, their true factors.
+        generator: CPU generator of the votes.
+        train_votes, test_votes, batch: sizes as above.
+        threshold: codes with a smaller standard deviation count as inactive and never win.
+
+    Raises:
+        ValueError: if shapes do not match or codes are not finite.
+    """
+    if codes.dim() != 2 or factors.dim() != 2 or len(codes) != len(factors):
+        raise ValueError(
+            f"codes [N, d] and factors [N, K] must share N, got {tuple(codes.shape)}, {tuple(factors.shape)}"
+        )
+    if not codes.isfinite().all():
+        raise ValueError("codes must be finite, got NaN or infinity")
+    variance = codes.var(dim=0)
+    active = variance.sqrt() >= threshold
+    number_of_factors, d = factors.shape[1], codes.shape[1]
+    if not active.any():
+        return FactorVAEScore(0.0, torch.zeros(number_of_factors, d, dtype=torch.int64), active)
+    rows = [_rows_by_value(factors[:, k]) for k in range(number_of_factors)]
+
+    def votes(n: int) -> Tensor:
+        table = torch.zeros(number_of_factors, d, dtype=torch.int64)
+        for k in torch.randint(number_of_factors, (n,), generator=generator).tolist():
+            groups = rows[k]
+            members = groups[int(torch.randint(len(groups), (1,), generator=generator))]
+            chosen = members[torch.randint(len(members), (batch,), generator=generator)]
+            ratio = codes[chosen].var(dim=0) / variance
+            table[k, ratio.masked_fill(~active, torch.inf).argmin()] += 1
+        return table
+
+    train, test = votes(train_votes), votes(test_votes)
+    majority = train.argmax(dim=0)
+    right = test[majority, torch.arange(d)].sum().item()
+    return FactorVAEScore(right / test_votes, train, active)
+
+
+def _rows_by_value(column: Tensor) -> list[Tensor]:
+    """Row numbers of each value that occurs in a factor's column."""
+    order = column.argsort(stable=True)
+    return list(order.split(column.unique(return_counts=True)[1].tolist()))

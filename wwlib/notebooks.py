@@ -1,0 +1,136 @@
+"""Lessons as files: execute them headless, store their outputs clean, keep their cost lines true."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import time
+import tomllib
+from pathlib import Path
+
+from wwlib.files import save_json, write_whole
+from wwlib.paths import DATA, NOTEBOOKS, ROOT
+
+COSTS = DATA / "lessons.json"
+COST_LINE = re.compile(r"^\*\*Cost\*\* · .*$", re.MULTILINE)
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def lesson_files() -> list[Path]:
+    """Return the lessons in order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def repository_url() -> str:
+    """Return the address of the public repository, which `pyproject.toml` alone names."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+
+
+def badge(lesson: Path) -> str:
+    """Return the Markdown of a lesson's "Open in Colab" badge."""
+    path = repository_url().removeprefix("https://github.com/")
+    target = f"https://colab.research.google.com/github/{path}/blob/main/notebooks/{lesson.name}"
+    return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({target})"
+
+
+def execute(lesson: Path, output: Path, timeout: int = 300, **parameters: object) -> float:
+    """Execute a lesson with papermill in a kernel of its own; return the seconds it took.
+
+    Args:
+        lesson: the notebook.
+        output: where the executed notebook goes.
+        timeout: longest time for one cell, seconds.
+        parameters: override the lesson's own.
+
+    Raises:
+        papermill.PapermillExecutionError: if a cell fails.
+    """
+    import papermill
+
+    environment = dict(os.environ)
+    os.environ.update(WW_HEADLESS="1", PYDEVD_DISABLE_FILE_VALIDATION="1")
+    start = time.perf_counter()
+    try:
+        papermill.execute_notebook(
+            str(lesson),
+            str(output),
+            parameters=parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            execution_timeout=timeout,
+            cwd=str(lesson.parent),
+            log_output=False,
+        )
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+    return time.perf_counter() - start
+
+
+def clean(notebook: dict) -> dict:
+    """Return an executed notebook without what differs from run to run: times, versions, paths, papermill's notes."""
+    cells = []
+    for number, cell in enumerate(notebook["cells"]):
+        if "injected-parameters" in cell.get("metadata", {}).get("tags", []):
+            continue
+        tags = cell.get("metadata", {}).get("tags", [])
+        cell = {**cell, "metadata": {"tags": tags} if tags else {}, "id": f"cell-{number:02d}"}
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [_clean_output(output) for output in cell["outputs"]]
+        cells.append(cell)
+    for count, cell in enumerate((c for c in cells if c["cell_type"] == "code"), start=1):
+        cell["execution_count"] = count
+        for output in cell["outputs"]:
+            if "execution_count" in output:
+                output["execution_count"] = count
+    return {
+        "cells": cells,
+        "metadata": {"kernelspec": KERNEL, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def _clean_output(output: dict) -> dict:
+    text = json.dumps(output).replace(str(ROOT), "…")
+    return {**json.loads(text)}
+
+
+def run_all() -> None:
+    """Execute every lesson at `quick`, store its outputs in place, and bring costs and badges up to date."""
+    costs = json.loads(COSTS.read_text(encoding="utf-8")) if COSTS.exists() else {}
+    for lesson in lesson_files():
+        output = ROOT / "data" / "cache" / lesson.name
+        output.parent.mkdir(parents=True, exist_ok=True)
+        seconds = execute(lesson, output, profile="quick")
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20  # of the largest lesson so far
+        costs[lesson.stem] = {"quick_seconds": round(seconds, 1), "peak_gigabytes": round(memory, 2)}
+        notebook = clean(json.loads(output.read_text(encoding="utf-8")))
+        save_json(COSTS, costs)
+        write_notebook(lesson, with_cost(notebook, costs[lesson.stem]))
+        print(f"{lesson.name}: {seconds:.0f} s", flush=True)
+
+
+def write_notebook(path: Path, notebook: dict) -> None:
+    """Write a notebook as JSON, whole or not at all."""
+    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def with_cost(notebook: dict, cost: dict) -> dict:
+    """Return the notebook with its cost line rewritten from measurements."""
+    first = notebook["cells"][0]
+    source = "".join(first["source"])
+    first["source"] = COST_LINE.sub(cost_line(cost, source), source)
+    return notebook
+
+
+def cost_line(cost: dict, source: str) -> str:
+    """Return the cost line for measured seconds and memory; what the lesson says of `full` stays."""
+    full = re.search(r"full: .*$", COST_LINE.search(source).group(0))
+    seconds = max(10, -(-int(cost["quick_seconds"]) // 10) * 10)
+    return (
+        f"**Cost** · quick: about {seconds} s on 2 CPU cores, {cost['peak_gigabytes']:.1f} GB · {full.group(0) if full else ''}"
+    ).rstrip(" ·")

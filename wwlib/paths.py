@@ -1,0 +1,10 @@
+"""Where the course's folders are, from a clone or an installed copy."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(os.environ.get("WW_ROOT", Path(__file__).resolve().parent.parent))
+DATA = ROOT / "data"
+NOTEBOOKS = ROOT / "notebooks"

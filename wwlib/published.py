@@ -1,0 +1,154 @@
+"""The published files themselves, for a learner who has them: dSprites `.npz`, 3D Shapes `.h5`, an image folder."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from wwlib.dsprites import DSprites
+from wwlib.factors import FactorData
+from wwlib.shapes3d import Shapes3D
+
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+
+
+class PublishedDSprites(FactorData):
+    """`dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz` as published: binary, 64 px, 737,280 images.
+
+    Args:
+        path: the file.
+        factor_sizes: of a smaller grid in the same format; None for the published one.
+
+    Raises:
+        FileNotFoundError, ValueError: if the file is missing or is not what it should be; the message names it.
+    """
+
+    factor_names = DSprites.factor_names
+    channels = 1
+    resolution = 64
+
+    def __init__(self, path: str | Path, factor_sizes: tuple[int, ...] | None = None):
+        path = _existing(path)
+        self.factor_sizes = tuple(factor_sizes or DSprites.factor_sizes)
+        if not zipfile.is_zipfile(path):
+            raise ValueError(f"{path} is not a readable .npz file: not a zip archive")
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                names = set(archive.files)
+                if not {"imgs", "latents_classes"} <= names:
+                    raise ValueError(f"{path} must hold arrays 'imgs' and 'latents_classes', got {sorted(names)}")
+                images, classes = archive["imgs"], archive["latents_classes"]
+        except (zipfile.BadZipFile, EOFError, OSError) as error:
+            raise ValueError(f"{path} is not a readable .npz file: {error}") from None
+        count = len(self)
+        if images.shape != (count, 64, 64) or classes.shape != (count, 6):
+            raise ValueError(
+                f"{path} must hold {count} images of 64 x 64 and 6 classes, got {images.shape}, {classes.shape}"
+            )
+        if images.max() > 1:
+            raise ValueError(f"{path}: dSprites pixels are 0 or 1, got up to {images.max()}")
+        grid = np.stack(np.unravel_index(np.arange(count), self.factor_sizes), axis=1)
+        if not np.array_equal(classes[:, 1:], grid):
+            raise ValueError(f"{path}: latents_classes is not the grid {self.factor_sizes} in order")
+        self._images = torch.from_numpy(images)
+
+    def images(self, factors: Tensor) -> Tensor:
+        """Return images `[n, 1, 64, 64]`, -1 or 1, for `factors` `[n, 5]`."""
+        return self._images[_grid_index(self, factors)].float()[:, None] * 2 - 1
+
+
+class Published3DShapes(FactorData):
+    """`3dshapes.h5` as published: 480,000 colour images of 64 px, read from disk as they are asked for.
+
+    Args and errors as for `PublishedDSprites`.
+    """
+
+    factor_names = Shapes3D.factor_names
+    channels = 3
+    resolution = 64
+
+    def __init__(self, path: str | Path, factor_sizes: tuple[int, ...] | None = None):
+        import h5py
+
+        path = _existing(path)
+        self.factor_sizes = tuple(factor_sizes or Shapes3D.factor_sizes)
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise ValueError(f"{path} is not a readable .h5 file: {error}") from None
+        names, count = set(self._file), len(self)
+        if not {"images", "labels"} <= names:
+            raise ValueError(f"{path} must hold data sets 'images' and 'labels', got {sorted(names)}")
+        shapes = self._file["images"].shape, self._file["labels"].shape
+        if shapes != ((count, 64, 64, 3), (count, 6)) or self._file["images"].dtype != np.uint8:
+            raise ValueError(f"{path} must hold {count} uint8 images [64, 64, 3] and 6 labels each, got {shapes}")
+
+    def images(self, factors: Tensor) -> Tensor:
+        """Return images `[n, 3, 64, 64]` in [-1, 1] for `factors` `[n, 6]`."""
+        index = _grid_index(self, factors)
+        unique, inverse = index.unique(return_inverse=True)  # HDF5 reads increasing positions only
+        pixels = torch.from_numpy(self._file["images"][unique.numpy()])[inverse]
+        return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class ImageFolder:
+    """Every picture below a folder, cropped to its central square and resized: images without factors.
+
+    Args:
+        folder: searched recursively for png, jpg, webp and bmp.
+        resolution: side of the images, pixels.
+
+    Raises:
+        FileNotFoundError: if the folder is missing or holds no picture.
+        ValueError: for a picture that cannot be read; the message names it.
+    """
+
+    channels = 3
+
+    def __init__(self, folder: str | Path, resolution: int = 64):
+        folder = Path(folder)
+        self.resolution = resolution
+        self.files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in PICTURES)
+        if not self.files:
+            raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURES))}) below {folder}")
+        self._cache: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def image(self, index: int) -> Tensor:
+        """Return picture number `index` as `[3, H, W]` in [-1, 1]."""
+        if index not in self._cache:
+            try:
+                with Image.open(self.files[index]) as picture:
+                    picture = picture.convert("RGB")
+            except (UnidentifiedImageError, OSError) as error:
+                raise ValueError(f"{self.files[index]} is not a readable picture: {error}") from None
+            side = min(picture.size)
+            left, top = (picture.width - side) // 2, (picture.height - side) // 2
+            picture = picture.crop((left, top, left + side, top + side)).resize((self.resolution,) * 2, Image.LANCZOS)
+            self._cache[index] = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+        return self._cache[index].float() / 127.5 - 1
+
+    def sample_images(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw `n` pictures `[n, 3, H, W]` in [-1, 1] with replacement."""
+        return torch.stack([self.image(i) for i in torch.randint(len(self), (n,), generator=generator).tolist()])
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file at {path}")
+    return path
+
+
+def _grid_index(data: FactorData, factors: Tensor) -> Tensor:
+    index = torch.zeros(len(factors), dtype=torch.int64)
+    for column, size in zip(data.check_factors(factors).unbind(1), data.factor_sizes, strict=True):
+        index = index * size + column
+    return index

@@ -1,0 +1,66 @@
+"""The trainings of the course by name, the data they use, and what each profile means."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from wwlib.avatars import Avatars
+from wwlib.dsprites import DSprites
+from wwlib.shapes3d import Shapes3D
+from wwlib.training import Config
+
+PROFILES = {
+    "quick": "60 s a lesson on two CPU cores: loads shipped models, trains a few hundred real steps",
+    "full": "trains from nothing to the quality of the shipped model",
+    "paper": "the paper's resolution, data and schedule; one or more GPUs",
+}
+DATASETS = {"shapes3d": Shapes3D, "dsprites": DSprites, "avatars": Avatars}
+
+
+def choose_profile(profile: str) -> str:
+    """Return the profile in force: `WW_PROFILE` if set (nbval cannot pass parameters), else `profile`.
+
+    Raises:
+        ValueError: for an unknown name; the message lists the known ones.
+    """
+    chosen = os.environ.get("WW_PROFILE") or profile
+    if chosen not in PROFILES:
+        known = "; ".join(f"'{name}' ({meaning})" for name, meaning in PROFILES.items())
+        raise ValueError(f"profile must be one of {known}; got {chosen!r}")
+    return chosen
+
+
+def make_data(dataset: str, resolution: int, device: torch.device | str = "cpu"):
+    """Return the rendered data set of that name; ValueError for an unknown one."""
+    if dataset not in DATASETS:
+        raise ValueError(f"dataset must be one of {tuple(DATASETS)}, got {dataset!r}")
+    return DATASETS[dataset](resolution, device)
+
+
+_PS_SC_32 = Config(
+    modules=(
+        "Const-128",
+        "C_spgroup-4-2",
+        *("ResConv-up-1", "C_spgroup-4-3", "ResConv-id-1"),
+        *("ResConv-up-1", "C_spgroup-4-3", "ResConv-id-1"),
+        *("ResConv-up-1", "C_spgroup-4-3", "ResConv-id-1"),
+    ),
+    widths={8: 64, 16: 32, 32: 16},
+    discriminator_widths={16: 32, 8: 64, 4: 128},
+    discriminator_residual=(16, 8),
+    recogniser_widths={16: 32, 8: 64, 4: 128},
+    C_lambda=0.05,
+    learning_rate=0.006,
+    images=120_000,
+)
+
+RECIPES: dict[str, Config] = {"shapes3d-32": _PS_SC_32}
+
+
+def recipe(name: str) -> Config:
+    """Return a training of the course by name; ValueError listing the known ones for another."""
+    if name not in RECIPES:
+        raise ValueError(f"recipe must be one of {tuple(RECIPES)}, got {name!r}")
+    return RECIPES[name]

@@ -1,0 +1,36 @@
+"""Tables made from run records: no number in a lesson or a README is typed by hand."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+
+class Table:
+    """Rows of text under a header, shown as a table in a notebook, in Markdown and in a terminal."""
+
+    def __init__(self, header: Sequence[str], rows: Sequence[Sequence[object]]):
+        widths = {len(header), *map(len, rows)}
+        if len(widths) != 1:
+            raise ValueError(f"header and rows must have the same length, got {sorted(widths)}")
+        self.header, self.rows = list(map(str, header)), [list(map(str, row)) for row in rows]
+
+    def markdown(self) -> str:
+        """Return the table in Markdown."""
+        lines = [self.header, ["---"] * len(self.header), *self.rows]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+    def _repr_html_(self) -> str:
+        def line(cells: list[str], tag: str) -> str:
+            inner = "".join(f"<{tag} style='text-align:left'>{html.escape(cell)}</{tag}>" for cell in cells)
+            return f"<tr>{inner}</tr>"
+
+        return f"<table>{line(self.header, 'th')}{''.join(line(row, 'td') for row in self.rows)}</table>"
+
+    def __repr__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
+        lines = [self.header, ["-" * w for w in widths], *self.rows]
+        return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)

@@ -1,0 +1,107 @@
+"""Where, measured: how well the place a code acts on coincides with the true footprint of a factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wwlib.factors import FactorData
+from wwlib.viz import code_masks
+
+
+def iou(a: Tensor, b: Tensor) -> Tensor:
+    """Return the intersection over union of two boolean masks over their last two axes; 0 where both are empty."""
+    if a.dtype != torch.bool or b.dtype != torch.bool:
+        raise TypeError(f"a and b must be boolean masks, got {a.dtype} and {b.dtype}")
+    intersection = (a & b).sum(dim=(-2, -1)).float()
+    union = (a | b).sum(dim=(-2, -1)).float()
+    return torch.where(union > 0, intersection / union.clamp(min=1), 0.0)
+
+
+@dataclass(frozen=True)
+class MaskIoU:
+    """IoU `[d, K]` of every code's mask with every factor's footprint, and the threshold `[d, K]` chosen for it."""
+
+    iou: Tensor
+    threshold: Tensor
+    factor_names: tuple[str, ...]
+
+    def best(self, factor: str) -> tuple[int, float]:
+        """Return the code whose mask fits a factor's footprint best, and its IoU."""
+        column = self.iou[:, self.factor_names.index(factor)]
+        return int(column.argmax()), column.max().item()
+
+
+@torch.no_grad()
+def mask_iou(model, data: FactorData, n: int = 256, seed: int = 0, levels: int = 19) -> MaskIoU:
+    """Compare masks with true footprints on real images.
+
+    Each real image is read by the recogniser, and the generator shows the masks it uses for that code. The threshold
+    that turns a soft mask into a region is a share of the mask's own range; it is chosen for each pair of code and
+    factor on the first half of the images and scored on the second.
+
+    Args:
+        model: has `generator` and `recogniser`.
+        data: real images with footprints.
+        n: number of images.
+        seed: of the images.
+        levels: thresholds tried.
+    """
+    factors = data.sample_factors(n, torch.Generator().manual_seed(seed))
+    masks = code_masks(model.generator, model.recogniser(data.images(factors)), data.resolution)
+    low, high = masks.amin(dim=(2, 3), keepdim=True), masks.amax(dim=(2, 3), keepdim=True)
+    masks = (masks - low) / (high - low).clamp(min=1e-6)
+    shares = torch.linspace(0.05, 0.95, levels)
+    half = n // 2
+    d, k = masks.shape[1], len(data.factor_names)
+    scores, thresholds = torch.zeros(d, k), torch.zeros(d, k)
+    for column, name in enumerate(data.factor_names):
+        footprint = data.footprint(factors, name)[:, None]
+        table = torch.stack([iou(masks > share, footprint) for share in shares])
+        chosen = table[:, :half].mean(dim=1).argmax(dim=0)
+        scores[:, column] = table[chosen, half:, torch.arange(d)].mean(dim=1)
+        thresholds[:, column] = shares[chosen]
+    return MaskIoU(scores, thresholds, data.factor_names)
+
+
+@torch.no_grad()
+def change_map(generator, base: Tensor, code: int, span: float = 2.0, steps: int = 7, noise=None) -> Tensor:
+    """Return `[B, H, W]`: how much each pixel changes, in [0, 1], while one code runs from -span to span.
+
+    Works for any generator, with masks or without.
+
+    Args:
+        generator: G.
+        base: `[B, d]`.
+        code: which code moves.
+        span, steps: of the traversal.
+        noise: as `sample_noise` gives it; fixed while the code moves.
+    """
+    frames = []
+    noise = generator.sample_noise(len(base), torch.Generator().manual_seed(0)) if noise is None else noise
+    for value in torch.linspace(-span, span, steps):
+        moved = base.clone()
+        moved[:, code] = value
+        frames.append(generator(moved, noise).clamp(-1, 1))
+    frames = torch.stack(frames)
+    return ((frames.amax(dim=0) - frames.amin(dim=0)).amax(dim=1) / 2).clamp(0, 1)
+
+
+def changed_share(before: Tensor, after: Tensor, threshold: float = 0.1) -> Tensor:
+    """Return the share of pixels `[n]` in [0, 1] that differ between images `[n, C, H, W]` by more than `threshold`.
+
+    A pixel's difference is that of its most different channel, as a share of the range from black to white.
+    """
+    difference = (after - before).abs().amax(dim=1) / 2
+    return (difference > threshold).float().mean(dim=(1, 2))
+
+
+def traversal_change(frames: Tensor) -> Tensor:
+    """Return how much each code's traversal changes the picture `[d]`: neighbouring frames' mean difference, summed.
+
+    Args:
+        frames: `[d, steps, C, H, W]` in [-1, 1], as `viz.traversal` gives them.
+    """
+    return (frames[:, 1:] - frames[:, :-1]).abs().mean(dim=(2, 3, 4)).sum(dim=1)
