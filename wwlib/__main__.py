@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m wwlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_train(commands)
+    _add_small_commands(commands)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -102,6 +103,70 @@ def _train(options) -> int:
     print(f"{'finished' if done else 'stopped'} at step {state.step_number} of {config.steps}; " +
           ("see run.json" if done else "the same command continues"))  # fmt: skip
     return 0 if done else 130
+
+
+def _add_small_commands(commands) -> None:
+    parser = commands.add_parser("lessons", help="execute lessons at quick and store their outputs, cleaned")
+    parser.add_argument("lessons", nargs="*", help="numbers such as 00 03 (default: all)")
+    parser.set_defaults(run=_lessons)
+    parser = commands.add_parser("tables", help="write the generated tables of README.md and data/README.md anew")
+    parser.set_defaults(run=_tables)
+    parser = commands.add_parser("compare", help="train lesson 04's small pairs over three seeds and record the scores")
+    parser.set_defaults(run=_compare)
+    parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
+    parser.set_defaults(run=_avatars)
+    parser = commands.add_parser("ship", help="score a finished run and put its model and record into data/")
+    parser.add_argument("folder", type=Path, help="the run's folder")
+    parser.add_argument("name", help="name of the shipped model")
+    parser.add_argument("--trained-by", required=True, help="the command that trained it, for the record")
+    parser.add_argument("--keep-discriminator", action="store_true", help="so that lesson 05 can continue it")
+    parser.add_argument("--filmstrip", type=int, default=0, help="snapshots to copy to data/filmstrip (default: 0)")
+    parser.add_argument("--record-only", action="store_true", help="ship the run record without weights")
+    parser.set_defaults(run=_ship)
+
+
+def _lessons(options) -> int:
+    from wwlib.notebooks import run_all
+
+    run_all(options.lessons)
+    return 0
+
+
+def _tables(options) -> int:
+    from wwlib.tables import write_tables
+
+    write_tables()
+    return 0
+
+
+def _compare(options) -> int:
+    from wwlib.comparison import compare
+
+    choose_threads()
+    compare()
+    return 0
+
+
+def _avatars(options) -> int:
+    from wwlib.avatars import ARCHIVE, make_archive
+
+    make_archive()
+    print(f"wrote {ARCHIVE}")
+    return 0
+
+
+def _ship(options) -> int:
+    from wwlib.ship import record_only, ship
+
+    choose_threads()
+    if options.record_only:
+        record_only(options.folder, options.name, options.trained_by)
+    else:
+        record = ship(
+            options.folder, options.name, options.trained_by, options.keep_discriminator, options.filmstrip
+        )
+        print(f"{options.name}: FactorVAE score {record['scores']['factor_vae']:.3f}, IoU {record['scores']['iou']}")
+    return 0
 
 
 def parse(name: str, text: str, example: object) -> object:

@@ -8,6 +8,8 @@ import re
 import resource
 import time
 import tomllib
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from wwlib.files import save_json, write_whole
@@ -94,23 +96,38 @@ def clean(notebook: dict) -> dict:
 
 
 def _clean_output(output: dict) -> dict:
-    text = json.dumps(output).replace(str(ROOT), "…")
-    return {**json.loads(text)}
+    return json.loads(json.dumps(output).replace(str(ROOT), "…"))
 
 
-def run_all() -> None:
-    """Execute every lesson at `quick`, store its outputs in place, and bring costs and badges up to date."""
+def run_all(numbers: list[str] | None = None) -> None:
+    """Execute lessons at `quick`, store their outputs in place, and bring costs and badges up to date.
+
+    Args:
+        numbers: such as ["00", "03"]; all lessons when empty.
+
+    Raises:
+        ValueError: if no lesson has such a number.
+    """
+    lessons = [lesson for lesson in lesson_files() if not numbers or lesson.name[:2] in numbers]
+    if not lessons:
+        raise ValueError(f"lessons must be among {[lesson.name[:2] for lesson in lesson_files()]}, got {numbers}")
     costs = json.loads(COSTS.read_text(encoding="utf-8")) if COSTS.exists() else {}
-    for lesson in lesson_files():
+    for lesson in lessons:
         output = ROOT / "data" / "cache" / lesson.name
         output.parent.mkdir(parents=True, exist_ok=True)
-        seconds = execute(lesson, output, profile="quick")
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20  # of the largest lesson so far
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            seconds, memory = pool.submit(_execute_measured, lesson, output).result()
         costs[lesson.stem] = {"quick_seconds": round(seconds, 1), "peak_gigabytes": round(memory, 2)}
+        save_json(COSTS, dict(sorted(costs.items())))
         notebook = clean(json.loads(output.read_text(encoding="utf-8")))
-        save_json(COSTS, costs)
         write_notebook(lesson, with_cost(notebook, costs[lesson.stem]))
-        print(f"{lesson.name}: {seconds:.0f} s", flush=True)
+        print(f"{lesson.name}: {seconds:.0f} s, {memory:.1f} GB", flush=True)
+
+
+def _execute_measured(lesson: Path, output: Path) -> tuple[float, float]:
+    """Seconds and peak gigabytes of one lesson; in a process of its own, so that the peak is this lesson's."""
+    seconds = execute(lesson, output, profile="quick")
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
 
 
 def write_notebook(path: Path, notebook: dict) -> None:

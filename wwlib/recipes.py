@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import torch
 
@@ -56,7 +57,28 @@ _PS_SC_32 = Config(
     images=120_000,
 )
 
-RECIPES: dict[str, Config] = {"shapes3d-32": _PS_SC_32}
+_NO_MASKS = replace(
+    _PS_SC_32, modules=tuple(token.replace("C_spgroup-4", "C_global") for token in _PS_SC_32.modules), images=40_000
+)
+
+_PS_SC_64 = replace(
+    _PS_SC_32,
+    modules=(*_PS_SC_32.modules, "ResConv-up-1"),
+    widths={8: 64, 16: 32, 32: 16, 64: 8},
+    discriminator_widths={32: 16, 16: 32, 8: 64, 4: 128},
+    recogniser_widths={32: 16, 16: 32, 8: 64, 4: 128},
+    resolution=64,
+    images=60_000,
+)
+
+_AVATARS_32 = replace(_PS_SC_32, dataset="avatars", images=80_000)
+
+RECIPES: dict[str, Config] = {
+    "shapes3d-32": _PS_SC_32,
+    "shapes3d-64": _PS_SC_64,
+    "avatars-32": _AVATARS_32,
+    "no-masks": _NO_MASKS,
+}
 
 
 def recipe(name: str) -> Config:

@@ -1,0 +1,271 @@
+"""Training: one step teaches, a run resumes to the bit, whatever stops it."""
+
+import copy
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from wwlib.comparison import SmallRooms, pair_config
+from wwlib.device import Compute, choose_compute, choose_threads
+from wwlib.files import load_tensors
+from wwlib.training import (
+    Config,
+    Training,
+    ema_decay,
+    learning_rate_share,
+    replace_config,
+    run_record,
+    train,
+    update_average,
+)
+
+CPU = Compute(torch.device("cpu"))
+TINY = Config(
+    modules=("Const-8", "C_spgroup-2-2", "ResConv-up-1", "C_spgroup-2-2", "Noise-1", "ResConv-up-1", "C_global-1"),
+    widths={8: 8, 16: 4},
+    discriminator_widths={8: 4, 4: 8},
+    recogniser_widths={8: 4, 4: 8},
+    features=8,
+    resolution=16,
+    batch=4,
+    images=80,
+    r1_every=4,
+    dataset="small rooms",
+)
+
+
+class Noise:
+    """Images without factors, from the run's own random stream."""
+
+    def sample_images(self, n, generator):
+        return torch.rand(n, 3, 16, 16, generator=generator) * 2 - 1
+
+
+def weights(state):
+    return [p for network in state.networks().values() for p in network.state_dict().values()]
+
+
+@pytest.mark.parametrize("objective", ["ps", "infogan", "gan"])
+@pytest.mark.parametrize("share_noise", [False, True])
+def test_one_step_moves_every_network_that_has_a_loss(objective, share_noise):
+    state = Training(replace_config(TINY, objective=objective, share_noise=share_noise), Noise(), CPU)
+    before = {name: copy.deepcopy(n.state_dict()) for name, n in state.networks().items()}
+    losses = state.step()
+    assert all(torch.isfinite(value) for value in losses.values())
+    for name, network in state.networks().items():
+        moved = any(not torch.equal(before[name][k], v) for k, v in network.state_dict().items())
+        assert moved == (name != "recogniser" or objective != "gan"), name
+
+
+def test_the_discriminator_never_sees_the_perturbed_images():
+    state = Training(TINY, Noise(), CPU)
+    batches = []
+    state.discriminator.register_forward_hook(lambda module, inputs, output: batches.append(len(inputs[0])))
+    state.step()
+    assert batches == [4, 8, 4]  # G's step: x alone; D's step: real and x; R1: real
+
+
+def test_ps_loss_starts_near_d_plus_18_over_many_samples():
+    state = Training(replace_config(TINY, batch=64), Noise(), CPU)
+    state.recogniser.head.weight.data.zero_()
+    values = [state._generator_step_loss()[2]["what"].item() for _ in range(60)]
+    assert sum(values) / len(values) == pytest.approx(5 + 18, rel=0.1)
+
+
+def test_resuming_continues_to_the_bit(tmp_path):
+    whole = Training(TINY, Noise(), CPU)
+    for _ in range(9):
+        whole.step()
+    first = Training(TINY, Noise(), CPU)
+    for _ in range(4):
+        first.step()
+    first.save(tmp_path / "c.safetensors")
+    second = Training(TINY, Noise(), CPU)
+    second.load(tmp_path / "c.safetensors")
+    for _ in range(5):
+        second.step()
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+    assert torch.equal(whole.random.get_state(), second.random.get_state())
+
+
+def test_a_checkpoint_of_another_config_is_refused(tmp_path):
+    Training(TINY, Noise(), CPU).save(tmp_path / "c.safetensors")
+    other = Training(replace_config(TINY, gamma=2.0), Noise(), CPU)
+    with pytest.raises(ValueError, match=r"differs in \['gamma'\]"):
+        other.load(tmp_path / "c.safetensors")
+
+
+def test_building_networks_leaves_the_global_random_state_alone():
+    torch.manual_seed(5)
+    expected = torch.randn(3)
+    torch.manual_seed(5)
+    Training(TINY, Noise(), CPU)
+    assert torch.equal(expected, torch.randn(3))
+
+
+def test_bfloat16_autocast_trains_with_finite_losses_and_float32_weights():
+    state = Training(TINY, Noise(), choose_compute("cpu", "bfloat16"))
+    for _ in range(3):
+        losses = state.step()
+    assert all(torch.isfinite(value) for value in losses.values())
+    assert all(w.dtype == torch.float32 for w in state.generator.parameters())
+
+
+def test_float16_scaling_leaves_the_loss_finite():
+    state = Training(TINY, Noise(), choose_compute("cpu", "float16"))
+    for _ in range(3):
+        losses = state.step()
+    assert all(torch.isfinite(value) for value in losses.values())
+
+
+def test_train_writes_record_and_checkpoint_and_resumes(tmp_path):
+    state = train(TINY, Noise(), tmp_path, CPU, log_every=5, progress=False)
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["finished"]
+    assert record["steps"] == 20 == state.step_number
+    assert [entry["images"] for entry in record["log"]] == [20, 40, 60, 80]
+    again = train(TINY, Noise(), tmp_path, CPU, progress=False)
+    assert again.step_number == 20
+    assert Config.from_json(record["config"]) == TINY
+
+
+def test_resume_true_demands_a_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        train(TINY, Noise(), tmp_path / "none", CPU, resume=True, progress=False)
+
+
+def test_snapshots_join_the_log_and_do_not_change_the_run(tmp_path):
+    calls = []
+
+    def watch(state):
+        calls.append(state.step_number)
+        torch.randn(7)
+        return {"score": 1.0}
+
+    watched = train(TINY, Noise(), tmp_path / "a", CPU, snapshot_every=40, on_snapshot=watch, progress=False)
+    plain = train(TINY, Noise(), tmp_path / "b", CPU, progress=False)
+    assert calls == [10, 20]
+    assert all(torch.equal(a, b) for a, b in zip(weights(watched), weights(plain), strict=True))
+    assert sum("score" in entry for entry in run_record(watched)["log"]) == 2
+
+
+def test_infinite_losses_stop_the_run(tmp_path):
+    class Broken:
+        def sample_images(self, n, generator):
+            return torch.full((n, 3, 16, 16), torch.inf)
+
+    with pytest.raises(FloatingPointError, match="not finite at step 5"):
+        train(TINY, Broken(), tmp_path, CPU, log_every=5, progress=False)
+
+
+def test_decay_halves_after_a_half_life_and_the_average_follows():
+    assert ema_decay(8, 10_000) == pytest.approx(0.999446, abs=1e-6)
+    assert ema_decay(128, 10_000) == pytest.approx(0.991167, abs=1e-6)
+    average, current = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+    expected = 0.9 * average.weight.detach() + 0.1 * current.weight.detach()
+    update_average(average, current, 0.9)
+    assert torch.allclose(average.weight, expected)
+
+
+def test_learning_rate_is_constant_then_falls_in_a_line():
+    assert [learning_rate_share(p, 0.5) for p in (0, 0.49, 0.75, 1.0)] == [1, 1, 0.5, 0]
+    assert learning_rate_share(1.0, 1.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(objective="vae"), "objective must be one of"),
+        (dict(batch=0), "batch must be positive, got 0"),
+        (dict(decay_from=1.5), "decay_from must be in"),
+        (dict(gama=1), r"config has no \['gama'\]; known are"),
+    ],
+)
+def test_wrong_settings_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace_config(TINY, **change)
+
+
+def test_modules_that_miss_the_resolution_are_named():
+    with pytest.raises(ValueError, match="modules end at 16 px, but resolution is 32"):
+        Training(replace_config(TINY, resolution=32), Noise(), CPU)
+
+
+def test_unknown_devices_and_formats_are_named():
+    with pytest.raises(ValueError, match="device must be"):
+        choose_compute("abacus")
+    with pytest.raises(ValueError, match="precision must be"):
+        choose_compute("cpu", "int3")
+
+
+def test_threads_follow_the_argument_then_the_environment(monkeypatch):
+    before = torch.get_num_threads()
+    assert choose_threads(1) == 1
+    monkeypatch.setenv("WW_THREADS", "1")
+    assert choose_threads() == 1
+    torch.set_num_threads(before)
+
+
+def test_small_pairs_train_without_masks():
+    state = Training(pair_config("ps", 64, 0), SmallRooms(), CPU)
+    state.step()
+    _, masks = state.generator(torch.randn(2, 8), return_masks=True)
+    assert masks == []
+
+
+COMMAND = [
+    *(sys.executable, "-m", "wwlib", "train", "--recipe", "shapes3d-32", "--threads", "1", "--device", "cpu"),
+    *("--batch", "4", "--images", "480", "--save-seconds", "0", "--snapshot-every", "0", "--widths", "8:8,16:8,32:4"),
+    *("--discriminator-widths", "16:4,8:4,4:8", "--recogniser-widths", "16:4,8:4,4:8"),
+    *("--discriminator-residual", "8", "--features", "8"),
+]
+
+
+def run_command(folder, stop=None):
+    process = subprocess.Popen([*COMMAND, "--folder", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    if stop is not None:
+        number, after = stop
+        checkpoint = folder / "checkpoint.safetensors"
+        old = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        deadline = time.monotonic() + 60
+        while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == old):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(after)
+        process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    return process.returncode, errors.decode()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    code, errors = run_command(folder)
+    assert code == 0, errors
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_command_continues_to_the_same_weights(number, undisturbed, tmp_path):
+    moments = random.Random(int(number))
+    stops = 0
+    for _ in range(5):
+        code, errors = run_command(tmp_path, (number, moments.uniform(0, 0.5)))
+        stops += code != 0
+        assert code in (0, 130, -signal.SIGKILL), errors
+        if code == 0:
+            break
+    code, errors = run_command(tmp_path)
+    assert code == 0, errors
+    assert stops
+    mine, _ = load_tensors(tmp_path / "checkpoint.safetensors")
+    theirs, _ = load_tensors(undisturbed / "checkpoint.safetensors")
+    assert all(torch.equal(mine[key], theirs[key]) for key in theirs)
+    assert not [f for f in os.listdir(tmp_path) if f.startswith(".") and number != signal.SIGKILL]

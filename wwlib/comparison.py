@@ -1,0 +1,80 @@
+"""A comparison small enough for a lesson: PS against InfoGAN on tiny rooms, recorded over several seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wwlib.device import choose_compute
+from wwlib.factors import FactorData
+from wwlib.files import save_json
+from wwlib.metrics import encode_grid, factor_vae_score
+from wwlib.paths import DATA
+from wwlib.shapes3d import Shapes3D
+from wwlib.training import Config, Training
+
+RECORD = DATA / "lesson04.json"
+
+
+class SmallRooms(FactorData):
+    """Rooms of 16 px in which only the three hues and the scale of a cylinder vary: 8,000 images."""
+
+    factor_names = ("floor hue", "wall hue", "object hue", "scale")
+    factor_sizes = (10, 10, 10, 8)
+    channels = 3
+    resolution = 16
+
+    def __init__(self):
+        self._rooms = Shapes3D(32)
+
+    def images(self, factors: Tensor) -> Tensor:
+        """Return images `[n, 3, 16, 16]` in [-1, 1] for `factors` `[n, 4]`."""
+        factors = self.check_factors(factors)
+        shape_and_orientation = torch.tensor([[1, 7]]).expand(len(factors), -1)
+        return F.avg_pool2d(self._rooms.images(torch.cat([factors, shape_and_orientation], dim=1)), 2)
+
+
+def pair_config(objective: str, images: int, seed: int) -> Config:
+    """Return the training of one small pair: "ps", "infogan", or "ps without averaging"; no masks in any of them."""
+    return Config(
+        modules=("Const-32", "C_global-4", "ResConv-up-1", "C_global-4", "ResConv-up-1", "ResConv-id-1"),
+        widths={8: 32, 16: 16},
+        discriminator_widths={8: 32, 4: 64},
+        recogniser_widths={8: 32, 4: 64},
+        features=64,
+        resolution=16,
+        dataset="small rooms",
+        objective="infogan" if objective == "infogan" else "ps",
+        average=objective != "ps without averaging",
+        C_lambda=0.05,
+        learning_rate=0.006,
+        ema_images=1_000,
+        images=images,
+        seed=seed,
+    )
+
+
+def train_pair(objective: str, images: int, seed: int) -> Training:
+    """Train one small pair on the CPU and return its state."""
+    state = Training(pair_config(objective, images, seed), SmallRooms(), choose_compute("cpu"))
+    while state.step_number < state.config.steps:
+        state.step()
+    return state
+
+
+def compare(images: int = 12_800, seeds: int = 3, path: Path = RECORD) -> None:
+    """Train every small pair over several seeds and write the scores that lesson 04 shows."""
+    runs = []
+    for objective in ("infogan", "ps", "ps without averaging"):
+        scores = []
+        for seed in range(seeds):
+            state = train_pair(objective, images, seed)
+            random = torch.Generator().manual_seed(seed)
+            found = encode_grid(state.recogniser, SmallRooms())
+            scores.append(factor_vae_score(*found, random, train_votes=2000, test_votes=2000).score)
+            print(f"{objective}, seed {seed}: {scores[-1]:.3f}", flush=True)
+        runs.append(dict(objective=objective, images=images, scores=scores))
+    save_json(path, dict(command="python -m wwlib compare", runs=runs))

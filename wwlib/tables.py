@@ -1,0 +1,113 @@
+"""The generated parts of README.md and data/README.md, between markers that a test keeps true."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from wwlib.files import write_whole
+from wwlib.models import shipped_names, shipped_record
+from wwlib.notebooks import COSTS, lesson_files
+from wwlib.paths import DATA, ROOT
+from wwlib.records import ablation_record, ablation_table, minutes_to, model_table, published_scores, seed_names
+from wwlib.report import Table
+
+BENCH = DATA / "bench.json"
+ATTEMPTS = DATA / "attempts.json"
+
+
+def lesson_table() -> str:
+    """Lessons with what the learner builds and the measured minutes."""
+    costs = json.loads(COSTS.read_text(encoding="utf-8"))
+    rows = []
+    for lesson in lesson_files():
+        first = "".join(json.loads(lesson.read_text(encoding="utf-8"))["cells"][0]["source"]).splitlines()
+        title = first[0].removeprefix("# ")
+        promise = next(line for line in first if line.startswith("*")).strip("*")
+        rows.append((f"[{title}](notebooks/{lesson.name})", promise, f"{costs[lesson.stem]['quick_seconds']:.0f} s"))
+    return Table(["lesson", "what you do", "quick, 2 cores"], rows).markdown()
+
+
+def results_table() -> str:
+    """Every shipped model with its scores."""
+    return model_table().markdown()
+
+
+def speed_table() -> str:
+    """The ratios that `make bench` measured."""
+    rows = [(row["what"], row["goal"], row["measured"]) for row in json.loads(BENCH.read_text(encoding="utf-8"))["rows"]]
+    return Table(["in one run on this machine", "goal", "measured"], rows).markdown()
+
+
+def time_table() -> str:
+    """Minutes from nothing to a score of 0.90 (by the estimate along the run), seed by seed."""
+    rows = []
+    for name in seed_names("shapes3d-32"):
+        record, minutes = shipped_record(name), minutes_to(name, 0.9)
+        best = max(entry.get("factor_vae_estimate", 0) for entry in record["log"])
+        reached = "not reached" if minutes is None else f"{minutes:.0f}"
+        rows.append((name, reached, f"{best:.3f}", f"{record['seconds'] / 60:.0f}"))
+    return Table(["run", "minutes to 0.90", "best estimate", "minutes in all"], rows).markdown()
+
+
+def provenance_table() -> str:
+    """What made every shipped file."""
+    rows = []
+    for name in shipped_names():
+        record = shipped_record(name)
+        size = (DATA / f"{name}.safetensors").stat().st_size / 1e6
+        rows.append(_provenance(f"`{name}.safetensors`, {size:.1f} MB", record))
+    rows.append(_provenance("`no-masks.json` (record only)", ablation_record()))
+    return Table(["file", "command", "seed", "minutes", "machine"], rows).markdown()
+
+
+def _provenance(what: str, record: dict) -> tuple:
+    versions = record["versions"]
+    machine = f"{record['device']}, {versions['machine']}, torch {versions['torch']}"
+    return what, f"`{record['command']}`", record["config"]["seed"], f"{record['seconds'] / 60:.0f}", machine
+
+
+def attempts_table() -> str:
+    """Every training we tried, with what was changed and the estimated score it reached."""
+    rows = [
+        (a["name"], a["what"], f"{a['images']:,}", f"{a['estimate']:.2f}")
+        for a in json.loads(ATTEMPTS.read_text(encoding="utf-8"))["attempts"]
+    ]
+    return Table(["attempt", "what", "images", "FactorVAE score (estimate)"], rows).markdown()
+
+
+GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
+    ROOT / "README.md": {
+        "lessons": lesson_table,
+        "results": results_table,
+        "published": lambda: published_scores().markdown(),
+        "ablation": lambda: ablation_table().markdown(),
+        "time": time_table,
+        "speed": speed_table,
+    },
+    DATA / "README.md": {"provenance": provenance_table, "attempts": attempts_table},
+}
+
+
+def with_tables(text: str, tables: dict[str, Callable[[], str]]) -> str:
+    """Return `text` with what stands between `<!-- name -->` and `<!-- end name -->` made anew.
+
+    Raises:
+        ValueError: if a marker is missing.
+    """
+    for name, make in tables.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"text must hold the markers <!-- {name} --> and <!-- end {name} -->")
+        text = pattern.sub(lambda match, make=make: f"{match[1]}{make()}\n{match[2]}", text)
+    return text
+
+
+def write_tables() -> None:
+    """Bring every generated table up to date."""
+    for path, tables in GENERATED.items():
+        text = with_tables(path.read_text(encoding="utf-8"), tables)
+        write_whole(path, lambda file, text=text: file.write_text(text, encoding="utf-8"))
+        print(f"{path.name}: {', '.join(tables)}")
