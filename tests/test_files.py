@@ -42,7 +42,7 @@ def test_missing_truncated_and_foreign_files_are_named(tmp_path):
 
 
 def test_json_refuses_what_json_cannot_hold(tmp_path):
-    with pytest.raises(ValueError, match="not JSON compliant|Out of range"):
+    with pytest.raises(ValueError, match=r"not JSON compliant|Out of range"):
         save_json(tmp_path / "a.json", {"score": float("nan")})
     assert not (tmp_path / "a.json").exists()
 

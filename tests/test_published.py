@@ -64,13 +64,13 @@ def test_missing_and_damaged_files_are_named(loader, tmp_path):
         loader(tmp_path / "nowhere")
     broken = tmp_path / "broken.file"
     broken.write_bytes(b"not an archive at all")
-    with pytest.raises(ValueError, match="broken.file"):
+    with pytest.raises(ValueError, match=r"broken.file"):
         loader(broken)
 
 
 def test_a_truncated_npz_is_named(dsprites_file):
     dsprites_file.write_bytes(dsprites_file.read_bytes()[:500])
-    with pytest.raises(ValueError, match="dsprites.npz is not a readable"):
+    with pytest.raises(ValueError, match=r"dsprites.npz is not a readable"):
         PublishedDSprites(dsprites_file, GRID)
 
 
@@ -93,7 +93,7 @@ def test_image_folder_crops_the_middle_and_names_a_broken_picture(tmp_path):
     assert torch.allclose(image[0], torch.ones(32, 32))
     assert data.sample_images(5, torch.Generator().manual_seed(0)).shape == (5, 3, 32, 32)
     (tmp_path / "b.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match="b.png is not a readable picture"):
+    with pytest.raises(ValueError, match=r"b.png is not a readable picture"):
         ImageFolder(tmp_path, 32).image(0)
     with pytest.raises(FileNotFoundError, match="no pictures"):
         ImageFolder(tmp_path / "below" / "deeper", 32)

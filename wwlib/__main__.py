@@ -26,6 +26,7 @@ HELP = {
     "C_lambda": "weight of the PS (or InfoGAN) loss",
     "perturbation": "standard deviation of the perturbation p, in units of the prior's",
     "average": "regress unchanged codes from the average of both answers: true or false",
+    "recogniser_noise": "standard deviation of noise on the images Q is trained on (images span -1 to 1)",
     "share_noise": "same noise maps in both images of a pair: true or false",
     "gamma": "weight of the R1 penalty",
     "r1_every": "steps between two R1 penalties",
@@ -162,9 +163,7 @@ def _ship(options) -> int:
     if options.record_only:
         record_only(options.folder, options.name, options.trained_by)
     else:
-        record = ship(
-            options.folder, options.name, options.trained_by, options.keep_discriminator, options.filmstrip
-        )
+        record = ship(options.folder, options.name, options.trained_by, options.keep_discriminator, options.filmstrip)
         print(f"{options.name}: FactorVAE score {record['scores']['factor_vae']:.3f}, IoU {record['scores']['iou']}")
     return 0
 

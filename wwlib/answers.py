@@ -1,4 +1,4 @@
-"""The exercises and questions of the lessons: right answers are the library's own functions, wrong ones are instructive."""
+"""Exercises and questions of the lessons: right answers are the library's functions, wrong ones are instructive."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ _ALL = (
         where.traversal_change,
         tuple(lambda g, d=d: (torch.rand(d, 7, 3, 8, 8, generator=g) * 2 - 1,) for d in (2, 5)),
         (
-            Mistake("difference of the last and the first frame only", lambda f: (f[:, -1] - f[:, 0]).abs().mean((1, 2, 3))),
+            Mistake(
+                "difference of the last and the first frame only", lambda f: (f[:, -1] - f[:, 0]).abs().mean((1, 2, 3))
+            ),
             Mistake("differences cancel without abs()", lambda f: (f[:, 1:] - f[:, :-1]).mean((2, 3, 4)).sum(1)),
             Mistake("sum over frames, mean over pixels", lambda f: (f[:, 1:] - f[:, :-1]).abs().mean((1, 2, 3, 4))),
         ),
@@ -113,25 +115,35 @@ _ALL = (
         where.changed_share,
         (_pairs(4), _pairs(1), lambda g: (*_pairs(3)(g), 0.4)),
         (
-            Mistake("images span [-1, 1]: black to white is 2, so divide the difference by 2",
-                    lambda a, b, t=0.1: ((b - a).abs().amax(1) > t).float().mean((1, 2))),
-            Mistake("take the most different channel, not the mean of the channels",
-                    lambda a, b, t=0.1: ((b - a).abs().mean(1) / 2 > t).float().mean((1, 2))),
-            Mistake("one share per image: average over height and width only",
-                    lambda a, b, t=0.1: ((b - a).abs().amax(1) / 2 > t).float().mean()),
+            Mistake(
+                "images span [-1, 1]: black to white is 2, so divide the difference by 2",
+                lambda a, b, t=0.1: ((b - a).abs().amax(1) > t).float().mean((1, 2)),
+            ),
+            Mistake(
+                "take the most different channel, not the mean of the channels",
+                lambda a, b, t=0.1: ((b - a).abs().mean(1) / 2 > t).float().mean((1, 2)),
+            ),
+            Mistake(
+                "one share per image: average over height and width only",
+                lambda a, b, t=0.1: ((b - a).abs().amax(1) / 2 > t).float().mean(),
+            ),
         ),
     ),
     Exercise(
         "01.1",
         "footprint",
         lambda v, t: ((v.amax(1) - v.amin(1)).amax(1) / 2) > t,
-        tuple(lambda g, n=n: (torch.rand(n, 5, 3, 8, 8, generator=g) * 2 - 1, 0.35) for n in (1, 3)),
+        tuple(lambda g, n=n: (torch.rand(n, 2, 3, 8, 8, generator=g) * 2 - 1, 0.5) for n in (1, 3)),
         (
-            Mistake("the range over the values is max - min, not the standard deviation",
-                    lambda v, t: (v.std(1).amax(1) / 2) > t),
+            Mistake(
+                "the range over the values is max - min, not the standard deviation",
+                lambda v, t: (v.std(1).amax(1) / 2) > t,
+            ),
             Mistake("black to white is 2 here", lambda v, t: (v.amax(1) - v.amin(1)).amax(1) > t),
-            Mistake("a pixel changes when any channel does: largest channel, not the mean",
-                    lambda v, t: ((v.amax(1) - v.amin(1)).mean(1) / 2) > t),
+            Mistake(
+                "a pixel changes when any channel does: largest channel, not the mean",
+                lambda v, t: ((v.amax(1) - v.amin(1)).mean(1) / 2) > t,
+            ),
         ),
     ),
     Exercise(
@@ -143,9 +155,15 @@ _ALL = (
             lambda g: (torch.randn(3, 5, generator=g), 4, 1, -75.0),
         ),
         (
-            Mistake("turn by degrees, but sin and cos want radians", lambda c, i, j, a: factors.rotate_codes(c, i, j, a * 57.29578)),
+            Mistake(
+                "turn by degrees, but sin and cos want radians",
+                lambda c, i, j, a: factors.rotate_codes(c, i, j, a * 57.29578),
+            ),
             Mistake("this turns the other way", lambda c, i, j, a: factors.rotate_codes(c, i, j, -a)),
-            Mistake("the second line must use the old value of code i, not the new one", lambda c, i, j, a: _in_place(c, i, j, a)),
+            Mistake(
+                "the second line must use the old value of code i, not the new one",
+                lambda c, i, j, a: _in_place(c, i, j, a),
+            ),
         ),
     ),
     Exercise(
@@ -177,7 +195,9 @@ _ALL = (
         (_masks(2, 3, 5), _masks(1, 1, 4), _masks(3, 6, 4)),
         (
             Mistake("later codes cover earlier ones: multiply by (1 - m_j) for j > i", lambda m: _front_to_back(m)),
-            Mistake("the weights must account for what is painted over them", lambda m: (m, (1 - m).prod(1, keepdim=True))),
+            Mistake(
+                "the weights must account for what is painted over them", lambda m: (m, (1 - m).prod(1, keepdim=True))
+            ),
             Mistake("keep the axis of T: [B, 1, R, R]", lambda m: (masks.compositing_weights(m)[0], (1 - m).prod(1))),
         ),
     ),
@@ -185,11 +205,13 @@ _ALL = (
         "03.1",
         "non-saturating loss",
         losses.generator_loss,
-        (_logistic(1.0), _logistic(30.0)),
+        (_logistic(1.0), _logistic(100.0)),
         (
-            Mistake("this is the saturating loss: flat where D is sure", lambda l: -F.softplus(l).mean()),
-            Mistake("this asks D to call the images fake", lambda l: F.softplus(l).mean()),
-            Mistake("log(sigmoid) overflows for sure logits: use softplus", lambda l: -torch.log(torch.sigmoid(l)).mean()),
+            Mistake("this is the saturating loss: flat where D is sure", lambda t: -F.softplus(t).mean()),
+            Mistake("this asks D to call the images fake", lambda t: F.softplus(t).mean()),
+            Mistake(
+                "log(sigmoid) overflows for sure logits: use softplus", lambda t: -torch.log(torch.sigmoid(t)).mean()
+            ),
         ),
     ),
     Exercise(
@@ -199,8 +221,7 @@ _ALL = (
         (_discriminator_for_r1, _discriminator_for_r1),
         (
             Mistake("square the gradient: no root", _no_double_backward),
-            Mistake("sum over pixels, mean over images",
-                    lambda d, x, g: losses.r1_penalty(d, x, g) / (3 * 8 * 8)),
+            Mistake("sum over pixels, mean over images", lambda d, x, g: losses.r1_penalty(d, x, g) / (3 * 8 * 8)),
             Mistake("gamma is halved", lambda d, x, g: 2 * losses.r1_penalty(d, x, g)),
         ),
     ),
@@ -222,10 +243,14 @@ _ALL = (
         (_perturb(4, 6), _perturb(1, 3), _perturb(16, 10)),
         (
             Mistake("only position k of each row changes", lambda c, k, p: c + p[:, None]),
-            Mistake("add p to the code, do not replace it",
-                    lambda c, k, p: torch.where(F.one_hot(k, c.shape[1]).bool(), p[:, None], c)),
-            Mistake("c[:, k] picks columns for all rows at once: index row by row",
-                    lambda c, k, p: c.index_add(1, k, p.expand(len(c), -1))),
+            Mistake(
+                "add p to the code, do not replace it",
+                lambda c, k, p: torch.where(F.one_hot(k, c.shape[1]).bool(), p[:, None], c),
+            ),
+            Mistake(
+                "c[:, k] picks columns for all rows at once: index row by row",
+                lambda c, k, p: c.index_add(1, k, p.expand(len(c), -1)),
+            ),
         ),
     ),
     Exercise(
@@ -234,9 +259,14 @@ _ALL = (
         losses.perceptual_simplicity_loss,
         (_ps(4, 6), _ps(1, 3), _ps(32, 10)),
         (
-            Mistake("the codes that did not change are regressed from the average of both answers",
-                    lambda *a: losses.perceptual_simplicity_loss(*a, average=False)),
-            Mistake("sum over the codes, mean over the batch", lambda *a: losses.perceptual_simplicity_loss(*a) / a[0].shape[1]),
+            Mistake(
+                "the codes that did not change are regressed from the average of both answers",
+                lambda *a: losses.perceptual_simplicity_loss(*a, average=False),
+            ),
+            Mistake(
+                "sum over the codes, mean over the batch",
+                lambda *a: losses.perceptual_simplicity_loss(*a) / a[0].shape[1],
+            ),
             Mistake("half of the sum over both images", lambda *a: 2 * losses.perceptual_simplicity_loss(*a)),
         ),
     ),
@@ -275,8 +305,10 @@ _ALL = (
         (
             Mistake("J comes first, n second", lambda m: sum(int(t.split("-")[1]) for t in m if t.startswith("C_"))),
             Mistake("every module has its own n", lambda m: sum(t.startswith("C_") for t in m)),
-            Mistake("C_global consumes codes too",
-                    lambda m: sum(int(t.split("-")[2]) for t in m if t.startswith("C_spgroup"))),
+            Mistake(
+                "C_global consumes codes too",
+                lambda m: sum(int(t.split("-")[2]) for t in m if t.startswith("C_spgroup")),
+            ),
         ),
     ),
     Exercise(
@@ -285,12 +317,18 @@ _ALL = (
         where.iou,
         (_booleans, _booleans, lambda g: (torch.zeros(2, 4, 4).bool(), torch.zeros(2, 4, 4).bool())),
         (
-            Mistake("divide by the union, not by the footprint",
-                    lambda a, b: (a & b).sum((1, 2)) / b.sum((1, 2)).clamp(min=1)),
-            Mistake("this is the share of agreeing pixels; empty corners would count as success",
-                    lambda a, b: (a == b).float().mean((1, 2))),
-            Mistake("one value per mask: sum over the last two axes only",
-                    lambda a, b: (a & b).sum() / (a | b).sum().clamp(min=1)),
+            Mistake(
+                "divide by the union, not by the footprint",
+                lambda a, b: (a & b).sum((1, 2)) / b.sum((1, 2)).clamp(min=1),
+            ),
+            Mistake(
+                "this is the share of agreeing pixels; empty corners would count as success",
+                lambda a, b: (a == b).float().mean((1, 2)),
+            ),
+            Mistake(
+                "one value per mask: sum over the last two axes only",
+                lambda a, b: (a & b).sum() / (a | b).sum().clamp(min=1),
+            ),
         ),
     ),
     Exercise(
@@ -312,11 +350,10 @@ _ALL = (
         (
             Mistake("the target keeps every other code", lambda t, s, p: s),
             Mistake("copy from the source into the target, not back", lambda t, s, p: copy_codes(s, t, p)),
-            Mistake("copy, do not average",
-                    lambda t, s, p: copy_codes(t, (t + s) / 2, p)),
+            Mistake("copy, do not average", lambda t, s, p: copy_codes(t, (t + s) / 2, p)),
         ),
     ),
-)  # fmt: skip
+)
 
 
 def _in_place(codes, i, j, degrees):
@@ -335,25 +372,77 @@ def _front_to_back(m):
 EXERCISES = {exercise.id: exercise for exercise in _ALL}
 
 _QUESTIONS = (
-    Question("00.a", "b6b6c3d69946f777", "A mask bounds where a code may act; what it does there, only moving it shows."),
+    Question(
+        "00.a", "b6b6c3d69946f777", "A mask bounds where a code may act; what it does there, only moving it shows."
+    ),
     Question("00.b", "fd69fb182d41481d", "One code, two causes: that is entanglement."),
-    Question("00.c", "b0188200ec2f75db", "We own the renderer, so we can change one factor and compare pixel by pixel."),
-    Question("01.a", "03bd2b728bbcad6d", "Both hold the same information, and the decoder can turn it back; the loss never sees axes."),
-    Question("01.b", "c0bf289fb5ec0088", "The middle of the object is covered at every scale, so it never changes; only the ring does."),
-    Question("01.c", "4f737eba93fdba13", "A code that moves little or at random wins some votes for every factor by chance."),
+    Question(
+        "00.c", "b0188200ec2f75db", "We own the renderer, so we can change one factor and compare pixel by pixel."
+    ),
+    Question(
+        "01.a",
+        "03bd2b728bbcad6d",
+        "Both hold the same information, and the decoder can turn it back; the loss never sees axes.",
+    ),
+    Question(
+        "01.b", "c0bf289fb5ec0088", "Where all four shapes show the same surface in the same light, nothing changes."
+    ),
+    Question(
+        "01.c", "4f737eba93fdba13", "A code that moves little or at random wins some votes for every factor by chance."
+    ),
     Question("02.a", "3b1a7f7e285e5e09", "cumax ends at exactly 1, so 1 - cumax ends at 0, in rows and in columns."),
     Question("02.b", "95c0e78b6ec465ca", "The mask is the mean of the four: one rectangle alone contributes 1/J."),
-    Question("02.c", "0c8d0e532f364c36", "The last code is painted over the others: its weight is 1 and the rest get 0."),
-    Question("02.d", "3a4cbed1fb499c5f", "A linear layer reads the mask from the map's mean over space; the code does not enter its own mask."),
-    Question("03.a", "15cf2bf5eb7a81a3", "The saturating loss is flat where D is sure; the non-saturating one has slope -1 there."),
-    Question("03.b", "8619c431f8485d35", "Without detach the backward pass of D's loss runs through the drawings into G."),
-    Question("03.c", "f5001835bb88f1ec", "The losses say that the players are even, not how good the pictures are. Look at them."),
-    Question("04.a", "8ad2c0b65c9b15d4", "A rotation keeps the norm, and the two networks can absorb it: same pictures, same reading."),
-    Question("04.b", "9b04fb1c80119503", "c' lies far outside N(0, 1): asking its picture to look real would be another task."),
-    Question("04.c", "6ba1737ecc32fafb", "The average is 0.5 too high as well, so the term is 0.5 squared: 0.25. Nothing cancels."),
-    Question("05.a", "123765fbe96cd569", "The published code has no penalty on masks. Overlap makes codes hard to read, so it does not pay."),
-    Question("05.b", "63e3f49fe86567d4", "Adam's estimates set every weight's step size; without them the first steps differ, and a GAN amplifies that."),
-    Question("05.c", "b06d79716ef4c349", "High positions act at fine resolution: the geometry is laid out already, colour is what is left."),
+    Question(
+        "02.c", "0c8d0e532f364c36", "The last code is painted over the others: its weight is 1 and the rest get 0."
+    ),
+    Question(
+        "02.d",
+        "3a4cbed1fb499c5f",
+        "A linear layer reads the mask from the map's mean over space; the code does not enter its own mask.",
+    ),
+    Question(
+        "03.a",
+        "15cf2bf5eb7a81a3",
+        "The saturating loss is flat where D is sure; the non-saturating one has slope -1 there.",
+    ),
+    Question(
+        "03.b", "8619c431f8485d35", "Without detach the backward pass of D's loss runs through the drawings into G."
+    ),
+    Question(
+        "03.c",
+        "f5001835bb88f1ec",
+        "The losses say that the players are even, not how good the pictures are. Look at them.",
+    ),
+    Question(
+        "04.a",
+        "8ad2c0b65c9b15d4",
+        "A rotation keeps the norm, and the two networks can absorb it: same pictures, same reading.",
+    ),
+    Question(
+        "04.b",
+        "9b04fb1c80119503",
+        "c' lies far outside N(0, 1): asking its picture to look real would be another task.",
+    ),
+    Question(
+        "04.c",
+        "6ba1737ecc32fafb",
+        "The average is 0.5 too high as well, so the term is 0.5 squared: 0.25. Nothing cancels.",
+    ),
+    Question(
+        "05.a",
+        "123765fbe96cd569",
+        "The published code has no penalty on masks. Overlap makes codes hard to read, so it does not pay.",
+    ),
+    Question(
+        "05.b",
+        "63e3f49fe86567d4",
+        "Adam's estimates set every weight's step size; without them the first steps differ, and a GAN amplifies that.",
+    ),
+    Question(
+        "05.c",
+        "b06d79716ef4c349",
+        "High positions act at fine resolution: the geometry is laid out already, colour is what is left.",
+    ),
     Question("06.a", "aa4779f3929a7530", "A threshold fitted to the pictures that judge it would flatter the masks."),
     Question("06.b", "44ab6d54a301e23c", "Where is not whether. Look at the row beside the mask."),
     Question("06.c", "5954a7419e6d56ca", "Rebuilding alone costs 0.05; the transfer adds the difference."),

@@ -15,6 +15,7 @@ from wwlib.metrics import encode_grid, factor_vae_score
 from wwlib.paths import DATA
 from wwlib.shapes3d import Shapes3D
 from wwlib.training import Config, Training
+from wwlib.what import naming_accuracy
 
 RECORD = DATA / "lesson04.json"
 
@@ -69,12 +70,13 @@ def compare(images: int = 12_800, seeds: int = 3, path: Path = RECORD) -> None:
     """Train every small pair over several seeds and write the scores that lesson 04 shows."""
     runs = []
     for objective in ("infogan", "ps", "ps without averaging"):
-        scores = []
+        scores, named = [], []
         for seed in range(seeds):
             state = train_pair(objective, images, seed)
             random = torch.Generator().manual_seed(seed)
             found = encode_grid(state.recogniser, SmallRooms())
             scores.append(factor_vae_score(*found, random, train_votes=2000, test_votes=2000).score)
-            print(f"{objective}, seed {seed}: {scores[-1]:.3f}", flush=True)
-        runs.append(dict(objective=objective, images=images, scores=scores))
+            named.append(naming_accuracy(state.average, state.recogniser))
+            print(f"{objective}, seed {seed}: score {scores[-1]:.3f}, moves named {named[-1]:.3f}", flush=True)
+        runs.append(dict(objective=objective, images=images, scores=scores, named=named))
     save_json(path, dict(command="python -m wwlib compare", runs=runs))

@@ -18,7 +18,7 @@ def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.
     """Show a slider over each code of `generator`, with the code's mask beside the image.
 
     Every frame is drawn beforehand, so moving the slider only swaps a picture; this also works where each move is a
-    round trip to a distant machine. Where nobody can move sliders (tests, GitHub), the same call gives the static sheet.
+    round trip to a distant machine. Where nobody can move sliders (tests, GitHub), the same call gives a static sheet.
 
     Args:
         generator: G.

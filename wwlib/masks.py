@@ -123,7 +123,8 @@ class SpatialConstriction(nn.Module):
         # Pixels before channels [B, R * R, C]: with a channels-last map, views and matrix products, no copies.
         flat = features.permute(0, 2, 3, 1).flatten(1, 2)
         mean = flat.mean(dim=1, keepdim=True)
-        inverse_std = ((flat - mean).square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+        power = torch.linalg.vector_norm(flat, dim=1, keepdim=True).square() / flat.shape[1]
+        inverse_std = ((power - mean.square()).clamp(min=0) + 1e-8).rsqrt()
         slope = (1 + scale) * inverse_std
         offset = shift - slope * mean
         shares = weights.flatten(2).transpose(1, 2)

@@ -148,6 +148,5 @@ def cost_line(cost: dict, source: str) -> str:
     """Return the cost line for measured seconds and memory; what the lesson says of `full` stays."""
     full = re.search(r"full: .*$", COST_LINE.search(source).group(0))
     seconds = max(10, -(-int(cost["quick_seconds"]) // 10) * 10)
-    return (
-        f"**Cost** · quick: about {seconds} s on 2 CPU cores, {cost['peak_gigabytes']:.1f} GB · {full.group(0) if full else ''}"
-    ).rstrip(" ·")
+    quick = f"quick: about {seconds} s on 2 CPU cores, {cost['peak_gigabytes']:.1f} GB"
+    return f"**Cost** · {quick}" + (f" · {full.group(0)}" if full else "")

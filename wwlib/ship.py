@@ -29,7 +29,7 @@ def ship(folder: Path, name: str, command: str, with_discriminator: bool = False
         with_discriminator: keep what lesson 05 needs to continue the training.
         filmstrip: how many snapshots to copy to `data/filmstrip/`, spread over the run.
     """
-    tensors, about = load_tensors(folder / "checkpoint.safetensors")
+    _, about = load_tensors(folder / "checkpoint.safetensors")
     config = Config.from_json(about["config"])
     data = make_data(config.dataset, config.resolution)
     state = Training(config, data, choose_compute("cpu"))

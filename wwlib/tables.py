@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wwlib.files import write_whole
-from wwlib.models import shipped_names, shipped_record
+from wwlib.models import load_model, shipped_names, shipped_record
 from wwlib.notebooks import COSTS, lesson_files
 from wwlib.paths import DATA, ROOT
 from wwlib.records import ablation_record, ablation_table, minutes_to, model_table, published_scores, seed_names
 from wwlib.report import Table
+from wwlib.viz import traversal_sheet
 
 BENCH = DATA / "bench.json"
 ATTEMPTS = DATA / "attempts.json"
@@ -37,7 +38,9 @@ def results_table() -> str:
 
 def speed_table() -> str:
     """The ratios that `make bench` measured."""
-    rows = [(row["what"], row["goal"], row["measured"]) for row in json.loads(BENCH.read_text(encoding="utf-8"))["rows"]]
+    rows = [
+        (row["what"], row["goal"], row["measured"]) for row in json.loads(BENCH.read_text(encoding="utf-8"))["rows"]
+    ]
     return Table(["in one run on this machine", "goal", "measured"], rows).markdown()
 
 
@@ -105,8 +108,16 @@ def with_tables(text: str, tables: dict[str, Callable[[], str]]) -> str:
     return text
 
 
+def write_picture() -> None:
+    """Draw README's picture: traversals and masks of the first shipped seed."""
+    model = load_model("shapes3d-32-seed0")
+    alt = "Traversals of every code of the shipped model, and its masks."
+    traversal_sheet(model.generator, model.sample_codes(1, 5)[0], alt, steps=9).save(DATA / "traversal.png")
+
+
 def write_tables() -> None:
-    """Bring every generated table up to date."""
+    """Bring every generated table and README's picture up to date."""
+    write_picture()
     for path, tables in GENERATED.items():
         text = with_tables(path.read_text(encoding="utf-8"), tables)
         write_whole(path, lambda file, text=text: file.write_text(text, encoding="utf-8"))

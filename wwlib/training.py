@@ -52,6 +52,7 @@ class Config:
     C_lambda: float = 0.1
     perturbation: float = 6.0
     average: bool = True
+    recogniser_noise: float = 0.0
     share_noise: bool = False
     gamma: float = 1.0
     r1_every: int = 16
@@ -186,15 +187,22 @@ class Training:
             adversarial = generator_loss(self.discriminator(fake).float())
             if config.objective == "gan":
                 return adversarial, fake, {"G": adversarial.detach()}
-            what = infogan_loss(codes, self.recogniser(fake).float())
+            what = infogan_loss(codes, self._recognise(fake))
         else:
             perturbed, k = perturb(codes, config.perturbation, self.random)
             images = self.generator(torch.cat([codes, perturbed]), self._pair_noise())
             fake = images[: config.batch]  # D judges only c: the far-away c' are no sample of the prior
             adversarial = generator_loss(self.discriminator(fake).float())
-            answers = self.recogniser(images).float().split(config.batch)
+            answers = self._recognise(images).split(config.batch)
             what = perceptual_simplicity_loss(codes, perturbed, k, *answers, average=config.average)
         return adversarial + config.C_lambda * what, fake, {"G": adversarial.detach(), "what": what.detach()}
+
+    def _recognise(self, images: Tensor) -> Tensor:
+        """Let Q read drawings through noise, so that a code cannot hide in texture too faint to see."""
+        if self.config.recogniser_noise:
+            noise = torch.randn(images.shape, generator=self.random).to(images)
+            images = images + self.config.recogniser_noise * noise
+        return self.recogniser(images).float()
 
     def _pair_noise(self) -> list[Tensor]:
         batch, device = self.config.batch, self.compute.device

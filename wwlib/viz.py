@@ -134,7 +134,7 @@ def grid(
 
 @torch.no_grad()
 def traversal(generator, base: Tensor, span: float = 2.0, steps: int = 7, noise=None) -> Tensor:
-    """Return frames `[d, steps, C, H, W]`: each code in turn runs from -span to span, the others stay at `base` `[d]`."""
+    """Return frames `[d, steps, C, H, W]`: each code in turn runs from -span to span, the others stay at `base`."""
     d = base.shape[0]
     codes = base.repeat(d, steps, 1)
     values = torch.linspace(-span, span, steps, device=base.device)

@@ -1,0 +1,125 @@
+"""`python -m benchmarks`: measure the speed ratios of the README in one run, and write data/bench.json."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from benchmarks.official import OfficialStep, SequentialConstriction
+from wwlib.device import choose_compute, choose_threads
+from wwlib.files import save_json
+from wwlib.masks import SpatialConstriction
+from wwlib.recipes import recipe
+from wwlib.shapes3d import Shapes3D
+from wwlib.tables import BENCH
+from wwlib.training import Training
+
+
+def interleaved(jobs: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """Return the median seconds of each job, run in turn so that a busy moment hits all of them alike."""
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for round_number in range(rounds + 2):
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            job()
+            if round_number >= 2:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def constriction() -> tuple[float, float]:
+    """Return (ratio, largest difference) of the closed form against the loop at [64, 32, 32, 32], 4 codes."""
+    torch.manual_seed(0)
+    fast, slow = SpatialConstriction(32, 32, 4), SequentialConstriction(32, 32, 4, 4)
+    with torch.no_grad():
+        slow.mask_weight.copy_(fast.mask_weight)
+        for i, style in enumerate(slow.styles):
+            style.weight.copy_(fast.style_weight[i][:, None])
+    code = torch.randn(64, 4)
+    plain = torch.randn(64, 32, 32, 32, requires_grad=True)
+    last = plain.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+    difference = (fast(last, code) - slow(plain, code)).abs().max().item()
+
+    def run(module, x):
+        def job():
+            out = module(x, code)
+            torch.autograd.grad(out.sum(), (x, *module.parameters()))
+
+        return job
+
+    seconds = interleaved({"fast": run(fast, last), "slow": run(slow, plain)}, 15)
+    return seconds["slow"] / seconds["fast"], difference
+
+
+def training_step() -> tuple[float, float, float]:
+    """Return images/s of ours, its ratio to the official step, and the ratio that closed-form SC alone brings."""
+    config, data = recipe("shapes3d-32"), Shapes3D(32)
+    ours = Training(config, data, choose_compute("cpu"))
+    official, swapped = OfficialStep(config, data), OfficialStep(config, data, closed_form=True)
+    seconds = interleaved({"ours": ours.step, "official": official.step, "swapped": swapped.step}, 16)
+    return (
+        config.batch / seconds["ours"],
+        seconds["official"] / seconds["ours"],
+        seconds["official"] / seconds["swapped"],
+    )
+
+
+def batches() -> dict[str, float]:
+    """Return ratios of composing random 64 px batches against reading them from compressed files."""
+    data, random = Shapes3D(64), torch.Generator().manual_seed(0)
+    count = 9_600
+    pixels = torch.cat([data.sample_images(960, random) for _ in range(count // 960)])
+    pixels = ((pixels + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    order = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        with h5py.File(Path(folder) / "s.h5", "w") as file:
+            file.create_dataset("images", data=pixels, compression="gzip")
+        np.savez_compressed(Path(folder) / "s.npz", imgs=pixels)
+        file = h5py.File(Path(folder) / "s.h5")
+
+        def from_h5():
+            rows = np.sort(order.choice(count, 64, replace=False))
+            torch.from_numpy(file["images"][rows]).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+        def from_npz():
+            with np.load(Path(folder) / "s.npz") as archive:
+                rows = order.choice(count, 64, replace=False)
+                torch.from_numpy(archive["imgs"][rows]).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+        jobs = {"ours": lambda: data.sample_images(64, random), "h5": from_h5, "npz": from_npz}
+        seconds = interleaved(jobs, 5)
+        file.close()
+    return {name: seconds[name] / seconds["ours"] for name in ("h5", "npz")}
+
+
+def main() -> None:
+    threads = choose_threads()
+    sc, difference = constriction()
+    print(f"SC closed form: {sc:.1f} x, differs by {difference:.0e}", flush=True)
+    speed, step, alone = training_step()
+    print(f"training step: {step:.1f} x the official step, {speed:.0f} images/s; SC alone {alone:.2f} x", flush=True)
+    reading = batches()
+    print(f"64 px batches: {reading['h5']:.0f} x HDF5, {reading['npz']:.0f} x NPZ", flush=True)
+    rows = [
+        ("Spatial Constriction forward + backward at [64, 32, 32, 32], 4 codes, against the loop", "≥ 3×",
+         f"{sc:.1f}× (largest difference {difference:.0e})"),
+        ("One PS-SC step at the shipped 32 px configuration, against a straight port of the official step", "≥ 2×",
+         f"{step:.1f}× ({speed:.0f} images/s)"),
+        ("– of which the closed-form Spatial Constriction alone", "", f"{alone:.2f}×"),
+        ("Random batches at 64 px, against reading them from gzip HDF5", "≥ 20×", f"{reading['h5']:.0f}×"),
+        ("Random batches at 64 px, against reading them from a compressed NPZ", "≥ 20×", f"{reading['npz']:.0f}×"),
+    ]  # fmt: skip
+    about = dict(command="make bench", threads=threads, cores=os.cpu_count(), torch=torch.__version__)
+    save_json(BENCH, {**about, "rows": [dict(what=w, goal=g, measured=m) for w, g, m in rows]})
+
+
+if __name__ == "__main__":
+    main()

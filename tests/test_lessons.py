@@ -1,0 +1,162 @@
+"""Lessons as files: their form, their cells that are the library, their truth, and one papermill pass."""
+
+import ast
+import importlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wwlib.lesson import refuse_unknown_parameters
+from wwlib.notebooks import COST_LINE, COSTS, badge, clean, cost_line, execute, lesson_files
+from wwlib.paths import DATA, ROOT
+
+LESSONS = lesson_files()
+BY_NAME = pytest.mark.parametrize("lesson", LESSONS, ids=lambda f: f.stem)
+
+
+def cells(lesson, kind=None):
+    return [c for c in json.loads(lesson.read_text())["cells"] if kind in (None, c["cell_type"])]
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def without_docstrings(node):
+    for part in ast.walk(node):
+        body = getattr(part, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            del body[0]
+    return ast.dump(node)
+
+
+def test_lessons_00_to_06_are_there():
+    assert [f.name[:2] for f in LESSONS] == ["00", "01", "02", "03", "04", "05", "06"]
+
+
+@BY_NAME
+def test_form(lesson):
+    first = source(cells(lesson)[0])
+    assert first.startswith(f"# {lesson.name[:2]} · ")
+    assert badge(lesson) in first
+    assert all(part in first for part in ("**You will**", "**Before you start**", "**In the paper**"))
+    assert 40 <= len(cells(lesson)) <= 90
+    words = sum(len(source(c).split()) for c in cells(lesson, "markdown"))
+    assert 1700 <= words <= 4000
+    assert lesson.stat().st_size < 500_000
+    assert max(source(c).count("\n") + 1 for c in cells(lesson, "code")) <= 40
+    tags = [c["metadata"].get("tags", []) for c in cells(lesson, "code")]
+    assert sum("parameters" in t for t in tags) == 1
+    setup = next(c for c in cells(lesson, "code"))
+    assert source(setup).count("\n") < 3
+    assert len({c["id"] for c in cells(lesson)}) == len(cells(lesson))
+
+
+@BY_NAME
+def test_outputs_are_committed_clean(lesson):
+    notebook = json.loads(lesson.read_text())
+    outputs = [o for c in cells(lesson, "code") for o in c["outputs"]]
+    assert outputs
+    assert not [o for o in outputs if o["output_type"] == "error"]
+    assert not [o for o in outputs if o.get("name") == "stderr"]
+    assert clean(notebook) == notebook
+    assert str(ROOT) not in lesson.read_text()
+
+
+@BY_NAME
+def test_every_picture_has_a_text_alternative(lesson):
+    for cell in cells(lesson, "code"):
+        for output in cell["outputs"]:
+            for kind in ("image/png", "image/gif"):
+                if kind in output.get("data", {}):
+                    assert output["metadata"][kind]["alt"]
+
+
+@BY_NAME
+def test_the_cost_line_is_what_was_measured(lesson):
+    first = source(cells(lesson)[0])
+    cost = json.loads(COSTS.read_text())[lesson.stem]
+    assert COST_LINE.search(first).group(0) == cost_line(cost, first)
+    assert cost["quick_seconds"] <= 60
+
+
+@BY_NAME
+def test_a_cell_named_after_a_module_is_what_the_module_holds(lesson):
+    for cell in cells(lesson, "code"):
+        named = re.match(r"# (wwlib\.\w+)\n", source(cell))
+        if not named:
+            continue
+        module = importlib.import_module(named[1])
+        library = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+        theirs = {n.name: without_docstrings(n) for n in library.body if hasattr(n, "name")}
+        mine = [n for n in ast.parse(source(cell)).body if hasattr(n, "name")]
+        assert mine
+        for node in mine:
+            assert without_docstrings(node) == theirs[node.name], f"{node.name} differs from {named[1]}"
+
+
+@BY_NAME
+def test_lessons_import_only_the_library_torch_and_matplotlib(lesson):
+    allowed = {"wwlib", "torch", "matplotlib"} | set(sys.stdlib_module_names)
+    for cell in cells(lesson, "code"):
+        for node in ast.walk(ast.parse(source(cell))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            assert {n.split(".")[0] for n in names} <= allowed
+
+
+@BY_NAME
+def test_papermill_runs_it_offline_at_quick(lesson, tmp_path, monkeypatch):
+    """`sitecustomize` in the kernel refuses every connection but to the machine itself, and says so loudly."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import socket\n"
+        "real = socket.socket.connect\n"
+        "def connect(self, address):\n"
+        "    local = not isinstance(address, tuple) or str(address[0]).startswith(('127.', '::1', 'localhost'))\n"
+        "    if not local:\n"
+        "        raise RuntimeError(f'a lesson opened a connection to {address}')\n"
+        "    return real(self, address)\n"
+        "socket.socket.connect = connect\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    execute(lesson, tmp_path / "out.ipynb", profile="quick")
+    outputs = [o for c in json.loads((tmp_path / "out.ipynb").read_text())["cells"] for o in c.get("outputs", [])]
+    assert not [o for o in outputs if o["output_type"] == "error"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"), [({"profile": "qiuck"}, "profile must be one of"), ({"sed": 1}, "no parameter sed")]
+)
+def test_a_misspelt_profile_or_parameter_is_a_clear_error(parameters, message, tmp_path):
+    papermill = pytest.importorskip("papermill")
+    with pytest.raises(papermill.PapermillExecutionError, match=message):
+        execute(LESSONS[0], tmp_path / "out.ipynb", **parameters)
+
+
+def test_unknown_parameters_are_refused_and_known_ones_pass():
+    own = 'profile: str = "quick"\nseed: int = 0'
+    refuse_unknown_parameters([own, "# Parameters\nseed = 3\n"])
+    refuse_unknown_parameters(["x = 1", own])
+    with pytest.raises(ValueError, match="no parameter sed; it has profile, seed"):
+        refuse_unknown_parameters([own, "# Parameters\nsed = 3\n"])
+
+
+def test_shipped_files_are_small():
+    assert all(f.stat().st_size <= 5_000_000 for f in DATA.glob("*") if f.is_file())
+
+
+def test_the_command_names_its_errors():
+    result = subprocess.run(
+        [sys.executable, "-m", "wwlib", "train", "--images", "many"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert result.returncode == 1
+    assert "--images expects real images to show in all; got 'many'" in result.stderr
