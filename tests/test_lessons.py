@@ -51,7 +51,7 @@ def test_form(lesson):
     assert all(part in first for part in ("**You will**", "**Before you start**", "**In the paper**"))
     assert 40 <= len(cells(lesson)) <= 90
     words = sum(len(source(c).split()) for c in cells(lesson, "markdown"))
-    assert 1700 <= words <= 4000
+    assert 1950 <= words <= 4000
     assert lesson.stat().st_size < 500_000
     assert max(source(c).count("\n") + 1 for c in cells(lesson, "code")) <= 40
     tags = [c["metadata"].get("tags", []) for c in cells(lesson, "code")]

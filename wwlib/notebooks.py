@@ -74,11 +74,11 @@ def execute(lesson: Path, output: Path, timeout: int = 300, **parameters: object
 def clean(notebook: dict) -> dict:
     """Return an executed notebook without what differs from run to run: times, versions, paths, papermill's notes."""
     cells = []
-    for number, cell in enumerate(notebook["cells"]):
+    for cell in notebook["cells"]:
         if "injected-parameters" in cell.get("metadata", {}).get("tags", []):
             continue
         tags = cell.get("metadata", {}).get("tags", [])
-        cell = {**cell, "metadata": {"tags": tags} if tags else {}, "id": f"cell-{number:02d}"}
+        cell = {**cell, "metadata": {"tags": tags} if tags else {}, "id": f"cell-{len(cells):02d}"}
         if cell["cell_type"] == "code":
             cell["outputs"] = [_clean_output(output) for output in cell["outputs"]]
         cells.append(cell)
@@ -140,7 +140,7 @@ def with_cost(notebook: dict, cost: dict) -> dict:
     """Return the notebook with its cost line rewritten from measurements."""
     first = notebook["cells"][0]
     source = "".join(first["source"])
-    first["source"] = COST_LINE.sub(cost_line(cost, source), source)
+    first["source"] = COST_LINE.sub(cost_line(cost, source), source).splitlines(keepends=True)
     return notebook
 
 

@@ -53,14 +53,16 @@ _PS_SC_32 = Config(
     discriminator_residual=(16, 8),
     recogniser_widths={16: 32, 8: 64, 4: 128},
     C_lambda=0.05,
-    recogniser_noise=0.25,
-    gamma=0.3,
     learning_rate=0.006,
     images=120_000,
 )
 
+# compared with the others early on, while their learning rate is still constant
 _NO_MASKS = replace(
-    _PS_SC_32, modules=tuple(token.replace("C_spgroup-4", "C_global") for token in _PS_SC_32.modules), images=32_000
+    _PS_SC_32,
+    modules=tuple(token.replace("C_spgroup-4", "C_global") for token in _PS_SC_32.modules),
+    images=20_000,
+    decay_from=1.0,
 )
 
 _PS_SC_64 = replace(
@@ -73,7 +75,7 @@ _PS_SC_64 = replace(
     images=40_000,
 )
 
-_AVATARS_32 = replace(_PS_SC_32, dataset="avatars", images=48_000)
+_AVATARS_32 = replace(_PS_SC_32, dataset="avatars", images=40_000)
 
 RECIPES: dict[str, Config] = {
     "shapes3d-32": _PS_SC_32,

@@ -91,6 +91,7 @@ def settings_said_and_used(name: str) -> Table:
             ("R1 gamma, every 16 steps", "100 (1 for dSprites)", f"{config['gamma']:g}"),
             ("half-life of G's average, images", "10,000", f"{config['ema_images']:,.0f}"),
             ("C_lambda", "0.01 (0.1 for dSprites)", config["C_lambda"]),
+            ("noise through which Q reads", "none", f"{config.get('recogniser_noise', 0):g}"),
             ("perturbation p", "N(0, 6²)", f"N(0, {config['perturbation']:g}²)"),
             ("J, rectangles a code", "4", config["modules"][1].split("-")[1]),
         ],
