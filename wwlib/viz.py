@@ -210,7 +210,7 @@ def filmstrip(files: Sequence[str | Path], alt: str, labels: Sequence[str] = ())
     return figure_picture(figure, alt)
 
 
-def gif(frames: Tensor, alt: str, side: int = 96, milliseconds: int = 100) -> Picture:
+def gif(frames: Tensor, alt: str, side: int = 64, milliseconds: int = 100) -> Picture:
     """Return an animated GIF that runs through `frames` `[n, C, H, W]` and back, for ever."""
     pictures = [Image.fromarray(p) for p in to_pixels(frames, side)]
     pictures += pictures[-2:0:-1]
