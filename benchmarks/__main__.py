@@ -39,10 +39,7 @@ def constriction() -> tuple[float, float]:
     """Return (ratio, largest difference) of the closed form against the loop at [64, 32, 32, 32], 4 codes."""
     torch.manual_seed(0)
     fast, slow = SpatialConstriction(32, 32, 4), SequentialConstriction(32, 32, 4, 4)
-    with torch.no_grad():
-        slow.mask_weight.copy_(fast.mask_weight)
-        for i, style in enumerate(slow.styles):
-            style.weight.copy_(fast.style_weight[i][:, None])
+    slow.copy_weights(fast)
     code = torch.randn(64, 4)
     plain = torch.randn(64, 32, 32, 32, requires_grad=True)
     last = plain.detach().contiguous(memory_format=torch.channels_last).requires_grad_()

@@ -73,6 +73,13 @@ class SequentialConstriction(nn.Module):
             nn.init.normal_(style.weight)
             nn.init.zeros_(style.bias)
 
+    @torch.no_grad()
+    def copy_weights(self, closed_form: nn.Module) -> None:
+        """Take the weights of a `wwlib.masks.SpatialConstriction`, so that both compute the same."""
+        self.mask_weight.copy_(closed_form.mask_weight)
+        for i, style in enumerate(self.styles):
+            style.weight.copy_(closed_form.style_weight[i][:, None])
+
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         logits = x.mean(dim=(2, 3)) @ self.mask_weight.t() * x.shape[1] ** -0.5
         masks = rectangle_masks(logits.view(-1, *self.shape))

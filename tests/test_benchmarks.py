@@ -11,10 +11,7 @@ from wwlib.recipes import recipe
 def test_its_constriction_equals_ours():
     torch.manual_seed(0)
     fast, slow = SpatialConstriction(8, 16, 3), SequentialConstriction(8, 16, 3, 4)
-    with torch.no_grad():
-        slow.mask_weight.copy_(fast.mask_weight)
-        for i, style in enumerate(slow.styles):
-            style.weight.copy_(fast.style_weight[i][:, None])
+    slow.copy_weights(fast)
     x, code = torch.randn(4, 8, 16, 16), torch.randn(4, 3)
     assert torch.allclose(fast(x, code), slow(x, code), atol=1e-5)
 
