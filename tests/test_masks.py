@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wwlib.masks import SpatialConstriction, compositing_weights, cumax, rectangle_masks, soft_window
+from wwlib.masks import Paint, SpatialConstriction, compositing_weights, cumax, rectangle_masks, soft_window
 
 
 def sequential(module: SpatialConstriction, features: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
@@ -107,6 +107,25 @@ def test_closed_form_equals_the_sequential_definition_to_rounding_in_float64(gen
     features = torch.randn(2, 8, 16, 16, generator=generator, dtype=torch.float64) * 3 + 7
     code = torch.randn(2, 5, generator=generator, dtype=torch.float64)
     assert torch.allclose(module(features, code), sequential(module, features, code), atol=1e-11)
+
+
+def test_the_gradient_written_by_hand_is_the_slope_of_the_painting(generator):
+    def double(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
+
+    weights = torch.rand(2, 4, 9, generator=generator, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(Paint.apply, (double(2, 9, 5), weights, double(2, 3, 5), double(2, 3, 5)))
+
+
+def test_under_autocast_the_moments_stay_in_float32(generator):
+    torch.manual_seed(0)
+    module = SpatialConstriction(8, 16, 3)
+    features = (10 + torch.randn(2, 8, 16, 16, generator=generator)).bfloat16()
+    code = torch.randn(2, 3, generator=generator)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        painted = module(features, code)
+    assert painted.dtype == torch.bfloat16
+    assert torch.allclose(painted.float(), sequential(module, features.float(), code), atol=0.1)
 
 
 def test_a_code_does_not_enter_its_own_mask(generator):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from wwlib import viz
 from wwlib.editing import local_edit, project, transfer
-from wwlib.explorer import compare, explore, explorer_frames, explorer_widget
+from wwlib.explorer import explore, explorer_frames, explorer_widget
 from wwlib.networks import Generator, Recogniser
 from wwlib.report import Table
 from wwlib.what import naming_accuracy
@@ -105,10 +105,6 @@ def test_headless_explore_is_the_static_sheet_and_the_widget_swaps_pictures(netw
     frames = explorer_frames(network, torch.zeros(3), 2.0, 5, 32)
     assert picture.value == frames[2][4]
     assert np.asarray(Image.open(io.BytesIO(after))).shape == (32, 64, 3)
-
-
-def test_compare_puts_two_images_side_by_side():
-    assert decoded(compare(torch.zeros(3, 32, 32), torch.ones(3, 32, 32), "grey and white")).size == (448, 224)
 
 
 def test_iou_of_known_rectangles():

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from wwlib.device import headless
-from wwlib.viz import Picture, code_masks, mask_images, to_pixels, traversal, traversal_sheet
+from wwlib.viz import code_masks, mask_images, to_pixels, traversal, traversal_sheet
 
 
 def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.0, steps: int = 13, side: int = 224):
@@ -79,8 +79,3 @@ def _png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG")
     return buffer.getvalue()
-
-
-def compare(before: Tensor, after: Tensor, alt: str) -> Picture:
-    """Show two images `[C, H, W]` side by side as one `Picture`."""
-    return Picture(_png(np.concatenate(list(to_pixels(torch.stack([before, after]), 224)), axis=1)), alt)

