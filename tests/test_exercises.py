@@ -85,3 +85,37 @@ def test_lessons_use_every_exercise_and_every_question():
     text = "".join("".join(c["source"]) for f in lesson_files() for c in json.loads(f.read_text())["cells"])
     assert [id for id in EXERCISES if f'check("{id}"' not in text] == []
     assert [id for id in QUESTIONS if f'quiz("{id}"' not in text] == []
+
+
+def test_a_right_answer_that_changes_its_input_is_told_so():
+    def in_place(codes, k, p):
+        codes[torch.arange(len(k)), k] += p
+        return codes
+
+    result = check("04.1", in_place)
+    assert not result.passed
+    assert "changed its input in place" in result.body
+
+
+def test_a_quiz_takes_a_choice_in_brackets_and_refuses_what_is_none():
+    assert quiz("00.a", "(B)").passed == quiz("00.a", "b").passed
+    assert "choose a, b, c or d" in quiz("00.a", "e").title
+
+
+def test_a_loss_that_nothing_can_be_trained_with_is_not_right():
+    result = check("03.1", lambda logits: torch.nn.functional.softplus(-logits).mean().detach())
+    assert not result.passed
+    assert "gradients must flow" in result.body
+
+    def without_graph(discriminator, real, gamma):
+        real = real.detach().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(discriminator(real).sum(), real)
+        return gamma / 2 * gradient.square().sum(dim=(1, 2, 3)).mean()
+
+    assert "create_graph" in check("03.2", without_graph).body
+
+
+@pytest.mark.parametrize("answer", ["28.0", 10**400, 1j, torch.zeros(2).to_sparse(), exit])
+def test_odd_answers_are_refused_without_raising(answer):
+    assert not check("04.3", lambda d, scale: answer() if answer is exit else answer).passed
+    assert not check("02.1", lambda v: answer).passed

@@ -128,6 +128,14 @@ def test_under_autocast_the_moments_stay_in_float32(generator):
     assert torch.allclose(painted.float(), sequential(module, features.float(), code), atol=0.1)
 
 
+def test_a_large_mean_does_not_drown_a_small_spread(generator):
+    torch.manual_seed(0)
+    module = SpatialConstriction(4, 16, 2)
+    features, code = 100 + 0.1 * torch.randn(2, 4, 16, 16, generator=generator), torch.randn(2, 2, generator=generator)
+    exact = sequential(module.double(), features.double(), code.double())
+    assert torch.allclose(module.float()(features, code).double(), exact, atol=1e-2)
+
+
 def test_a_code_does_not_enter_its_own_mask(generator):
     torch.manual_seed(0)
     module = SpatialConstriction(8, 8, 2)

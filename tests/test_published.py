@@ -30,7 +30,8 @@ def shapes_file(tmp_path):
     with h5py.File(path, "w") as file:
         pixels = np.zeros((count, 64, 64, 3), np.uint8)
         pixels[:, 0, 0, 0] = np.arange(count)
-        file["images"], file["labels"] = pixels, np.zeros((count, 6))
+        labels = np.stack(np.unravel_index(np.arange(count), grid), axis=1) * 0.1 - 0.3
+        file["images"], file["labels"] = pixels, labels
     return path, grid
 
 
@@ -97,3 +98,44 @@ def test_image_folder_crops_the_middle_and_names_a_broken_picture(tmp_path):
         ImageFolder(tmp_path, 32).image(0)
     with pytest.raises(FileNotFoundError, match="no pictures"):
         ImageFolder(tmp_path / "below" / "deeper", 32)
+
+
+def test_3dshapes_in_another_order_is_refused(shapes_file):
+    import h5py
+
+    path, grid = shapes_file
+    with h5py.File(path, "r+") as file:
+        file["labels"][...] = file["labels"][::-1]
+    with pytest.raises(ValueError, match=r"3dshapes.h5: labels are not the grid"):
+        Published3DShapes(path, grid)
+
+
+def test_3dshapes_whose_images_are_a_group_is_named(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="reading 3dshapes.h5 needs h5py")
+    with h5py.File(tmp_path / "odd.h5", "w") as file:
+        file.create_group("images")
+        file["labels"] = np.zeros((4, 6))
+    with pytest.raises(ValueError, match=r"odd.h5: 'images' and 'labels' must be data sets"):
+        Published3DShapes(tmp_path / "odd.h5", (1, 1, 1, 1, 1, 4))
+
+
+def test_dsprites_with_pixels_that_are_no_bytes_is_refused(dsprites_file):
+    with np.load(dsprites_file) as archive:
+        images, classes = archive["imgs"], archive["latents_classes"]
+    np.savez(dsprites_file, imgs=images.astype(float), latents_classes=classes)
+    with pytest.raises(ValueError, match=r"pixels are uint8, 0 or 1, got float64"):
+        PublishedDSprites(dsprites_file, GRID)
+
+
+def test_image_folder_reads_sixteen_bits_turns_photographs_and_passes_over_hidden_files(tmp_path):
+    ramp = np.linspace(0, 65535, 32).astype(np.uint16)[None].repeat(32, axis=0)
+    Image.fromarray(ramp).save(tmp_path / "a.png")
+    photograph = Image.fromarray(np.tile(np.array([[[255, 0, 0]], [[0, 0, 255]]], np.uint8).repeat(16, 0), (1, 32, 1)))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    photograph.save(tmp_path / "b.png", exif=exif)
+    (tmp_path / "._a.png").write_bytes(b"what macOS leaves beside it")
+    data = ImageFolder(tmp_path, 32)
+    assert len(data) == 2
+    assert torch.allclose(data.image(0)[0, 0], torch.linspace(-1, 1, 32), atol=0.01)
+    assert data.image(1)[2, 0, 0] == 1  # blue comes to the top

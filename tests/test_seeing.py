@@ -10,6 +10,7 @@ from PIL import Image
 from wwlib import viz
 from wwlib.editing import local_edit, project, transfer
 from wwlib.explorer import explore, explorer_frames, explorer_widget
+from wwlib.masks import SpatialConstriction
 from wwlib.networks import Generator, Recogniser
 from wwlib.report import Table
 from wwlib.what import naming_accuracy
@@ -62,12 +63,30 @@ def test_a_traversal_moves_one_code_and_passes_through_the_base(network):
     assert torch.allclose(frames[1, 4], network(moved[None], noise)[0], atol=1e-5)
 
 
-def test_masks_come_at_one_resolution_and_none_are_black(network):
+def test_masks_come_at_one_resolution_and_those_of_codes_without_are_white(network):
     masks = viz.code_masks(network, torch.zeros(2, 3))
     assert masks.shape == (2, 3, 32, 32)
     torch.manual_seed(0)
     without = Generator(("Const-4", "C_global-3", "ResConv-up-1"), {8: 4})
-    assert viz.code_masks(without, torch.zeros(2, 3)).abs().max() == 0
+    assert (viz.code_masks(without, torch.zeros(2, 3)) == 1).all()  # acts everywhere
+
+
+def test_codes_with_and_without_masks_keep_their_places():
+    torch.manual_seed(0)
+    mixed = Generator(("Const-8", "C_global-2", "ResConv-up-1", "C_spgroup-4-3"), {8: 8})
+    masks = viz.code_masks(mixed, torch.zeros(1, 5))
+    assert masks.shape == (1, 5, 8, 8)
+    assert (masks[:, :2] == 1).all()
+    assert masks[:, 2:].max() < 0.5
+
+
+def test_masks_after_noise_are_those_of_the_same_noise():
+    torch.manual_seed(0)
+    noisy = Generator(("Const-8", "ResConv-up-1", "Noise-1", "C_spgroup-4-2"), {8: 8})
+    noisy.blocks[1].strength.data.fill_(2.0)
+    codes = torch.randn(2, 2, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(viz.code_masks(noisy, codes), viz.code_masks(noisy, codes))
+    assert torch.equal(local_edit(noisy, codes, 0, 1.0), local_edit(noisy, codes, 0, 1.0))
 
 
 def test_stretched_masks_reach_black_and_white():
@@ -123,14 +142,18 @@ class OracleReader(torch.nn.Module):
 
 
 class OracleGenerator:
-    """Its only code with a mask has exactly the given footprint."""
+    """Its masks are exactly the ones given."""
 
     resolution = 32
 
     def __init__(self, masks):
         self.masks = masks
+        self.blocks = [SpatialConstriction(1, 32, masks.shape[1])]
 
-    def __call__(self, codes, return_masks=False):
+    def sample_noise(self, batch, generator=None, device=None):
+        return []
+
+    def __call__(self, codes, noise=None, return_masks=False):
         return None, [self.masks]
 
 
@@ -193,6 +216,15 @@ def test_projection_comes_closer(network, reader):
     assert errors[-1] < errors[0]
 
 
+def test_more_starts_never_end_worse_and_keep_the_best_of_each_image(network, reader):
+    images = network(torch.randn(3, 3, generator=torch.Generator().manual_seed(3)))
+    one, few = (project(network, reader, images, steps=40, starts=n) for n in (1, 4))
+    assert few[0].shape == (3, 3)
+    assert few[1][-1] <= one[1][-1] + 1e-6
+    with pytest.raises(ValueError, match="starts must be at least 1, got 0"):
+        project(network, reader, images, starts=0)
+
+
 def test_naming_accuracy_of_a_reader_who_cannot_see_is_chance(network):
     class Blind(torch.nn.Module):
         def forward(self, images):
@@ -204,7 +236,7 @@ def test_naming_accuracy_of_a_reader_who_cannot_see_is_chance(network):
 
 
 def test_tables_read_as_markdown_html_and_text():
-    table = Table(["a", "b"], [("x", 1), ("<y>", 22)])
+    table = Table(["a", "b"], iter([("x", 1), ("<y>", 22)]))
     assert table.markdown() == "| a | b |\n| --- | --- |\n| x | 1 |\n| <y> | 22 |"
     assert "&lt;y&gt;" in table._repr_html_()
     assert repr(table).splitlines()[2] == "x    1"

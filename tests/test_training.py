@@ -14,7 +14,7 @@ import torch
 
 from wwlib.comparison import SmallRooms, pair_config
 from wwlib.device import Compute, choose_compute, choose_threads
-from wwlib.files import load_tensors
+from wwlib.files import load_tensors, save_tensors
 from wwlib.training import (
     Config,
     Training,
@@ -269,3 +269,84 @@ def test_a_stopped_command_continues_to_the_same_weights(number, undisturbed, tm
     theirs, _ = load_tensors(undisturbed / "checkpoint.safetensors")
     assert all(torch.equal(mine[key], theirs[key]) for key in theirs)
     assert not [f for f in os.listdir(tmp_path) if f.startswith(".") and number != signal.SIGKILL]
+
+
+def test_half_precision_trains_where_images_agree_with_their_neighbours():
+    class Black:
+        def sample_images(self, n, generator):
+            return torch.full((n, 3, 16, 16), -1.0)
+
+    state = Training(TINY, Black(), Compute(torch.device("cpu"), torch.float16))
+    before = [p.clone() for p in state.discriminator.parameters()]
+    for _ in range(20):
+        state.step()
+    assert any(not torch.equal(a, b) for a, b in zip(before, state.discriminator.parameters(), strict=True))
+
+
+def test_a_run_that_breaks_keeps_its_last_good_checkpoint(tmp_path):
+    class Breaks(Noise):
+        calls = 0
+
+        def sample_images(self, n, generator):
+            self.calls += 1
+            images = super().sample_images(n, generator)
+            return images * float("nan") if self.calls == 8 else images
+
+    with pytest.raises(FloatingPointError, match="not finite"):
+        train(TINY, Breaks(), tmp_path, CPU, save_seconds=0, progress=False)
+    tensors, about = load_tensors(tmp_path / "checkpoint.safetensors")
+    assert about["step"] == 7
+    assert all(t.isfinite().all() for t in tensors.values() if t.is_floating_point())
+
+
+def test_the_latest_r1_penalty_is_in_the_log_and_survives_a_resume(tmp_path):
+    state = train(TINY, Noise(), tmp_path, CPU, log_every=3, progress=False)
+    assert all(entry["R1"] > 0 for entry in state.log)
+    again = Training(TINY, Noise(), CPU)
+    again.load(tmp_path / "checkpoint.safetensors")
+    assert again.penalty == state.penalty
+
+
+def test_files_that_are_no_whole_checkpoint_are_named(tmp_path):
+    state = Training(TINY, Noise(), CPU)
+    state.step()
+    state.save(tmp_path / "whole.safetensors")
+    tensors, about = load_tensors(tmp_path / "whole.safetensors")
+    save_tensors(tmp_path / "model.safetensors", tensors, about | {"kind": "model"})
+    with pytest.raises(ValueError, match="must be the checkpoint of a training, got kind 'model'"):
+        state.load(tmp_path / "model.safetensors")
+    for lost in ("random", "d_optimiser.0.exp_avg_sq", "average.const"):
+        fewer = {name: t for name, t in tensors.items() if name != lost}
+        save_tensors(tmp_path / "part.safetensors", fewer, about)
+        with pytest.raises(ValueError, match=f"no whole checkpoint.*{lost}"):
+            state.load(tmp_path / "part.safetensors")
+
+
+def test_a_snapshots_numbers_join_the_log_as_plain_numbers(tmp_path):
+    noted = {"score": torch.tensor(0.5)}
+    state = train(TINY, Noise(), tmp_path, CPU, snapshot_every=40, on_snapshot=lambda s: noted, progress=False)
+    assert [entry["score"] for entry in state.log if "score" in entry] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (dict(batch=6), "batch must be a multiple of 4"),
+        (dict(features=0), "features must be positive"),
+        (dict(perturbation=float("nan")), "perturbation must be positive"),
+        (dict(gamma=float("inf")), "gamma must be 0 or more"),
+        (dict(seed=-1), "seed must be from 0"),
+        (dict(modules=("Const-8", "ResConv-up-1", "ResConv-up-1")), "modules must hold codes"),
+    ],
+)
+def test_a_config_that_cannot_train_is_refused(change, named):
+    with pytest.raises(ValueError, match=named):
+        replace_config(TINY, **change)
+
+
+def test_a_config_for_images_of_another_kind_is_refused():
+    class Grey(Noise):
+        channels = 1
+
+    with pytest.raises(ValueError, match="channels of the config must be those of the images, 1, got 3"):
+        Training(TINY, Grey(), CPU)

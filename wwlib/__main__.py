@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
-    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -86,6 +86,9 @@ def _train(options) -> int:
     changes = {name: parse(name, text, getattr(base, name)) for name, text in given.items() if text is not None}
     config = replace_config(base, **changes)
     folder = options.folder or Path("runs") / f"{options.recipe}-seed{config.seed}"
+    if options.threads is not None and options.threads < 1:
+        raise ValueError(f"--threads must be at least 1, got {options.threads}")
+    folder.mkdir(parents=True, exist_ok=True)
     threads = choose_threads(options.threads)
     compute = choose_compute(options.device, options.precision)
     data = make_data(config.dataset, config.resolution, compute.device)
@@ -101,8 +104,8 @@ def _train(options) -> int:
         on_snapshot=watcher(folder, data),
     )
     done = state.step_number >= config.steps
-    print(f"{'finished' if done else 'stopped'} at step {state.step_number} of {config.steps}; " +
-          ("see run.json" if done else "the same command continues"))  # fmt: skip
+    rest = "see run.json" if done else f"the same command{', without --fresh,' * options.fresh} continues"
+    print(f"{'finished' if done else 'stopped'} at step {state.step_number} of {config.steps}; {rest}")
     return 0 if done else 130
 
 

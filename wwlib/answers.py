@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from wwlib import factors, losses, masks, networks, training, where
 from wwlib.exercises import Exercise, Mistake, Question
@@ -50,8 +51,8 @@ def _booleans(g):
     return torch.rand(5, 9, 9, generator=g) > 0.6, torch.rand(5, 9, 9, generator=g) > 0.4
 
 
-def _transfer(g):
-    return torch.randn(4, 6, generator=g), torch.randn(4, 6, generator=g), [1, 4]
+def _transfer(positions: list[int]):
+    return lambda g: (torch.randn(4, 6, generator=g), torch.randn(4, 6, generator=g), list(positions))
 
 
 def _blend(g):
@@ -62,9 +63,17 @@ def _logistic(scale: float):
     return lambda g: (scale * torch.randn(16, generator=g),)
 
 
+class _Critic(nn.Module):
+    def __init__(self, g):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(1, 3 * 8 * 8, generator=g))
+
+    def forward(self, images):
+        return F.linear(images.flatten(1), self.weight)[:, 0].tanh()
+
+
 def _discriminator_for_r1(g):
-    weight = torch.randn(1, 3 * 8 * 8, generator=g)
-    return (lambda images: F.linear(images.flatten(1), weight)[:, 0].tanh()), _images(4)(g), 2.0
+    return _Critic(g), _images(4)(g), 2.0
 
 
 def add_at(codes, k, p):
@@ -95,6 +104,21 @@ def _no_double_backward(discriminator, real, gamma):
     return gamma / 2 * gradient.flatten(1).norm(dim=1).mean()
 
 
+def _per_sample(c, c2, k, r, r2):
+    mean, moved = (r + r2) / 2, F.one_hot(k, c.shape[1]).bool()
+    first, second = c - torch.where(moved, r, mean), c2 - torch.where(moved, r2, mean)
+    return (first.square() + second.square()).sum(1) / 2
+
+
+def _all_averaged(c, c2, k, r, r2):
+    mean = (r + r2) / 2
+    return ((c - mean).square() + (c2 - mean).square()).sum(1).mean() / 2
+
+
+def _halved_twice(c, c2, k, r, r2):
+    return losses.perceptual_simplicity_loss(c, c2, k, r, r2) / 2
+
+
 _ALL = (
     Exercise(
         "00.1",
@@ -103,10 +127,17 @@ _ALL = (
         tuple(lambda g, d=d: (torch.rand(d, 7, 3, 8, 8, generator=g) * 2 - 1,) for d in (2, 5)),
         (
             Mistake(
-                "difference of the last and the first frame only", lambda f: (f[:, -1] - f[:, 0]).abs().mean((1, 2, 3))
+                "compare neighbouring frames: a code that goes there and back again moves too",
+                lambda f: (f[:, -1] - f[:, 0]).abs().mean((1, 2, 3)),
             ),
-            Mistake("differences cancel without abs()", lambda f: (f[:, 1:] - f[:, :-1]).mean((2, 3, 4)).sum(1)),
-            Mistake("sum over frames, mean over pixels", lambda f: (f[:, 1:] - f[:, :-1]).abs().mean((1, 2, 3, 4))),
+            Mistake(
+                "take abs() of each difference, or changes cancel",
+                lambda f: (f[:, 1:] - f[:, :-1]).mean((2, 3, 4)).sum(1),
+            ),
+            Mistake(
+                "add the steps up along the row, do not average them",
+                lambda f: (f[:, 1:] - f[:, :-1]).abs().mean((1, 2, 3, 4)),
+            ),
         ),
     ),
     Exercise(
@@ -127,13 +158,17 @@ _ALL = (
                 "one share per image: average over height and width only",
                 lambda a, b, t=0.1: ((b - a).abs().amax(1) / 2 > t).float().mean(),
             ),
+            Mistake(
+                "a pixel that got darker changed as well: take abs()",
+                lambda a, b, t=0.1: ((b - a).amax(1) / 2 > t).float().mean((1, 2)),
+            ),
         ),
     ),
     Exercise(
         "01.1",
         "footprint",
         lambda v, t: ((v.amax(1) - v.amin(1)).amax(1) / 2) > t,
-        tuple(lambda g, n=n: (torch.rand(n, 2, 3, 8, 8, generator=g) * 2 - 1, 0.5) for n in (1, 3)),
+        tuple(lambda g, n=n: (torch.rand(n, 5, 3, 8, 8, generator=g) * 2 - 1, 0.7) for n in (1, 3)),
         (
             Mistake(
                 "the range over the values is max - min, not the standard deviation",
@@ -213,6 +248,7 @@ _ALL = (
                 "log(sigmoid) overflows for sure logits: use softplus", lambda t: -torch.log(torch.sigmoid(t)).mean()
             ),
         ),
+        trains=True,
     ),
     Exercise(
         "03.2",
@@ -224,6 +260,7 @@ _ALL = (
             Mistake("sum over pixels, mean over images", lambda d, x, g: losses.r1_penalty(d, x, g) / (3 * 8 * 8)),
             Mistake("gamma is halved", lambda d, x, g: 2 * losses.r1_penalty(d, x, g)),
         ),
+        trains=True,
     ),
     Exercise(
         "03.3",
@@ -267,8 +304,14 @@ _ALL = (
                 "sum over the codes, mean over the batch",
                 lambda *a: losses.perceptual_simplicity_loss(*a) / a[0].shape[1],
             ),
-            Mistake("half of the sum over both images", lambda *a: 2 * losses.perceptual_simplicity_loss(*a)),
+            Mistake("halve the sum over both images", lambda *a: 2 * losses.perceptual_simplicity_loss(*a)),
+            Mistake("halve once: the two images add up to one full square", lambda *a: _halved_twice(*a)),
+            Mistake(
+                "read the moved position from each image alone, not from the average", lambda *a: _all_averaged(*a)
+            ),
+            Mistake("one number: the mean over the batch", lambda *a: _per_sample(*a)),
         ),
+        trains=True,
     ),
     Exercise(
         "04.3",
@@ -278,6 +321,7 @@ _ALL = (
         (
             Mistake("the perturbation's variance is halved: it is in one of the two images", lambda d, s: d + s**2),
             Mistake("variance is the square of the standard deviation", lambda d, s: d + s / 2),
+            Mistake("only the perturbation's part is halved: both images hold the codes", lambda d, s: (d + s**2) / 2),
             Mistake("each of the d codes has mean square 1", lambda d, s: s**2 / 2),
         ),
     ),
@@ -300,6 +344,7 @@ _ALL = (
         (
             lambda g: (("Const-64", "ResConv-up-1", "C_spgroup-4-3", "ResConv-id-1", "ResConv-up-1", "C_spgroup-2-5"),),
             lambda g: (("Const-64", "ResConv-up-1", "C_global-2", "Noise-1", "C_spgroup-1-1"),),
+            lambda g: (("Const-64", "C_spgroup-4-12", "ResConv-up-2"),),
             lambda g: (("Const-64", "ResConv-up-2"),),
         ),
         (
@@ -346,7 +391,7 @@ _ALL = (
         "06.3",
         "attribute transfer",
         copy_codes,
-        (_transfer, _transfer),
+        (_transfer([1, 4]), _transfer([0]), _transfer([5, 2, 3])),
         (
             Mistake("the target keeps every other code", lambda t, s, p: s),
             Mistake("copy from the source into the target, not back", lambda t, s, p: copy_codes(s, t, p)),

@@ -29,9 +29,9 @@ def local_edit(generator, codes: Tensor, code: int, value: float, feather: bool 
         raise ValueError(f"code must be 0..{codes.shape[1] - 1}, got {code}")
     edited = codes.clone()
     edited[:, code] = value
-    noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0))
+    noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0), codes.device)
     before, after = generator(codes, noise), generator(edited, noise)
-    mask = code_masks(generator, codes)[:, code : code + 1]
+    mask = code_masks(generator, codes, noise=noise)[:, code : code + 1]
     mask = mask / mask.amax(dim=(2, 3), keepdim=True).clamp(min=1e-6)
     mask = mask if feather else (mask > 0.5).to(before.dtype)
     return before + mask * (after - before)
@@ -49,7 +49,7 @@ def transfer(generator, recogniser, target: Tensor, source: Tensor, codes: list[
     """
     mine, theirs = recogniser(target), recogniser(source)
     mine[:, codes] = theirs[:, codes]
-    return generator(mine, generator.sample_noise(len(mine), torch.Generator().manual_seed(0)))
+    return generator(mine, generator.sample_noise(len(mine), torch.Generator().manual_seed(0), mine.device))
 
 
 def project(
@@ -59,29 +59,47 @@ def project(
     steps: int = 200,
     learning_rate: float = 0.05,
     prior: float = 0.001,
+    starts: int = 1,
+    seed: int = 0,
 ) -> tuple[Tensor, list[float]]:
     """Find codes whose images come closest to real `images`, starting from the recogniser's answer.
 
-    Adam on the codes with a linear decay; `prior` keeps them near N(0, I), where the generator was trained.
+    Adam on the codes with a linear decay; `prior` keeps them near N(0, I), where the generator was trained. A search
+    can get stuck where a colour would have to pass through all others on its way; more `starts`, drawn from the prior,
+    find a way round, and the best one is kept for each image.
 
     Args:
         generator, recogniser: G and Q.
         images: `[B, C, H, W]` in [-1, 1].
         steps, learning_rate: of Adam.
         prior: weight of the mean squared code.
+        starts: searches for each image; the first begins at the recogniser's answer.
+        seed: of the other starts.
 
     Returns:
-        codes `[B, d]`, and the mean squared pixel error after each step.
+        codes `[B, d]`, and the mean squared pixel error of the best starts before the search and after each step.
+
+    Raises:
+        ValueError: if `starts` is not positive.
     """
-    codes = recogniser(images).detach().clamp(-3, 3).requires_grad_(True)
-    noise = generator.sample_noise(len(images), torch.Generator().manual_seed(0))
+    if starts < 1:
+        raise ValueError(f"starts must be at least 1, got {starts}")
+    guess = recogniser(images).detach().clamp(-3, 3)
+    random = torch.Generator().manual_seed(seed)
+    others = torch.randn(starts - 1, *guess.shape, generator=random).to(guess)
+    codes = torch.cat([guess[None], others]).flatten(0, 1).requires_grad_(True)
+    noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0), images.device)
+    wanted = images.repeat(starts, 1, 1, 1)
     optimiser = torch.optim.Adam([codes], lr=learning_rate)
     errors = []
-    for step in range(steps):
-        optimiser.param_groups[0]["lr"] = learning_rate * (1 - step / steps)
-        error = (generator(codes, noise) - images).square().mean()
-        optimiser.zero_grad()
-        (error + prior * codes.square().mean()).backward()
-        optimiser.step()
-        errors.append(error.item())
-    return codes.detach(), errors
+    for step in range(steps + 1):
+        error = (generator(codes, noise) - wanted).square().mean(dim=(1, 2, 3))
+        best = error.detach().view(starts, -1).min(dim=0)
+        errors.append(best.values.mean().item())
+        if step < steps:
+            optimiser.param_groups[0]["lr"] = learning_rate * (1 - step / steps)
+            optimiser.zero_grad()
+            (error.mean() + prior * codes.square().mean()).backward(inputs=[codes])
+            optimiser.step()
+    chosen = codes.detach().view(starts, len(images), -1)[best.indices, torch.arange(len(images))]
+    return chosen, errors

@@ -32,6 +32,7 @@ class Exercise:
     cases: tuple[Callable[[torch.Generator], tuple], ...]
     mistakes: tuple[Mistake, ...]
     tolerance: float = 1e-5
+    trains: bool = False  # the answer is a loss: its gradients count as well
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def check(id: str, answer: Callable) -> Result:
     """
     from wwlib.answers import EXERCISES
 
-    exercise = EXERCISES.get(id)
+    exercise = EXERCISES.get(str(id))
     if exercise is None:
         return Result(False, f"no exercise {id!r}", f"known: {', '.join(sorted(EXERCISES))}", GREY)
     if not callable(answer):
@@ -78,22 +79,31 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, number: int)
         return make(torch.Generator().manual_seed(number))
 
     def report(what: str, colour: str = RED) -> Result:
-        called = ", ".join(describe(a) for a in arguments())
+        called = ",\n                  ".join(describe(a) for a in arguments())
         return Result(
             False, f"✗ {exercise.id} {exercise.title}: not yet", f"called     answer({called})\n{what}", colour
         )
 
-    expected = exercise.reference(*arguments())
+    expected, slopes = _call(exercise, exercise.reference, arguments())
+    given = arguments()
     try:
-        got = answer(*arguments())
+        got, my_slopes = _call(exercise, answer, given)
+        got = got.cpu() if isinstance(got, Tensor) and not got.is_meta else got
     except NotImplementedError:
         return Result(False, f"… {exercise.id} {exercise.title}: waiting for your answer", "", GREY)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = _line_of(error, answer)
         return report(f"raised     {type(error).__name__}: {error}{where}\nexpected   {describe(expected)}")
+    if not all(same(now, before, 0.0) for now, before in zip(given, arguments(), strict=True) if _is_data(before)):
+        return report("returned   a result, but changed its input in place\nhint       work on a copy: tensor.clone()")
     if same(got, expected, exercise.tolerance):
+        if slopes is not None and not same(my_slopes, slopes, 1e-4):
+            hint = "gradients must flow: no .detach(), no .item(), and create_graph=True inside a penalty"
+            return report(f"returned   the right value, but nothing can be trained with it\nhint       {hint}")
         return None
     text = f"returned   {describe(got)}\nexpected   {describe(expected)}"
+    if isinstance(expected, Tensor) and not isinstance(got, Tensor):
+        return report(f"{text}\nhint       return a tensor, got {type(got).__name__}")
     for mistake in exercise.mistakes:
         try:
             if same(got, mistake.wrong(*arguments()), exercise.tolerance):
@@ -103,6 +113,23 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, number: int)
     return report(text)
 
 
+def _call(exercise: Exercise, function: Callable, arguments: tuple) -> tuple[object, list[Tensor] | None]:
+    """Call a function; for a loss, also return the gradients of everything that it could train."""
+    if not exercise.trains:
+        return function(*arguments), None
+    leaves = [a.requires_grad_(True) for a in arguments if isinstance(a, Tensor) and a.is_floating_point()]
+    leaves += [p for a in arguments if isinstance(a, torch.nn.Module) for p in a.parameters()]
+    value = function(*arguments)
+    if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
+        return value, []
+    slopes = torch.autograd.grad(value, leaves, allow_unused=True)
+    return value.detach(), [torch.zeros_like(p) if s is None else s for p, s in zip(leaves, slopes, strict=True)]
+
+
+def _is_data(value: object) -> bool:
+    return isinstance(value, (Tensor, list))
+
+
 def same(got: object, expected: object, tolerance: float) -> bool:
     """Say whether two answers agree: same structure and shapes, numbers within `tolerance`."""
     if isinstance(expected, (tuple, list)):
@@ -110,21 +137,25 @@ def same(got: object, expected: object, tolerance: float) -> bool:
             return False
         return all(same(g, e, tolerance) for g, e in zip(got, expected, strict=True))
     if isinstance(expected, Tensor):
-        if not isinstance(got, Tensor) or got.shape != expected.shape:
+        if not isinstance(got, Tensor) or got.shape != expected.shape or got.layout != expected.layout or got.is_meta:
             return False
-        if (expected.dtype == torch.bool) != (got.dtype == torch.bool):
+        if (expected.dtype == torch.bool) != (got.dtype == torch.bool) or got.is_complex():
             return False
         return torch.allclose(got.detach().double(), expected.detach().double(), atol=tolerance, rtol=tolerance)
     if isinstance(expected, (int, float)):
+        if isinstance(got, (str, bytes)):
+            return False
         try:
             return abs(float(got) - float(expected)) <= tolerance * max(1.0, abs(float(expected)))
-        except (TypeError, ValueError, RuntimeError):
+        except (TypeError, ValueError, RuntimeError, OverflowError):
             return False
     return bool(got == expected)
 
 
 def describe(value: object) -> str:
     """Describe a value in one short line: tensors by shape and their first numbers."""
+    if isinstance(value, Tensor) and (value.layout != torch.strided or value.is_meta):
+        return f"{value.layout} tensor on {value.device}".removeprefix("torch.")
     if isinstance(value, Tensor):
         numbers = value.detach().flatten()[:4].tolist()
         shown = ", ".join(f"{n:.4g}" if isinstance(n, float) else str(n) for n in numbers)
@@ -133,9 +164,12 @@ def describe(value: object) -> str:
         return f"tensor[{shape}] of {str(value.dtype).removeprefix('torch.')}: {shown}{more}"
     if isinstance(value, (tuple, list)):
         return f"{type(value).__name__} of {len(value)}: " + "; ".join(describe(v) for v in value[:3])
-    if callable(value):
+    if callable(value) and not isinstance(value, torch.nn.Module):
         return f"<{getattr(value, '__name__', type(value).__name__)}>"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"something of type {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "…"
 
 
@@ -176,11 +210,14 @@ def quiz(id: str, answer: str = "") -> Result:
     """
     from wwlib.answers import QUESTIONS
 
-    question = QUESTIONS.get(id)
+    question = QUESTIONS.get(str(id))
     if question is None:
         return Result(False, f"no question {id!r}", f"known: {', '.join(sorted(QUESTIONS))}", GREY)
-    if not str(answer).strip():
+    choice = str(answer).strip(" ().\t\n").lower()
+    if not choice:
         return Result(False, f"… question {id}: put your choice between the quotes", "", GREY)
-    if digest(id, str(answer)) == question.digest:
+    if choice not in ("a", "b", "c", "d"):
+        return Result(False, f"… question {id}: choose a, b, c or d", f"got {str(answer)!r}", GREY)
+    if digest(id, choice) == question.digest:
         return Result(True, f"✓ {id}: right", question.explanation, GREEN)
-    return Result(False, f"✗ {id}: not {str(answer).strip()!r}; think again, then try another", "", RED)
+    return Result(False, f"✗ {id}: not {choice!r}; think again, then try another", "", RED)

@@ -56,7 +56,8 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["about"])
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118 (not a dict)
+            # copies: a tensor that still maps the file would keep Windows from replacing it at the next save
+            return {name: file.get_tensor(name).clone() for name in file.keys()}, about  # noqa: SIM118 (not a dict)
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise ValueError(f"{path} is not a readable wwlib weights file: {error}") from None
 

@@ -157,7 +157,8 @@ class GlobalStyle(nn.Module):
 class MinibatchDeviation(nn.Module):
     """Append one channel: how much each group of images differs within itself (Karras et al. 2018).
 
-    Groups are runs of neighbours in the batch, so real and generated images can share one call without mixing.
+    Groups are runs of neighbours in the batch, so real and generated images can share one call without mixing, as long
+    as each kind comes in whole groups (`Config` asks for a batch that is a multiple of 4).
 
     Args:
         group: images in a group; a batch is split into equal groups no larger than this.
@@ -170,6 +171,8 @@ class MinibatchDeviation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, _, height, width = x.shape
         group = max(size for size in range(1, self.group + 1) if batch % size == 0)
+        # not in float16: there 1e-8 is 0, and where a group agrees the root's slope would be infinite
         groups = x.reshape(batch // group, group, -1)
-        deviation = (groups.var(dim=1, unbiased=False) + 1e-8).sqrt().mean(dim=1)
+        groups = groups.float() if x.dtype in (torch.float16, torch.bfloat16) else groups
+        deviation = (groups.var(dim=1, unbiased=False) + 1e-8).sqrt().mean(dim=1).to(x.dtype)
         return torch.cat([x, deviation.repeat_interleave(group).view(-1, 1, 1, 1).expand(-1, 1, height, width)], dim=1)

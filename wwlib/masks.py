@@ -18,7 +18,7 @@ def cumax(logits: Tensor) -> Tensor:
         logits: `[..., R]`, any real numbers (v in the paper).
 
     Returns:
-        `[..., R]` in [0, 1], non-decreasing, last entry 1.
+        `[..., R]` in [0, 1], non-decreasing, last entry 1 (up to rounding).
     """
     return logits.softmax(dim=-1).cumsum(dim=-1)
 
@@ -45,7 +45,7 @@ def rectangle_masks(logits: Tensor) -> Tensor:
         logits: `[B, n, J, 4, R]`; axis 3 holds open-row, close-row, open-column, close-column.
 
     Returns:
-        `[B, n, R, R]` in [0, 1]; the last row and the last column are 0.
+        `[B, n, R, R]` in [0, 1]; the last row and the last column are 0 (up to rounding).
 
     Raises:
         ValueError: if `logits` does not have five axes with 4 at position 3.
@@ -82,15 +82,14 @@ class Paint(torch.autograd.Function):
 
     Autograd would walk over the whole feature map about twice as often. Pixels before channels `[B, P, C]`: with a
     channels-last map all views and matrix products, no copies. Normalising is folded in,
-    `x_hat S + b = x (S / std) + (b - S mean / std)`, so the map is read once for its two moments and once to paint.
+    `x_hat S + b = x (S / std) + (b - S mean / std)`, so the normalised map is never made.
     """
 
     @staticmethod
     def forward(ctx, x: Tensor, shares: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Paint. `x` `[B, P, C]`; `shares` `[B, n + 1, P]`, the last one T; `scale` 1 + a and `shift` b `[B, n, C]`."""
         mean = x.mean(dim=1, keepdim=True)
-        variance = (x.square().mean(dim=1, keepdim=True) - mean.square()).clamp(min=0)
-        inverse_std = (variance + 1e-8).rsqrt()
+        inverse_std = ((x - mean).square_().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
         slope = torch.cat([scale * inverse_std, torch.ones_like(mean)], dim=1)
         offset = torch.cat([shift - slope[:, :-1] * mean, torch.zeros_like(mean)], dim=1)
         pixels = shares.transpose(1, 2)

@@ -77,6 +77,8 @@ def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> 
     if path.suffix != ".safetensors":
         path = shipped(str(name_or_path))
     tensors, about = load_tensors(path)
+    if about.get("kind") not in ("model", "training"):
+        raise ValueError(f"{path} must hold a model or a training, got kind {about.get('kind')!r}")
     config = Config.from_json(about["config"])
     networks = dict(zip(("average", "discriminator", "recogniser"), build_networks(config), strict=True))
     networks["generator"] = build_networks(config)[0]

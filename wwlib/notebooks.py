@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
+import sys
 import time
 import tomllib
 from concurrent.futures import ProcessPoolExecutor
@@ -108,9 +108,10 @@ def run_all(numbers: list[str] | None = None) -> None:
     Raises:
         ValueError: if no lesson has such a number.
     """
+    known = [lesson.name[:2] for lesson in lesson_files()]
+    if unknown := sorted(set(numbers) - set(known)):
+        raise ValueError(f"lessons must be among {known}, got {unknown}")
     lessons = [lesson for lesson in lesson_files() if not numbers or lesson.name[:2] in numbers]
-    if not lessons:
-        raise ValueError(f"lessons must be among {[lesson.name[:2] for lesson in lesson_files()]}, got {numbers}")
     costs = json.loads(COSTS.read_text(encoding="utf-8")) if COSTS.exists() else {}
     for lesson in lessons:
         output = ROOT / "data" / "cache" / lesson.name
@@ -126,8 +127,11 @@ def run_all(numbers: list[str] | None = None) -> None:
 
 def _execute_measured(lesson: Path, output: Path) -> tuple[float, float]:
     """Seconds and peak gigabytes of one lesson; in a process of its own, so that the peak is this lesson's."""
+    import resource  # not on Windows, where everything else here works
+
     seconds = execute(lesson, output, profile="quick")
-    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    unit = 2**30 if sys.platform == "darwin" else 2**20
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
 
 
 def write_notebook(path: Path, notebook: dict) -> None:

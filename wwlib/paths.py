@@ -1,4 +1,4 @@
-"""Where the course's folders are, from a clone or an installed copy."""
+"""Where the course's folders are: beside the package in a clone, or below `WW_ROOT`."""
 
 from __future__ import annotations
 

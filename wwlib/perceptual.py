@@ -82,15 +82,18 @@ class PerceptualDistance(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the LPIPS `[B]` of image pairs."""
+        if first.shape != second.shape:
+            raise ValueError(f"both images must have one shape, got {tuple(first.shape)} and {tuple(second.shape)}")
         a, b = self.embed(torch.cat([first, second])).split(len(first))
         return (a - b).square().sum(dim=1)
 
 
 def at_least(images: Tensor, side: int) -> Tensor:
-    """Return images enlarged bilinearly to `side` pixels if they are smaller: trunks read 32 px badly."""
-    if min(images.shape[-2:]) >= side:
+    """Return images enlarged bilinearly until the shorter side has `side` pixels: trunks read 32 px badly."""
+    shorter = min(images.shape[-2:])
+    if shorter >= side:
         return images
-    return F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False)
+    return F.interpolate(images, scale_factor=side / shorter, mode="bilinear", align_corners=False)
 
 
 def _load(net: str, download: bool, random: bool):
@@ -115,7 +118,7 @@ def _load(net: str, download: bool, random: bool):
 def _lpips(net: str, pretrained_trunk: bool):
     import lpips  # takes seconds, and brings torchvision: only where a lesson needs it
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision deprecates the way lpips names its weights
         return lpips.LPIPS(net=net, pnet_rand=not pretrained_trunk, verbose=False)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from wwlib.dsprites import DSprites
 from wwlib.factors import FactorData
 from wwlib.shapes3d import Shapes3D
 
+KEPT = 2**31
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 
@@ -41,19 +43,20 @@ class PublishedDSprites(FactorData):
             with np.load(path, allow_pickle=False) as archive:
                 names = set(archive.files)
                 if not {"imgs", "latents_classes"} <= names:
-                    raise ValueError(f"{path} must hold arrays 'imgs' and 'latents_classes', got {sorted(names)}")
+                    raise ValueError(f"must hold arrays 'imgs' and 'latents_classes', got {sorted(names)}")
                 images, classes = archive["imgs"], archive["latents_classes"]
-        except (zipfile.BadZipFile, EOFError, OSError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, AttributeError) as error:
             raise ValueError(f"{path} is not a readable .npz file: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
         count = len(self)
         if images.shape != (count, 64, 64) or classes.shape != (count, 6):
             raise ValueError(
                 f"{path} must hold {count} images of 64 x 64 and 6 classes, got {images.shape}, {classes.shape}"
             )
-        if images.max() > 1:
-            raise ValueError(f"{path}: dSprites pixels are 0 or 1, got up to {images.max()}")
-        grid = np.stack(np.unravel_index(np.arange(count), self.factor_sizes), axis=1)
-        if not np.array_equal(classes[:, 1:], grid):
+        if images.dtype != np.uint8 or images.max() > 1:
+            raise ValueError(f"{path}: dSprites pixels are uint8, 0 or 1, got {images.dtype} up to {images.max()}")
+        if not np.array_equal(classes[:, 1:], _grid(self.factor_sizes)):
             raise ValueError(f"{path}: latents_classes is not the grid {self.factor_sizes} in order")
         self._images = torch.from_numpy(images)
 
@@ -84,9 +87,15 @@ class Published3DShapes(FactorData):
         names, count = set(self._file), len(self)
         if not {"images", "labels"} <= names:
             raise ValueError(f"{path} must hold data sets 'images' and 'labels', got {sorted(names)}")
-        shapes = self._file["images"].shape, self._file["labels"].shape
-        if shapes != ((count, 64, 64, 3), (count, 6)) or self._file["images"].dtype != np.uint8:
+        parts = self._file["images"], self._file["labels"]
+        if not all(isinstance(part, h5py.Dataset) for part in parts):
+            raise ValueError(f"{path}: 'images' and 'labels' must be data sets, got {parts}")
+        shapes = tuple(part.shape for part in parts)
+        if shapes != ((count, 64, 64, 3), (count, 6)) or parts[0].dtype != np.uint8:
             raise ValueError(f"{path} must hold {count} uint8 images [64, 64, 3] and 6 labels each, got {shapes}")
+        ranks = [np.unique(column, return_inverse=True)[1] for column in parts[1][:].T]  # labels are angles and hues
+        if not np.array_equal(np.stack(ranks, axis=1), _grid(self.factor_sizes)):
+            raise ValueError(f"{path}: labels are not the grid {self.factor_sizes} in order")
 
     def images(self, factors: Tensor) -> Tensor:
         """Return images `[n, 3, 64, 64]` in [-1, 1] for `factors` `[n, 6]`."""
@@ -99,8 +108,10 @@ class Published3DShapes(FactorData):
 class ImageFolder:
     """Every picture below a folder, cropped to its central square and resized: images without factors.
 
+    Turned as the camera held it (EXIF). Pictures stay in memory once read, up to `KEPT` bytes.
+
     Args:
-        folder: searched recursively for png, jpg, webp and bmp.
+        folder: searched recursively for png, jpg, webp and bmp; names that begin with a dot are passed over.
         resolution: side of the images, pixels.
 
     Raises:
@@ -113,7 +124,7 @@ class ImageFolder:
     def __init__(self, folder: str | Path, resolution: int = 64):
         folder = Path(folder)
         self.resolution = resolution
-        self.files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in PICTURES)
+        self.files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in PICTURES and f.name[0] != ".")
         if not self.files:
             raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURES))}) below {folder}")
         self._cache: dict[int, Tensor] = {}
@@ -123,17 +134,26 @@ class ImageFolder:
 
     def image(self, index: int) -> Tensor:
         """Return picture number `index` as `[3, H, W]` in [-1, 1]."""
-        if index not in self._cache:
-            try:
-                with Image.open(self.files[index]) as picture:
-                    picture = picture.convert("RGB")
-            except (UnidentifiedImageError, OSError) as error:
-                raise ValueError(f"{self.files[index]} is not a readable picture: {error}") from None
-            side = min(picture.size)
-            left, top = (picture.width - side) // 2, (picture.height - side) // 2
-            picture = picture.crop((left, top, left + side, top + side)).resize((self.resolution,) * 2, Image.LANCZOS)
-            self._cache[index] = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
-        return self._cache[index].float() / 127.5 - 1
+        pixels = self._cache.get(index)
+        if pixels is None:
+            pixels = self._read(self.files[index])
+            if len(self._cache) * pixels.numel() < KEPT:
+                self._cache[index] = pixels
+        return pixels.float() / 127.5 - 1
+
+    def _read(self, file: Path) -> Tensor:
+        try:
+            with Image.open(file) as picture:
+                picture = ImageOps.exif_transpose(picture)
+                if picture.mode.startswith("I"):  # 16 bits a pixel: PIL would cut them off at 255
+                    picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
+                picture = picture.convert("RGB")
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            raise ValueError(f"{file} is not a readable picture: {error}") from None
+        side = min(picture.size)
+        left, top = (picture.width - side) // 2, (picture.height - side) // 2
+        picture = picture.crop((left, top, left + side, top + side)).resize((self.resolution,) * 2, Image.LANCZOS)
+        return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
 
     def sample_images(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw `n` pictures `[n, 3, H, W]` in [-1, 1] with replacement."""
@@ -145,6 +165,11 @@ def _existing(path: str | Path) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f"no file at {path}")
     return path
+
+
+def _grid(sizes: tuple[int, ...]) -> np.ndarray:
+    """Every combination of factor values in grid order, `[N, K]`."""
+    return np.stack(np.unravel_index(np.arange(int(np.prod(sizes))), sizes), axis=1)
 
 
 def _grid_index(data: FactorData, factors: Tensor) -> Tensor:

@@ -52,9 +52,12 @@ _PS_SC_32 = Config(
     discriminator_widths={16: 32, 8: 64, 4: 128},
     discriminator_residual=(16, 8),
     recogniser_widths={16: 32, 8: 64, 4: 128},
-    C_lambda=0.05,
-    learning_rate=0.006,
-    images=120_000,
+    C_lambda=0.1,
+    perturbation=2.0,
+    recogniser_noise=0.25,
+    batch=8,
+    learning_rate=0.004,
+    images=72_000,
 )
 
 # compared with the others early on, while their learning rate is still constant

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 class Table:
     """Rows of text under a header, shown as a table in a notebook, in Markdown and in a terminal."""
 
-    def __init__(self, header: Sequence[str], rows: Sequence[Sequence[object]]):
-        widths = {len(header), *map(len, rows)}
+    def __init__(self, header: Sequence[str], rows: Iterable[Sequence[object]]):
+        self.header, self.rows = list(map(str, header)), [list(map(str, row)) for row in rows]
+        widths = {len(self.header), *map(len, self.rows)}
         if len(widths) != 1:
             raise ValueError(f"header and rows must have the same length, got {sorted(widths)}")
-        self.header, self.rows = list(map(str, header)), [list(map(str, row)) for row in rows]
 
     def markdown(self) -> str:
         """Return the table in Markdown."""

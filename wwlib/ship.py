@@ -28,14 +28,22 @@ def ship(folder: Path, name: str, command: str, with_discriminator: bool = False
         command: the command that trained it, for the record.
         with_discriminator: keep what lesson 05 needs to continue the training.
         filmstrip: how many snapshots to copy to `data/filmstrip/`, spread over the run.
+
+    Raises:
+        FileNotFoundError: if the folder lacks checkpoint or run record.
+        ValueError: if the run is not finished, or its record belongs to another moment.
     """
+    if filmstrip == 1:
+        raise ValueError("filmstrip must be 0 or at least 2 snapshots, got 1")
     _, about = load_tensors(folder / "checkpoint.safetensors")
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    if not record["finished"] or record["steps"] != about["step"]:
+        raise ValueError(f"{folder} must hold a finished run, got one at step {about['step']} of {record['steps']}")
     config = Config.from_json(about["config"])
     data = make_data(config.dataset, config.resolution)
     state = Training(config, data, choose_compute("cpu"))
     state.load(folder / "checkpoint.safetensors")
     save_model(DATA / f"{name}.safetensors", state, with_discriminator)
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     record = {"command": command, **record, "scores": scores(load_model(DATA / f"{name}.safetensors"), data)}
     save_json(DATA / f"{name}.json", record)
     if filmstrip:

@@ -29,7 +29,7 @@ from wwlib.losses import (
     perturb,
     r1_penalty,
 )
-from wwlib.networks import Discriminator, Generator, Recogniser
+from wwlib.networks import Discriminator, Generator, Recogniser, count_codes
 
 OBJECTIVES = ("ps", "infogan", "gan")
 
@@ -66,11 +66,20 @@ class Config:
     def __post_init__(self):
         if self.objective not in OBJECTIVES:
             raise ValueError(f"objective must be one of {OBJECTIVES}, got {self.objective!r}")
-        for name in ("batch", "images", "learning_rate", "ema_images", "r1_every"):
-            if not getattr(self, name) > 0:
+        for name in ("batch", "images", "learning_rate", "ema_images", "r1_every", "features", "perturbation"):
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
+        for name in ("gamma", "C_lambda", "recogniser_noise"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)!r}")
+        if self.batch % 4:
+            raise ValueError(f"batch must be a multiple of 4, the groups of the minibatch deviation, got {self.batch}")
         if not 0 <= self.decay_from <= 1:
             raise ValueError(f"decay_from must be in [0, 1], got {self.decay_from!r}")
+        if not 0 <= self.seed < 2**63 - 1:
+            raise ValueError(f"seed must be from 0 to 2^63 - 2, got {self.seed}")
+        if not count_codes(self.modules):
+            raise ValueError(f"modules must hold codes (C_spgroup-J-n or C_global-n), got {self.modules}")
 
     @property
     def steps(self) -> int:
@@ -139,11 +148,14 @@ class Training:
     """
 
     def __init__(self, config: Config, data: FactorData, compute: Compute):
+        channels = getattr(data, "channels", config.channels)
+        if channels != config.channels:
+            raise ValueError(f"channels of the config must be those of the images, {channels}, got {config.channels}")
         self.config, self.data, self.compute = config, data, compute
         networks = [network.to(compute.device) for network in build_networks(config)]
         self.generator, self.discriminator, self.recogniser = networks
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        adam = dict(lr=config.learning_rate, betas=(0.0, 0.99), eps=1e-8, fused=True)
+        adam = dict(lr=config.learning_rate, betas=(0.0, 0.99), eps=1e-8, fused=compute.device.type != "mps")
         self.g_optimiser = torch.optim.Adam([*self.generator.parameters(), *self.recogniser.parameters()], **adam)
         self.d_optimiser = torch.optim.Adam(self.discriminator.parameters(), **adam)
         self.scaler = compute.scaler()
@@ -151,6 +163,7 @@ class Training:
         self.step_number = 0
         self.seconds = 0.0
         self.log: list[dict] = []
+        self.penalty = torch.zeros(())
 
     def step(self) -> dict[str, Tensor]:
         """Take one G + Q step and one D step; return the losses as tensors on the device."""
@@ -170,8 +183,9 @@ class Training:
         losses["D"] = loss.detach()
         if self.step_number % config.r1_every == 0:
             penalty = r1_penalty(self.discriminator, real, config.gamma)
-            losses["R1"] = penalty.detach()
+            self.penalty = penalty.detach()
             loss = loss + config.r1_every * penalty
+        losses["R1"] = self.penalty  # the latest one: it is due only now and then
         self._update(self.d_optimiser, loss)
 
         update_average(self.average, self.generator, ema_decay(config.batch, config.ema_images))
@@ -229,8 +243,19 @@ class Training:
             "average": self.average,
         }
 
+    def check_finite(self) -> None:
+        """Raise FloatingPointError, naming the network, if any weight is NaN or infinite."""
+        for name, network in self.networks().items():
+            if not all(parameter.isfinite().all() for parameter in network.parameters()):
+                raise FloatingPointError(f"weights of the {name} are not finite at step {self.step_number}")
+
     def save(self, path: str | Path) -> None:
-        """Write everything needed to continue to the bit into one safetensors file."""
+        """Write everything needed to continue to the bit into one safetensors file.
+
+        Raises:
+            FloatingPointError: if weights are not finite; the file that is there stays as it is.
+        """
+        self.check_finite()
         tensors = {"random": self.random.get_state()}
         for name, network in self.networks().items():
             tensors |= prefixed(name, network.state_dict())
@@ -243,6 +268,7 @@ class Training:
             step=self.step_number,
             seconds=self.seconds,
             log=self.log,
+            penalty=self.penalty.item(),
             scaler=self.scaler.state_dict(),
         )
         save_tensors(path, tensors, about)
@@ -254,12 +280,19 @@ class Training:
             ValueError: if the file is damaged or belongs to a run with another config.
         """
         tensors, about = load_tensors(path)
+        if about.get("kind") != "training":
+            raise ValueError(f"{path} must be the checkpoint of a training, got kind {about.get('kind')!r}")
         theirs = Config.from_json(about["config"])
         if theirs != self.config:
             differing = [f.name for f in fields(Config) if getattr(theirs, f.name) != getattr(self.config, f.name)]
             raise ValueError(
                 f"{path} belongs to a run that differs in {differing}; choose another folder or resume=False"
             )
+        expected = {"random", *(f"{n}.{key}" for n, net in self.networks().items() for key in net.state_dict())}
+        if about["step"]:
+            expected |= {f"{name}.0.exp_avg_sq" for name in ("g_optimiser", "d_optimiser")}
+        if missing := sorted(expected - set(tensors)):
+            raise ValueError(f"{path} is no whole checkpoint: it lacks {len(missing)} tensors, such as {missing[:3]}")
         for name, network in self.networks().items():
             network.load_state_dict(unprefixed(name, tensors))
         for name, optimiser in (("g_optimiser", self.g_optimiser), ("d_optimiser", self.d_optimiser)):
@@ -272,6 +305,7 @@ class Training:
             self.scaler.load_state_dict(about["scaler"])
         self.random.set_state(tensors["random"])
         self.step_number, self.seconds, self.log = about["step"], about["seconds"], about["log"]
+        self.penalty = torch.tensor(about["penalty"])
 
 
 def train(
@@ -304,7 +338,7 @@ def train(
 
     Raises:
         FileNotFoundError: for `resume=True` without a checkpoint.
-        FloatingPointError: if the losses stop being finite.
+        FloatingPointError: if losses or weights stop being finite; the last good checkpoint stays.
     """
     folder = Path(folder)
     checkpoint = folder / "checkpoint.safetensors"
@@ -331,9 +365,10 @@ def train(
             due = snapshot_every and shown // snapshot_every > (shown - config.batch) // snapshot_every
             if due and on_snapshot:
                 state.seconds += time.perf_counter() - clock
-                noted = on_snapshot(state)
-                if noted:
-                    state.log.append({"images": shown, "seconds": round(state.seconds, 1), **noted})
+                state.check_finite()
+                if noted := on_snapshot(state):
+                    numbers = {name: float(value) for name, value in noted.items()}
+                    state.log.append({"images": shown, "seconds": round(state.seconds, 1), **numbers})
                 clock = time.perf_counter()  # measuring is not training
             if time.perf_counter() - saved > save_seconds:
                 state.save(checkpoint)

@@ -16,6 +16,8 @@ from PIL import Image
 from torch import Tensor
 
 from wwlib.files import write_whole
+from wwlib.layers import GlobalStyle
+from wwlib.masks import SpatialConstriction
 
 INK, ACCENT, SECOND, FAINT = "#1b1f2a", "#0b6fb8", "#d1495b", "#9aa3b2"
 
@@ -148,13 +150,28 @@ def traversal(generator, base: Tensor, span: float = 2.0, steps: int = 7, noise=
 
 
 @torch.no_grad()
-def code_masks(generator, codes: Tensor, resolution: int | None = None) -> Tensor:
-    """Return every code's mask `[B, d, R, R]` at one resolution R; all zeros for a generator without masks."""
+def code_masks(generator, codes: Tensor, resolution: int | None = None, noise=None) -> Tensor:
+    """Return every code's mask `[B, d, R, R]` at one resolution R; all ones for a code without a mask (`C_global`).
+
+    Args:
+        generator: G.
+        codes: `[B, d]`.
+        resolution: R; the generator's own if left out.
+        noise: as `sample_noise` gives it: masks after a Noise layer depend on it. Seed 0 if left out.
+    """
     resolution = resolution or generator.resolution
-    _, masks = generator(codes, return_masks=True)
-    if not masks:
-        return codes.new_zeros(*codes.shape, resolution, resolution)
-    return torch.cat([(mask_images(m, resolution)[:, :, 0] + 1) / 2 for m in masks], dim=1)
+    if noise is None:
+        noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0), codes.device)
+    _, masks = generator(codes, noise, return_masks=True)
+    masks = iter(masks)
+    everywhere = codes.new_ones(len(codes), 1, resolution, resolution)
+    parts = []
+    for block in generator.blocks:
+        if isinstance(block, SpatialConstriction):
+            parts.append((mask_images(next(masks), resolution)[:, :, 0] + 1) / 2)
+        elif isinstance(block, GlobalStyle):
+            parts.append(everywhere.expand(-1, block.codes, -1, -1))
+    return torch.cat(parts, dim=1)
 
 
 def traversal_sheet(generator, base: Tensor, alt: str, names: Sequence[str] = (), span: float = 2.0, steps: int = 7):
@@ -201,6 +218,7 @@ def where_truth(images: Tensor, masks: Tensor, footprints: Tensor, labels: Seque
 def filmstrip(files: Sequence[str | Path], alt: str, labels: Sequence[str] = ()) -> Picture:
     """Show pictures saved during a training side by side."""
     pictures = [np.asarray(Image.open(file).convert("RGB")) for file in files]
+    labels = labels or [""] * len(pictures)
     figure = Figure(figsize=(2.6 * len(pictures), 2.6 * pictures[0].shape[0] / pictures[0].shape[1]))
     for axis, picture, label in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, labels, strict=True):
         axis.imshow(picture, interpolation="nearest")

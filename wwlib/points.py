@@ -1,0 +1,39 @@
+"""What every score starts from: codes and true factors of the same images, checked once, in one way."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+
+def as_points(codes, factors, least_codes: int = 1, least_factors: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes `[N, d]` (their own float type) and factors `[N, K]` (int64, each column counting from 0).
+
+    Args:
+        codes, factors: arrays or tensors.
+        least_codes, least_factors: what the score needs.
+
+    Raises:
+        ValueError: for wrong shapes, codes that are not finite, factors that are not whole numbers, too few points,
+            codes or factors, or factors none of which varies.
+    """
+    codes, factors = _array(codes), _array(factors)
+    if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors):
+        raise ValueError(f"codes [N, d] and factors [N, K] must share N, got {codes.shape} and {factors.shape}")
+    if len(codes) < 2 or codes.shape[1] < least_codes or factors.shape[1] < least_factors:
+        raise ValueError(
+            f"this score needs at least 2 points, {least_codes} codes and {least_factors} factors, "
+            f"got codes {codes.shape} and factors {factors.shape}"
+        )
+    if not np.isfinite(codes).all():
+        raise ValueError("codes must be finite, got NaN or infinity")
+    if not np.array_equal(factors, np.round(factors)):
+        raise ValueError("factors must be whole numbers (the index of each value); cut continuous ones into bins first")
+    factors = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1).astype(np.int64)
+    if factors.max() == 0:
+        raise ValueError("factors must vary, got one value throughout")
+    return codes, factors
+
+
+def _array(values) -> np.ndarray:
+    return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
