@@ -1,9 +1,11 @@
 """Fixtures shared by all tests: one thread, no front end, reference arrays, and the rule on skips."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("WW_HEADLESS", "1")
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,6 +24,13 @@ def shapes():
     from wwlib.shapes3d import Shapes3D
 
     return Shapes3D(32)
+
+
+@pytest.fixture(scope="session")
+def fixed_points():
+    """10,000 + 5,000 codes and factors of a fixed representation, the ones the reference numbers were computed on."""
+    with np.load(Path(__file__).parent / "reference" / "fixed_points.npz") as archive:
+        return dict(archive)
 
 
 @pytest.hookimpl(hookwrapper=True)

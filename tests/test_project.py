@@ -8,6 +8,7 @@ from itertools import chain
 import pytest
 import torch
 import yaml
+from packaging.version import Version
 
 from wwlib.models import load_model, shipped, shipped_names, shipped_record
 from wwlib.paths import DATA, ROOT
@@ -28,6 +29,16 @@ def test_every_requirement_is_a_floor():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for line in chain(project["dependencies"], *project["optional-dependencies"].values()):
         assert re.fullmatch(r"[a-z0-9-]+>=[0-9.]+", line)
+
+
+def test_the_known_good_versions_cover_every_requirement_and_meet_its_floor():
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9a-z.]+", line) for line in lines)
+    known = dict(line.split("==") for line in lines)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for line in chain(project["dependencies"], *project["optional-dependencies"].values()):
+        name, floor = line.split(">=")
+        assert Version(known[name]) >= Version(floor), name
 
 
 def test_the_readmes_commands_are_the_makefiles_targets():

@@ -61,6 +61,8 @@ def mutual_information(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
             joint = joint.reshape(-1, height) / n
             independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
             filled = joint > 0
+            if min(filled.any(axis=0).sum(), filled.any(axis=1).sum()) < 2:
+                continue  # one of them is constant: exactly nothing, not rounding
             table[j, k] = max(0.0, (joint[filled] * np.log(joint[filled] / independent[filled])).sum())
     return table
 
