@@ -75,10 +75,19 @@ _PS_SC_64 = replace(
     discriminator_widths={32: 16, 16: 32, 8: 64, 4: 128},
     recogniser_widths={32: 16, 16: 32, 8: 64, 4: 128},
     resolution=64,
-    images=40_000,
+    images=32_000,
 )
 
-_AVATARS_32 = replace(_PS_SC_32, dataset="avatars", images=40_000)
+_AVATARS_32 = replace(
+    _PS_SC_32,
+    dataset="avatars",
+    C_lambda=0.05,
+    perturbation=6.0,
+    recogniser_noise=0.0,
+    batch=32,
+    learning_rate=0.006,
+    images=40_000,
+)
 
 # the author's own 64 px setting as far as it was recovered (dSprites; the one for 3D Shapes was never published):
 # one code a layer; widths there follow the position in the list, here the resolution

@@ -80,10 +80,12 @@ def _encode_many(represent: Callable, data):
 
 
 def _copy_filmstrip(snapshots: Path, count: int) -> None:
-    files = sorted(snapshots.glob("*.png"))
-    chosen = [files[round(i * (len(files) - 1) / (count - 1))] for i in range(count)]
+    """Copy snapshots at equal ratios of images shown: most happens early."""
+    files = {int(file.stem): file for file in snapshots.glob("*.png")}
+    first, last = min(files), max(files)
+    wanted = [first * (last / first) ** (i / (count - 1)) for i in range(count)]
     target = DATA / "filmstrip"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for file in chosen:
-        shutil.copy(file, target / file.name)
+    for images in sorted({min(files, key=lambda shown, goal=goal: abs(shown - goal)) for goal in wanted}):
+        shutil.copy(files[images], target / files[images].name)
