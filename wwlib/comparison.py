@@ -51,7 +51,8 @@ def pair_config(objective: str, images: int, seed: int) -> Config:
         objective="infogan" if objective == "infogan" else "ps",
         average=objective != "ps without averaging",
         C_lambda=0.05,
-        learning_rate=0.006,
+        batch=8,
+        learning_rate=0.004,
         ema_images=1_000,
         images=images,
         seed=seed,
@@ -66,7 +67,7 @@ def train_pair(objective: str, images: int, seed: int) -> Training:
     return state
 
 
-def compare(images: int = 12_800, seeds: int = 3, path: Path = RECORD) -> None:
+def compare(images: int = 6_400, seeds: int = 3, path: Path = RECORD) -> None:
     """Train every small pair over several seeds and write the scores that lesson 04 shows."""
     runs = []
     for objective in ("infogan", "ps", "ps without averaging"):
