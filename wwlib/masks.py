@@ -86,9 +86,15 @@ class Paint(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, shares: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """Paint. `x` `[B, P, C]`; `shares` `[B, n + 1, P]`, the last one T; `scale` 1 + a and `shift` b `[B, n, C]`."""
-        mean = x.mean(dim=1, keepdim=True)
+    def forward(ctx, x: Tensor, mean: Tensor, shares: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """Paint.
+
+        Args:
+            x: `[B, P, C]`.
+            mean: `[B, 1, C]`, that of x over pixels, known already from reading the masks; a constant to autograd.
+            shares: `[B, n + 1, P]`: w, and T as the last one.
+            scale, shift: `[B, n, C]`: 1 + a and b.
+        """
         inverse_std = ((x - mean).square_().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
         slope = torch.cat([scale * inverse_std, torch.ones_like(mean)], dim=1)
         offset = torch.cat([shift - slope[:, :-1] * mean, torch.zeros_like(mean)], dim=1)
@@ -99,8 +105,8 @@ class Paint(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the gradients of x, shares, scale and shift."""
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, Tensor, Tensor, Tensor]:
+        """Return the gradients of x (through its mean as well), shares, scale and shift."""
         x, shares, scale, slope, offset, multiply, mean, inverse_std = ctx.saved_tensors
         product = gradient * x
         d_offset = (shares @ gradient)[:, :-1]
@@ -110,7 +116,7 @@ class Paint(torch.autograd.Function):
         d_variance = (d_slope * scale).sum(dim=1, keepdim=True) * inverse_std.pow(3) / -2
         # mean and variance are means over P pixels, of x and of x^2 - mean^2: an affine map of x is their share
         d_moments = torch.addcmul((d_mean - 2 * mean * d_variance) / x.shape[1], x, 2 * d_variance / x.shape[1])
-        return d_moments.addcmul_(gradient, multiply), d_shares, d_slope * inverse_std, d_offset
+        return d_moments.addcmul_(gradient, multiply), None, d_shares, d_slope * inverse_std, d_offset
 
 
 class SpatialConstriction(nn.Module):
@@ -143,7 +149,9 @@ class SpatialConstriction(nn.Module):
 
     def masks(self, features: Tensor) -> Tensor:
         """Return the masks Pi `[B, n, R, R]` that this feature map `[B, C, R, R]` asks for."""
-        summary = features.mean(dim=(2, 3))
+        return self._masks(features.mean(dim=(2, 3)))
+
+    def _masks(self, summary: Tensor) -> Tensor:
         logits = summary @ self.mask_weight.t() * self.channels**-0.5
         return rectangle_masks(logits.view(-1, self.codes, self.rectangles, 4, self.resolution))
 
@@ -152,11 +160,13 @@ class SpatialConstriction(nn.Module):
         self._check(features, code)
         with torch.autocast(features.device.type, enabled=False):  # moments of many pixels need float32
             x = features if features.dtype == torch.float64 else features.float()
-            masks = self.masks(x)
+            flat = x.permute(0, 2, 3, 1).flatten(1, 2)
+            mean = flat.mean(dim=1, keepdim=True)
+            masks = self._masks(mean[:, 0])
             shares = torch.cat(compositing_weights(masks), dim=1).flatten(2)
             style = code.to(x.dtype)[:, :, None] * self.style_weight + self.style_bias
             scale, shift = style.split(self.channels, dim=2)
-            painted = Paint.apply(x.permute(0, 2, 3, 1).flatten(1, 2), shares, 1 + scale, shift)
+            painted = Paint.apply(flat, mean.detach(), shares, 1 + scale, shift)
         painted = painted.to(features.dtype).unflatten(1, features.shape[2:]).permute(0, 3, 1, 2)
         return (painted, masks) if return_masks else painted
 
