@@ -105,7 +105,8 @@ def test_3dshapes_in_another_order_is_refused(shapes_file):
 
     path, grid = shapes_file
     with h5py.File(path, "r+") as file:
-        file["labels"][...] = file["labels"][::-1]
+        labels = file["labels"][:]
+        file["labels"][...] = labels[::-1]
     with pytest.raises(ValueError, match=r"3dshapes.h5: labels are not the grid"):
         Published3DShapes(path, grid)
 
