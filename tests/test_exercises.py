@@ -5,9 +5,10 @@ import json
 import pytest
 import torch
 
-from wwlib.answers import EXERCISES, QUESTIONS
+from wwlib.answers import EXERCISES
 from wwlib.exercises import check, describe, quiz, same
 from wwlib.notebooks import lesson_files
+from wwlib.questions import QUESTIONS
 
 
 def stub(*arguments):

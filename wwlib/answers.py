@@ -1,4 +1,4 @@
-"""Exercises and questions of the lessons: right answers are the library's functions, wrong ones are instructive."""
+"""Exercises of the lessons: right answers are the library's functions, wrong ones are instructive."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wwlib import factors, losses, masks, networks, training, where
-from wwlib.exercises import Exercise, Mistake, Question
+from wwlib import editing, factors, losses, masks, networks, training, where
+from wwlib.exercises import Exercise, Mistake
 
 
 def _randn(*shape: int):
@@ -81,18 +81,6 @@ def add_at(codes, k, p):
     return codes + p[:, None] * F.one_hot(k, codes.shape[1])
 
 
-def copy_codes(target, source, positions):
-    """Return `target` codes with some positions taken from `source`."""
-    mixed = target.clone()
-    mixed[:, positions] = source[:, positions]
-    return mixed
-
-
-def blend(before, after, mask):
-    """Return `after` where the mask is 1, `before` where it is 0, and a mixture between."""
-    return before + mask[:, None] * (after - before)
-
-
 def lerp(average, current, decay):
     """Return one step of a running average."""
     return decay * average + (1 - decay) * current
@@ -113,10 +101,6 @@ def _per_sample(c, c2, k, r, r2):
 def _all_averaged(c, c2, k, r, r2):
     mean = (r + r2) / 2
     return ((c - mean).square() + (c2 - mean).square()).sum(1).mean() / 2
-
-
-def _halved_twice(c, c2, k, r, r2):
-    return losses.perceptual_simplicity_loss(c, c2, k, r, r2) / 2
 
 
 _ALL = (
@@ -305,11 +289,12 @@ _ALL = (
                 lambda *a: losses.perceptual_simplicity_loss(*a) / a[0].shape[1],
             ),
             Mistake("halve the sum over both images", lambda *a: 2 * losses.perceptual_simplicity_loss(*a)),
-            Mistake("halve once: the two images add up to one full square", lambda *a: _halved_twice(*a)),
             Mistake(
-                "read the moved position from each image alone, not from the average", lambda *a: _all_averaged(*a)
+                "halve once: the two images add up to one full square",
+                lambda *a: losses.perceptual_simplicity_loss(*a) / 2,
             ),
-            Mistake("one number: the mean over the batch", lambda *a: _per_sample(*a)),
+            Mistake("read the moved position from each image alone, not from the average", _all_averaged),
+            Mistake("one number: the mean over the batch", _per_sample),
         ),
         trains=True,
     ),
@@ -379,7 +364,7 @@ _ALL = (
     Exercise(
         "06.2",
         "edit inside the mask only",
-        blend,
+        editing.blend,
         (_blend, _blend),
         (
             Mistake("the mask is 1 where the edit shows", lambda a, b, m: a + (1 - m)[:, None] * (b - a)),
@@ -390,12 +375,12 @@ _ALL = (
     Exercise(
         "06.3",
         "attribute transfer",
-        copy_codes,
+        editing.copy_codes,
         (_transfer([1, 4]), _transfer([0]), _transfer([5, 2, 3])),
         (
             Mistake("the target keeps every other code", lambda t, s, p: s),
-            Mistake("copy from the source into the target, not back", lambda t, s, p: copy_codes(s, t, p)),
-            Mistake("copy, do not average", lambda t, s, p: copy_codes(t, (t + s) / 2, p)),
+            Mistake("copy from the source into the target, not back", lambda t, s, p: editing.copy_codes(s, t, p)),
+            Mistake("copy, do not average", lambda t, s, p: editing.copy_codes(t, (t + s) / 2, p)),
         ),
     ),
 )
@@ -415,82 +400,3 @@ def _front_to_back(m):
 
 
 EXERCISES = {exercise.id: exercise for exercise in _ALL}
-
-_QUESTIONS = (
-    Question(
-        "00.a", "b6b6c3d69946f777", "A mask bounds where a code may act; what it does there, only moving it shows."
-    ),
-    Question("00.b", "fd69fb182d41481d", "One code, two causes: that is entanglement."),
-    Question(
-        "00.c", "b0188200ec2f75db", "We own the renderer, so we can change one factor and compare pixel by pixel."
-    ),
-    Question(
-        "01.a",
-        "03bd2b728bbcad6d",
-        "Both hold the same information, and the decoder can turn it back; the loss never sees axes.",
-    ),
-    Question(
-        "01.b", "c0bf289fb5ec0088", "Where all four shapes show the same surface in the same light, nothing changes."
-    ),
-    Question(
-        "01.c", "4f737eba93fdba13", "A code that moves little or at random wins some votes for every factor by chance."
-    ),
-    Question("02.a", "3b1a7f7e285e5e09", "cumax ends at exactly 1, so 1 - cumax ends at 0, in rows and in columns."),
-    Question("02.b", "95c0e78b6ec465ca", "The mask is the mean of the four: one rectangle alone contributes 1/J."),
-    Question(
-        "02.c", "0c8d0e532f364c36", "The last code is painted over the others: its weight is 1 and the rest get 0."
-    ),
-    Question(
-        "02.d",
-        "3a4cbed1fb499c5f",
-        "A linear layer reads the mask from the map's mean over space; the code does not enter its own mask.",
-    ),
-    Question(
-        "03.a",
-        "15cf2bf5eb7a81a3",
-        "The saturating loss is flat where D is sure; the non-saturating one has slope -1 there.",
-    ),
-    Question(
-        "03.b", "8619c431f8485d35", "Without detach the backward pass of D's loss runs through the drawings into G."
-    ),
-    Question(
-        "03.c",
-        "f5001835bb88f1ec",
-        "The losses say that the players are even, not how good the pictures are. Look at them.",
-    ),
-    Question(
-        "04.a",
-        "8ad2c0b65c9b15d4",
-        "A rotation keeps the norm, and the two networks can absorb it: same pictures, same reading.",
-    ),
-    Question(
-        "04.b",
-        "9b04fb1c80119503",
-        "c' lies far outside N(0, 1): asking its picture to look real would be another task.",
-    ),
-    Question(
-        "04.c",
-        "6ba1737ecc32fafb",
-        "The average is 0.5 too high as well, so the term is 0.5 squared: 0.25. Nothing cancels.",
-    ),
-    Question(
-        "05.a",
-        "123765fbe96cd569",
-        "The published code has no penalty on masks. Overlap makes codes hard to read, so it does not pay.",
-    ),
-    Question(
-        "05.b",
-        "63e3f49fe86567d4",
-        "Adam's estimates set every weight's step size; without them the first steps differ, and a GAN amplifies that.",
-    ),
-    Question(
-        "05.c",
-        "b06d79716ef4c349",
-        "High positions act at fine resolution: the geometry is laid out already, colour is what is left.",
-    ),
-    Question("06.a", "aa4779f3929a7530", "A threshold fitted to the pictures that judge it would flatter the masks."),
-    Question("06.b", "44ab6d54a301e23c", "Where is not whether. Look at the row beside the mask."),
-    Question("06.c", "5954a7419e6d56ca", "Rebuilding alone costs 0.05; the transfer adds the difference."),
-)
-
-QUESTIONS = {question.id: question for question in _QUESTIONS}

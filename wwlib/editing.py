@@ -8,6 +8,23 @@ from torch import Tensor
 from wwlib.viz import code_masks
 
 
+def blend(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
+    """Return `after` where the mask is 1, `before` where it is 0, and a mixture between.
+
+    Args:
+        before, after: images `[B, C, H, W]`.
+        mask: `[B, H, W]` in [0, 1].
+    """
+    return before + mask[:, None] * (after - before)
+
+
+def copy_codes(target: Tensor, source: Tensor, positions: list[int]) -> Tensor:
+    """Return `target` codes `[B, d]` with some positions taken from `source`; neither changes."""
+    mixed = target.clone()
+    mixed[:, positions] = source[:, positions]
+    return mixed
+
+
 @torch.no_grad()
 def local_edit(generator, codes: Tensor, code: int, value: float, feather: bool = True) -> Tensor:
     """Return images with one code set to `value`, changed only inside that code's mask.
@@ -29,12 +46,11 @@ def local_edit(generator, codes: Tensor, code: int, value: float, feather: bool 
         raise ValueError(f"code must be 0..{codes.shape[1] - 1}, got {code}")
     edited = codes.clone()
     edited[:, code] = value
-    noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0), codes.device)
+    noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0))
     before, after = generator(codes, noise), generator(edited, noise)
-    mask = code_masks(generator, codes, noise=noise)[:, code : code + 1]
-    mask = mask / mask.amax(dim=(2, 3), keepdim=True).clamp(min=1e-6)
-    mask = mask if feather else (mask > 0.5).to(before.dtype)
-    return before + mask * (after - before)
+    mask = code_masks(generator, codes, noise=noise)[:, code]
+    mask = mask / mask.amax(dim=(1, 2), keepdim=True).clamp(min=1e-6)
+    return blend(before, after, mask if feather else (mask > 0.5).to(before.dtype))
 
 
 @torch.no_grad()
@@ -47,9 +63,8 @@ def transfer(generator, recogniser, target: Tensor, source: Tensor, codes: list[
         source: gives the named codes.
         codes: positions to copy; one concept may own several.
     """
-    mine, theirs = recogniser(target), recogniser(source)
-    mine[:, codes] = theirs[:, codes]
-    return generator(mine, generator.sample_noise(len(mine), torch.Generator().manual_seed(0), mine.device))
+    mixed = copy_codes(recogniser(target), recogniser(source), codes)
+    return generator(mixed, generator.sample_noise(len(mixed), torch.Generator().manual_seed(0)))
 
 
 def project(
@@ -88,7 +103,7 @@ def project(
     random = torch.Generator().manual_seed(seed)
     others = torch.randn(starts - 1, *guess.shape, generator=random).to(guess)
     codes = torch.cat([guess[None], others]).flatten(0, 1).requires_grad_(True)
-    noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0), images.device)
+    noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0))
     wanted = images.repeat(starts, 1, 1, 1)
     optimiser = torch.optim.Adam([codes], lr=learning_rate)
     errors = []

@@ -208,7 +208,7 @@ def quiz(id: str, answer: str = "") -> Result:
         id: such as "02.a".
         answer: the learner's choice; "" while undecided.
     """
-    from wwlib.answers import QUESTIONS
+    from wwlib.questions import QUESTIONS
 
     question = QUESTIONS.get(str(id))
     if question is None:

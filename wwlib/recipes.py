@@ -44,9 +44,7 @@ _PS_SC_32 = Config(
     modules=(
         "Const-128",
         "C_spgroup-4-2",
-        *("ResConv-up-1", "C_spgroup-4-3", "ResConv-id-1"),
-        *("ResConv-up-1", "C_spgroup-4-3", "ResConv-id-1"),
-        *("ResConv-up-1", "C_spgroup-4-3", "ResConv-id-1"),
+        *("ResConv-up-1", "C_spgroup-4-3", "ResConv-id-1") * 3,
     ),
     widths={8: 64, 16: 32, 32: 16},
     discriminator_widths={16: 32, 8: 64, 4: 128},
@@ -94,9 +92,7 @@ _AVATARS_32 = replace(
 _PAPER_64 = Config(
     modules=(
         "Const-512",
-        *("ResConv-up-1", *("C_spgroup-4-1", "ResConv-id-1", "Noise-1") * 3),
-        *("ResConv-up-1", *("C_spgroup-4-1", "ResConv-id-1", "Noise-1") * 3),
-        *("ResConv-up-1", *("C_spgroup-4-1", "ResConv-id-1", "Noise-1") * 3),
+        *("ResConv-up-1", *("C_spgroup-4-1", "ResConv-id-1", "Noise-1") * 3) * 3,
         *("ResConv-up-1", "ResConv-id-2"),
     ),
     widths={8: 128, 16: 64, 32: 32, 64: 32},

@@ -45,13 +45,15 @@ def sap_score(codes, factors, test_codes, test_factors, C: float = 0.01, continu
     n, d, number_of_factors = len(codes), both_codes.shape[1], both_factors.shape[1]
     scores = np.zeros((d, number_of_factors))
     for j in range(d):
-        code = both_codes[:, j].astype(np.float64)
+        code, test_code = np.split(both_codes[:, j].astype(np.float64), [n])
+        order = np.argsort(code, kind="stable")
+        points = HalfLines(code[order])
         for k in range(number_of_factors):
-            factor = both_factors[:, k]
+            factor, test_factor = np.split(both_factors[:, k], [n])
             if continuous:
-                scores[j, k] = _squared_correlation(code[:n], np.asarray(factors)[:, k])
+                scores[j, k] = _squared_correlation(code, np.asarray(factors)[:, k])
             else:
-                scores[j, k] = _accuracy(code[:n], factor[:n], code[n:], factor[n:], C)
+                scores[j, k] = _accuracy(points, factor[order], test_code, test_factor, C)
     ordered = np.sort(scores, axis=0)[::-1]
     gaps = ordered[0] - ordered[1]
     return SAPScore(float(gaps.mean()), gaps, scores)
@@ -64,21 +66,26 @@ def _squared_correlation(code: np.ndarray, factor: np.ndarray) -> float:
     return float(covariance[0, 1] ** 2 / (covariance[0, 0] * covariance[1, 1]))
 
 
-def _accuracy(code: np.ndarray, factor: np.ndarray, test_code: np.ndarray, test_factor: np.ndarray, C: float) -> float:
-    """Fit one machine per value of the factor (one against the rest) and return the accuracy on the test points."""
+def _accuracy(points: HalfLines, factor: np.ndarray, test_code: np.ndarray, test_factor: np.ndarray, C: float) -> float:
+    """Fit one machine per value of the factor (one against the rest) and return the accuracy on the test points.
+
+    Args:
+        points: the training points' sorted code.
+        factor: their factor in the same order.
+        test_code, test_factor: fresh points.
+        C: the machine's penalty.
+    """
     values, counts = np.unique(factor, return_counts=True)
     if len(values) == 1:
         return float((test_factor == values[0]).mean())
-    order = np.argsort(code, kind="stable")
-    everything = HalfLines(code[order])
-    weights = len(code) / (len(values) * counts)
+    weights = len(factor) / (len(values) * counts)
     if len(values) == 2:  # one border decides between two values
-        second = HalfLines(code[order][factor[order] == values[1]])
-        slope, offset = fit_border(second, everything, C * weights[1], C * weights[0])
+        second = HalfLines(points.values[factor == values[1]])
+        slope, offset = fit_border(second, points, C * weights[1], C * weights[0])
         return float((values[(test_code * slope + offset > 0).astype(int)] == test_factor).mean())
     borders = np.array(
         [
-            fit_border(HalfLines(code[order][factor[order] == value]), everything, C * weight, C)
+            fit_border(HalfLines(points.values[factor == value]), points, C * weight, C)
             for value, weight in zip(values, weights, strict=True)
         ]
     )

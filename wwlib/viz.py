@@ -161,7 +161,7 @@ def code_masks(generator, codes: Tensor, resolution: int | None = None, noise=No
     """
     resolution = resolution or generator.resolution
     if noise is None:
-        noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0), codes.device)
+        noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0))
     _, masks = generator(codes, noise, return_masks=True)
     masks = iter(masks)
     everywhere = codes.new_ones(len(codes), 1, resolution, resolution)

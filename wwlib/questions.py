@@ -1,0 +1,84 @@
+"""Quiz questions of the lessons: the digest of each right choice and the explanation shown once it is found."""
+
+from __future__ import annotations
+
+from wwlib.exercises import Question
+
+_QUESTIONS = (
+    Question(
+        "00.a", "b6b6c3d69946f777", "A mask bounds where a code may act; what it does there, only moving it shows."
+    ),
+    Question("00.b", "fd69fb182d41481d", "One code, two causes: that is entanglement."),
+    Question(
+        "00.c", "b0188200ec2f75db", "We own the renderer, so we can change one factor and compare pixel by pixel."
+    ),
+    Question(
+        "01.a",
+        "03bd2b728bbcad6d",
+        "Both hold the same information, and the decoder can turn it back; the loss never sees axes.",
+    ),
+    Question(
+        "01.b", "c0bf289fb5ec0088", "Where all four shapes show the same surface in the same light, nothing changes."
+    ),
+    Question(
+        "01.c", "4f737eba93fdba13", "A code that moves little or at random wins some votes for every factor by chance."
+    ),
+    Question("02.a", "3b1a7f7e285e5e09", "cumax ends at exactly 1, so 1 - cumax ends at 0, in rows and in columns."),
+    Question("02.b", "95c0e78b6ec465ca", "The mask is the mean of the four: one rectangle alone contributes 1/J."),
+    Question(
+        "02.c", "0c8d0e532f364c36", "The last code is painted over the others: its weight is 1 and the rest get 0."
+    ),
+    Question(
+        "02.d",
+        "3a4cbed1fb499c5f",
+        "A linear layer reads the mask from the map's mean over space; the code does not enter its own mask.",
+    ),
+    Question(
+        "03.a",
+        "15cf2bf5eb7a81a3",
+        "The saturating loss is flat where D is sure; the non-saturating one has slope -1 there.",
+    ),
+    Question(
+        "03.b", "8619c431f8485d35", "Without detach the backward pass of D's loss runs through the drawings into G."
+    ),
+    Question(
+        "03.c",
+        "f5001835bb88f1ec",
+        "The losses say that the players are even, not how good the pictures are. Look at them.",
+    ),
+    Question(
+        "04.a",
+        "8ad2c0b65c9b15d4",
+        "A rotation keeps the norm, and the two networks can absorb it: same pictures, same reading.",
+    ),
+    Question(
+        "04.b",
+        "9b04fb1c80119503",
+        "c' lies far outside N(0, 1): asking its picture to look real would be another task.",
+    ),
+    Question(
+        "04.c",
+        "6ba1737ecc32fafb",
+        "The average is 0.5 too high as well, so the term is 0.5 squared: 0.25. Nothing cancels.",
+    ),
+    Question(
+        "05.a",
+        "123765fbe96cd569",
+        "The published code has no penalty on masks. Overlap makes codes hard to read, so it does not pay.",
+    ),
+    Question(
+        "05.b",
+        "63e3f49fe86567d4",
+        "Adam's estimates set every weight's step size; without them the first steps differ, and a GAN amplifies that.",
+    ),
+    Question(
+        "05.c",
+        "b06d79716ef4c349",
+        "High positions act at fine resolution: the geometry is laid out already, colour is what is left.",
+    ),
+    Question("06.a", "aa4779f3929a7530", "A threshold fitted to the pictures that judge it would flatter the masks."),
+    Question("06.b", "44ab6d54a301e23c", "Where is not whether. Look at the row beside the mask."),
+    Question("06.c", "5954a7419e6d56ca", "Rebuilding alone costs 0.05; the transfer adds the difference."),
+)
+
+QUESTIONS = {question.id: question for question in _QUESTIONS}
