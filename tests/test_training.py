@@ -61,7 +61,19 @@ def test_one_step_moves_every_network_that_has_a_loss(objective, share_noise):
     assert all(torch.isfinite(value) for value in losses.values())
     for name, network in state.networks().items():
         moved = any(not torch.equal(before[name][k], v) for k, v in network.state_dict().items())
-        assert moved == (name != "recogniser" or objective != "gan"), name
+        assert moved, name
+
+
+def test_the_recogniser_of_a_plain_gan_is_a_bystander():
+    """It learns to read the codes, but G's gradient is the adversarial loss's alone, whatever C_lambda is."""
+    gradients = []
+    for C_lambda in (0.0, 10.0):
+        state = Training(replace_config(TINY, objective="gan", C_lambda=C_lambda), Noise(), CPU)
+        state.step()
+        gradients.append(torch.cat([p.grad.flatten() for p in state.generator.parameters()]))
+        heard = any(p.grad is not None and p.grad.abs().sum() > 0 for p in state.recogniser.parameters())
+        assert heard == (C_lambda > 0)
+    assert torch.equal(*gradients)
 
 
 def test_the_discriminator_never_sees_the_perturbed_images():

@@ -44,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m wwlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_train(commands)
+    _add_population(commands)
+    _add_select(commands)
     _add_small_commands(commands)
     options = parser.parse_args(arguments)
     try:
@@ -107,6 +109,80 @@ def _train(options) -> int:
     rest = "see run.json" if done else f"the same command{', without --fresh,' * options.fresh} continues"
     print(f"{'finished' if done else 'stopped'} at step {state.step_number} of {config.steps}; {rest}")
     return 0 if done else 130
+
+
+def _add_population(commands) -> None:
+    parser = commands.add_parser(
+        "population",
+        help="train and score the population of lesson 09; run it again, or several times at once, to go on",
+        description="Train and score the population of lesson 09. Safe to run in several processes and to stop.",
+    )
+    parser.add_argument("--folder", type=Path, default=Path("runs/population"), help="of weights and records")
+    parser.add_argument("--storage", default="sqlite:///runs/population.db", help="Optuna's database (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=2, help="of every autoencoder (default: %(default)s)")
+    parser.add_argument("--only", default="", help="members whose name starts with this")
+    parser.add_argument("--limit", type=int, help="members this process does at most")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of this process (default: %(default)s)")
+    parser.add_argument("--ship", action="store_true", help="only gather what is done into data/population.*")
+    parser.set_defaults(run=_population)
+
+
+def _population(options) -> int:
+    from wwlib.population import work
+    from wwlib.selection import collect
+
+    choose_threads(options.threads)
+    if options.ship:
+        print(f"{len(collect(options.folder))} members gathered")
+        return 0
+    done = work(options.storage, options.folder, options.seeds, options.only, options.limit)
+    print(f"{done} members done by this process")
+    return 0
+
+
+def _add_select(commands) -> None:
+    parser = commands.add_parser(
+        "select",
+        help="search for a disentangled autoencoder without labels",
+        description="Train autoencoders that Optuna proposes, judge them by TPL alone, then show what labels say.",
+    )
+    parser.add_argument("--dataset", default="shapes3d", help=f"one of {', '.join(DATASETS)} (default: %(default)s)")
+    parser.add_argument("--trials", type=int, default=20, help="models to try in all (default: %(default)s)")
+    parser.add_argument("--active", type=int, default=5, help="active codes a model must have (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=96_000, help="shown to each model (default: %(default)s)")
+    parser.add_argument("--net", default="vgg", help="network of the perceptual distance: vgg or alex (%(default)s)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("runs/select"), help="of the weights (default: %(default)s)"
+    )
+    parser.add_argument("--storage", default="sqlite:///runs/select.db", help="Optuna's database (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the search and every training (default: %(default)s)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: measured at the start)")
+    parser.set_defaults(run=_select)
+
+
+def _select(options) -> int:
+    from wwlib.perceptual import PerceptualDistance
+    from wwlib.search import Budget, chosen_trial, reveal, search
+
+    if options.trials < 1 or options.active < 1:
+        raise ValueError(f"--trials and --active must be at least 1, got {options.trials} and {options.active}")
+    choose_threads(options.threads)
+    data, distance = make_data(options.dataset, 32), PerceptualDistance(options.net)
+    print(f"{options.trials} trials on {data}\nperceptual distance: {distance.provenance}")
+    study = search(
+        options.storage, options.folder, data, distance, options.trials, options.active,
+        Budget(images=options.images), options.seed,
+    )  # fmt: skip
+    for trial in study.get_trials(deepcopy=False):
+        found = f"TPL {trial.value:.2f}" if trial.value is not None else trial.state.name.lower()
+        codes = trial.user_attrs.get("active_codes", "?")
+        strength = trial.params.get("strength", float("nan"))
+        print(f"  {trial.number}: {trial.params.get('family')} {strength:.2f}: {found}, {codes} active codes")
+    chosen = chosen_trial(study)
+    print(f"chosen without labels: trial {chosen.number}, {chosen.params}, TPL {chosen.value:.2f}")
+    scores = reveal(options.folder, chosen, data)
+    print("what labels say: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+    return 0
 
 
 def _add_small_commands(commands) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wwlib.points import as_points
+from wwlib.viz import heat_map
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class MIGScore:
     information: np.ndarray
     entropies: np.ndarray
 
+    def plot(self, factor_names=None):
+        """Return a picture of what every code tells about every factor."""
+        return heat_map(self.information, "code", "factor", f"MIG {self.score:.2f}: information, nats", factor_names)
+
 
 @dataclass(frozen=True)
 class ModularityScore:
@@ -29,6 +34,12 @@ class ModularityScore:
     score: float
     codes: np.ndarray
     information: np.ndarray
+
+    def plot(self, factor_names=None):
+        """Return a picture of what every code tells about every factor."""
+        return heat_map(
+            self.information, "code", "factor", f"modularity {self.score:.2f}: information, nats", factor_names
+        )
 
 
 def binned(values: np.ndarray, bins: int) -> np.ndarray:

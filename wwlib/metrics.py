@@ -1,4 +1,4 @@
-"""Disentanglement scores of a recogniser: FactorVAE score."""
+"""The FactorVAE score, and how a representation of a data set becomes the points that every score reads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from wwlib.factors import FactorData
+from wwlib.viz import heat_map
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,11 @@ class FactorVAEScore:
     score: float
     votes: Tensor
     active: Tensor
+
+    def plot(self, factor_names=None):
+        """Return a picture of the votes."""
+        title = f"FactorVAE score {self.score:.2f}: votes"
+        return heat_map(self.votes.t().numpy(), "code", "factor", title, factor_names, digits=0)
 
     def code_of(self, factor: int) -> int:
         """Return the code that most often moved least when `factor` was held fixed."""
@@ -79,16 +85,17 @@ def factor_vae_score(
     number_of_factors, d = factors.shape[1], codes.shape[1]
     if not active.any():
         return FactorVAEScore(0.0, torch.zeros(number_of_factors, d, dtype=torch.int64), active)
-    rows = [_rows_by_value(factors[:, k]) for k in range(number_of_factors)]
+    rows = [rows_by_value(factors[:, k]) for k in range(number_of_factors)]
 
     def votes(n: int) -> Tensor:
         table = torch.zeros(number_of_factors, d, dtype=torch.int64)
-        for k in torch.randint(number_of_factors, (n,), generator=generator).tolist():
-            groups = rows[k]
-            members = groups[int(torch.randint(len(groups), (1,), generator=generator))]
-            chosen = members[torch.randint(len(members), (batch,), generator=generator)]
-            ratio = codes[chosen].var(dim=0) / variance
-            table[k, ratio.masked_fill(~active, torch.inf).argmin()] += 1
+        for k, count in enumerate(torch.randint(number_of_factors, (n,), generator=generator).bincount().tolist()):
+            order, start, size = rows[k]
+            value = torch.randint(len(size), (count, 1), generator=generator)
+            offset = (torch.rand(count, batch, generator=generator, dtype=torch.float64) * size[value]).long()
+            for chosen in order[start[value] + offset].split(1000):
+                ratio = codes[chosen].var(dim=1) / variance
+                table[k] += ratio.masked_fill(~active, torch.inf).argmin(dim=1).bincount(minlength=d)
         return table
 
     train, test = votes(train_votes), votes(test_votes)
@@ -97,7 +104,7 @@ def factor_vae_score(
     return FactorVAEScore(right / test_votes, train, active)
 
 
-def _rows_by_value(column: Tensor) -> list[Tensor]:
-    """Row numbers of each value that occurs in a factor's column."""
-    order = column.argsort(stable=True)
-    return list(order.split(column.unique(return_counts=True)[1].tolist()))
+def rows_by_value(column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Row numbers sorted by a factor's value, and where each value that occurs starts and how often it occurs."""
+    size = column.unique(return_counts=True)[1]
+    return column.argsort(stable=True), size.cumsum(0) - size, size

@@ -35,5 +35,20 @@ def as_points(codes, factors, least_codes: int = 1, least_factors: int = 1) -> t
     return codes, factors
 
 
+def split_points(codes, factors, test_codes, test_factors, least_codes: int = 1) -> tuple[np.ndarray, ...]:
+    """Check training and test points together and return them in the order given: both count a factor's values alike.
+
+    Raises:
+        ValueError: as `as_points`; and if a factor takes a value among the test points that training never showed.
+    """
+    n = len(codes)
+    both = [np.concatenate([_array(a), _array(b)]) for a, b in ((codes, test_codes), (factors, test_factors))]
+    codes, factors = as_points(*both, least_codes=least_codes)
+    for k in range(factors.shape[1]):
+        if unseen := sorted(set(factors[n:, k].tolist()) - set(factors[:n, k].tolist())):
+            raise ValueError(f"test factors must take values that training has: factor {k} has {len(unseen)} new ones")
+    return codes[:n], factors[:n], codes[n:], factors[n:]
+
+
 def _array(values) -> np.ndarray:
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)

@@ -1,7 +1,6 @@
-"""SAP: how much better the best single code tells a factor's values apart than the second best.
+"""How well straight borders tell a factor's values apart: SAP (one code at a time) and explicitness (all codes).
 
-Definition as in disentanglement_lib (Kumar et al. 2018; Locatello et al. 2019): linear support vector machines on one
-code at a time, accuracy on fresh points.
+Definitions as in disentanglement_lib (Kumar et al. 2018; Ridgeway & Mozer 2018; Locatello et al. 2019).
 """
 
 from __future__ import annotations
@@ -9,8 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
 
-from wwlib.points import as_points
+from wwlib.betavae import fit_quietly
+from wwlib.points import split_points
+from wwlib.viz import heat_map
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,24 @@ class SAPScore:
     score: float
     gaps: np.ndarray
     accuracies: np.ndarray
+
+    def plot(self, factor_names=None):
+        """Return a picture of how often every code alone names every factor's value."""
+        return heat_map(self.accuracies, "code", "factor", f"SAP {self.score:.2f}: accuracy", factor_names)
+
+
+@dataclass(frozen=True)
+class ExplicitnessScore:
+    """Area under the curve averaged over factors, of each factor `[K]` on fresh points, and on training points."""
+
+    score: float
+    factors: np.ndarray
+    train_score: float
+
+    def plot(self, factor_names=None):
+        """Return a picture of every factor's area under the curve."""
+        title = f"explicitness {self.score:.2f}"
+        return heat_map(self.factors[None], "area under the curve", "factor", title, factor_names)
 
 
 def sap_score(codes, factors, test_codes, test_factors, C: float = 0.01, continuous: bool = False) -> SAPScore:
@@ -39,24 +60,55 @@ def sap_score(codes, factors, test_codes, test_factors, C: float = 0.01, continu
     Raises:
         ValueError: for wrong shapes, values that are not finite, fewer than two codes.
     """
-    both_codes = np.concatenate([np.asarray(codes), np.asarray(test_codes)])
-    both_factors = np.concatenate([np.asarray(factors), np.asarray(test_factors)])
-    both_codes, both_factors = as_points(both_codes, both_factors, least_codes=2)
-    n, d, number_of_factors = len(codes), both_codes.shape[1], both_factors.shape[1]
+    given = np.asarray(factors)
+    codes, factors, test_codes, test_factors = split_points(codes, factors, test_codes, test_factors, least_codes=2)
+    d, number_of_factors = codes.shape[1], factors.shape[1]
     scores = np.zeros((d, number_of_factors))
     for j in range(d):
-        code, test_code = np.split(both_codes[:, j].astype(np.float64), [n])
+        code, test_code = codes[:, j].astype(np.float64), test_codes[:, j].astype(np.float64)
         order = np.argsort(code, kind="stable")
         points = HalfLines(code[order])
         for k in range(number_of_factors):
-            factor, test_factor = np.split(both_factors[:, k], [n])
             if continuous:
-                scores[j, k] = _squared_correlation(code, np.asarray(factors)[:, k])
+                scores[j, k] = _squared_correlation(code, given[:, k])
             else:
-                scores[j, k] = _accuracy(points, factor[order], test_code, test_factor, C)
+                scores[j, k] = _accuracy(points, factors[order, k], test_code, test_factors[:, k], C)
     ordered = np.sort(scores, axis=0)[::-1]
     gaps = ordered[0] - ordered[1]
     return SAPScore(float(gaps.mean()), gaps, scores)
+
+
+def explicitness_score(codes, factors, test_codes, test_factors) -> ExplicitnessScore:
+    """Return explicitness: how well a linear classifier on all codes ranks each value of a factor above the others.
+
+    One logistic regression per factor on standardised codes; the area under the ROC curve of each value against the
+    rest, averaged over values, then over factors. Chance is 0.5. A factor that never varies does not count.
+
+    Args:
+        codes, factors: training points, `[N, d]` and `[N, K]`.
+        test_codes, test_factors: fresh points.
+
+    Raises:
+        ValueError: for wrong shapes, values that are not finite, or nothing that varies.
+    """
+    codes, factors, test_codes, test_factors = split_points(codes, factors, test_codes, test_factors)
+    scaler = StandardScaler().fit(codes)
+    codes, test_codes = scaler.transform(codes), scaler.transform(test_codes)
+    areas, train_areas = [], []
+    for k in range(factors.shape[1]):
+        if factors[:, k].max() == 0:
+            areas.append(np.nan)
+            continue
+        model = fit_quietly(codes, factors[:, k])
+        areas.append(_area(model.predict_proba(test_codes), test_factors[:, k]))
+        train_areas.append(_area(model.predict_proba(codes), factors[:, k]))
+    return ExplicitnessScore(float(np.nanmean(areas)), np.array(areas), float(np.mean(train_areas)))
+
+
+def _area(probability: np.ndarray, factor: np.ndarray) -> float:
+    """Mean area under the curve over the values of a factor that occur."""
+    present = np.flatnonzero(np.bincount(factor, minlength=probability.shape[1]))
+    return float(np.mean([roc_auc_score(factor == value, probability[:, value]) for value in present]))
 
 
 def _squared_correlation(code: np.ndarray, factor: np.ndarray) -> float:

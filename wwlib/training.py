@@ -199,9 +199,8 @@ class Training:
         if config.objective != "ps":
             fake = self.generator(codes, self.generator.sample_noise(config.batch, self.random, device))
             adversarial = generator_loss(self.discriminator(fake).float())
-            if config.objective == "gan":
-                return adversarial, fake, {"G": adversarial.detach()}
-            what = infogan_loss(codes, self._recognise(fake))
+            # of a plain GAN Q is a bystander: it learns to read the codes, G never hears of it
+            what = infogan_loss(codes, self._recognise(fake.detach() if config.objective == "gan" else fake))
         else:
             perturbed, k = perturb(codes, config.perturbation, self.random)
             images = self.generator(torch.cat([codes, perturbed]), self._pair_noise())

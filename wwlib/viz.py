@@ -266,3 +266,32 @@ def curves(
 def _colours(n: int) -> list[str]:
     palette = [ACCENT, SECOND, "#2e8b57", "#e08e0b", "#6a4c93", INK, "#4aa8d8", "#b56576", FAINT, "#7a9e3a"]
     return [palette[i % len(palette)] for i in range(n)]
+
+
+def heat_map(
+    table: np.ndarray, rows: str, columns: str, title: str, names: Sequence[str] | None = None, digits: int = 2
+) -> Picture:
+    """Return a picture of a table of numbers with every value written into its cell.
+
+    Args:
+        table: `[rows, columns]`.
+        rows, columns: what a row and a column are; rows are numbered from 0.
+        title: shown above.
+        names: of the columns; numbers if left out.
+        digits: after the point.
+    """
+    height, width = table.shape
+    figure = Figure(figsize=(1.6 + 0.62 * width, 1.2 + 0.3 * height))
+    axes = figure.add_subplot()
+    axes.imshow(table, cmap="Blues", aspect="auto")
+    axes.set_xticks(range(width), names or range(width), rotation=30 if names else 0, ha="right" if names else "center")
+    axes.set_yticks(range(height))
+    axes.set_xlabel(columns)
+    axes.set_ylabel(rows)
+    axes.set_title(title, fontsize=10)
+    middle = (np.nanmin(table) + np.nanmax(table)) / 2
+    for row, column in np.ndindex(height, width):
+        value = table[row, column]
+        axes.text(column, row, f"{value:.{digits}f}", ha="center", va="center", fontsize=7,
+                  color="white" if value > middle else INK)  # fmt: skip
+    return figure_picture(figure, f"{title}: a table of {height} {rows}s by {width} {columns}s.")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from wwlib.factors import FactorData
-from wwlib.viz import code_masks
+from wwlib.information import binned, entropies, mutual_information
+from wwlib.metrics import encode_sample
+from wwlib.viz import code_masks, heat_map
 
 
 def iou(a: Tensor, b: Tensor) -> Tensor:
@@ -64,6 +67,82 @@ def mask_iou(model, data: FactorData, n: int = 256, seed: int = 0, levels: int =
         scores[:, column] = table[chosen, half:, torch.arange(d)].mean(dim=1)
         thresholds[:, column] = shares[chosen]
     return MaskIoU(scores, thresholds, data.factor_names)
+
+
+@dataclass(frozen=True)
+class WhereScore:
+    """The where score, each factor's `[K]`, the code read for it `[K]` (-1: none tells it), every overlap `[d, K]`."""
+
+    score: float
+    factors: np.ndarray
+    codes: np.ndarray
+    overlaps: np.ndarray
+    factor_names: tuple[str, ...]
+
+    def plot(self):
+        """Return a picture of how every code's place overlaps with every factor's."""
+        title = f"where score {self.score:.2f}: overlap above that of the whole image"
+        return heat_map(self.overlaps, "code", "factor", title, self.factor_names)
+
+
+@torch.no_grad()
+def where_score(
+    model,
+    data: FactorData,
+    n: int = 64,
+    seed: int = 0,
+    place: str = "change",
+    threshold: float = 0.1,
+    told: float = 0.05,
+) -> WhereScore:
+    """Return how well the place each factor's code acts on coincides with the place the factor acts on, in [0, 1].
+
+    Defined here. A factor's code is the one that tells most about it (mutual information on real images). Two places
+    are compared by a common rule: the pixels that change by more than `threshold` of the range from black to
+    white, once while the code runs through the prior's values with everything else fixed, once while the factor
+    runs through its own. Their IoU is averaged over images, and what a code that acts everywhere would get (the
+    share of the image the factor touches) is set to 0: `(IoU - all) / (1 - all)`, at least 0. The score is the mean
+    over factors that vary; a factor of which no code tells at least a share `told` of its entropy counts 0.
+    1 means that every factor has a code that touches its pixels and no other; a code that acts nowhere,
+    elsewhere or everywhere gets 0. Any generator will do, with masks or without.
+
+    Args:
+        model: has `generator` and `recogniser`, such as `Model` or `VAE`.
+        data: real images with footprints.
+        n: images on which places are compared; 2,000 more decide which code tells which factor.
+        seed: of the images.
+        place: "change", or "mask" for the masks a PS-SC generator shows (above half of their own range).
+        threshold: smallest change that counts.
+        told: see above.
+
+    Raises:
+        ValueError: for an unknown place.
+    """
+    if place not in ("change", "mask"):
+        raise ValueError(f"place must be 'change' or 'mask', got {place!r}")
+    random = torch.Generator().manual_seed(seed)
+    codes, values = encode_sample(model.recogniser, data, 2000, random)
+    information = mutual_information(binned(codes.numpy(), 20), values.numpy())
+    entropy = entropies(values.numpy())
+    read = np.where(information.max(axis=0) >= told * entropy, information.argmax(axis=0), -1)
+    factors = data.sample_factors(n, random)
+    base = model.recogniser(data.images(factors))
+    if place == "mask":
+        masks = code_masks(model.generator, base, data.resolution)
+        low, high = masks.amin(dim=(2, 3), keepdim=True), masks.amax(dim=(2, 3), keepdim=True)
+        places = masks - low > (high - low) / 2
+        places &= high > 0.05  # a mask that is dark throughout shows no place
+    else:
+        moves = [change_map(model.generator, base, code) > threshold for code in range(base.shape[1])]
+        places = torch.stack(moves, dim=1)
+    overlaps = np.zeros((base.shape[1], len(data.factor_names)))
+    for k, name in enumerate(data.factor_names):
+        footprint = data.footprint(factors, name, threshold)[:, None]
+        everywhere = footprint.float().mean(dim=(2, 3))
+        above = (iou(places, footprint) - everywhere) / (1 - everywhere).clamp(min=1e-6)
+        overlaps[:, k] = above.mean(dim=0).clamp(min=0).cpu()
+    scores = np.where(read >= 0, overlaps[read, range(len(read))], 0.0)
+    return WhereScore(float(scores[entropy > 0].mean()), scores, read, overlaps, data.factor_names)
 
 
 @torch.no_grad()

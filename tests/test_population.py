@@ -1,0 +1,166 @@
+"""The population and what is chosen from it: who is in it, how workers share it, statistics against known cases."""
+
+import dataclasses
+import json
+
+import numpy as np
+import optuna
+import pytest
+import torch
+
+import wwlib.population as population
+from wwlib.device import choose_compute
+from wwlib.files import save_tensors
+from wwlib.population import enqueue, family_of, load_member, members, open_study, train_member, work
+from wwlib.search import Budget, chosen_trial, reveal, search
+from wwlib.selection import by_family, choose, collect, column, enough_active, rank_correlation, standing
+from wwlib.vaes import VAEConfig
+
+CPU = choose_compute("cpu")
+
+
+class Pixels:
+    provenance = "pixels"
+
+    def embed(self, images):
+        return images.flatten(1)
+
+
+def record(name, **scores):
+    return dict(name=name, scores=dict(active_codes=6, tpl=1.0) | scores)
+
+
+def test_sixty_autoencoders_and_twenty_gans_each_with_a_family():
+    everyone = members()
+    vaes = [name for name, config in everyone.items() if isinstance(config, VAEConfig)]
+    assert (len(vaes), len(everyone) - len(vaes)) == (60, 20)
+    assert family_of("beta-tcvae-6-seed1") == "beta-tcvae"
+    assert family_of("ps-sc-lambda0.5-seed0") == "ps-sc"
+    assert family_of("ps-seed2") == "ps"
+    assert len(members(seeds=3)) == 110
+
+
+def test_gans_are_trained_alike_but_for_what_their_name_says():
+    everyone = members()
+    changed = {
+        name: {
+            f.name
+            for f in dataclasses.fields(config)
+            if getattr(config, f.name) != getattr(everyone["ps-sc-seed0"], f.name)
+        }
+        for name, config in everyone.items()
+        if not isinstance(config, VAEConfig)
+    }
+    assert changed["ps-sc-no-average-seed0"] == {"average"}
+    assert changed["ps-seed0"] == {"modules"}
+    assert changed["sc-seed0"] == {"objective"}
+    assert changed["gan-seed0"] == {"modules", "objective"}
+    assert changed["ps-sc-small-steps-seed0"] == {"perturbation"}
+
+
+def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
+    tiny = {f"beta-vae-{s}-seed{k}": VAEConfig("beta-vae", s, images=128, seed=k) for s in (1.0, 2.0) for k in (0, 1)}
+    monkeypatch.setattr(population, "members", lambda seeds=2: tiny)
+    monkeypatch.setattr(population, "PerceptualDistance", lambda net: Pixels())
+    storage = f"sqlite:///{tmp_path}/s.db"
+    assert work(storage, tmp_path, limit=1, images=300) == 1
+    assert work(storage, tmp_path, images=300) == 3
+    assert work(storage, tmp_path) == 0
+    assert sorted(p.stem for p in tmp_path.glob("*.json")) == sorted(tiny)
+    one = json.loads((tmp_path / "beta-vae-1.0-seed0.json").read_text())
+    assert {"factor_vae", "mig", "where", "tpl", "active_codes"} <= set(one["scores"])
+    found = collect(tmp_path, tmp_path / "out.json", tmp_path / "out.safetensors")
+    assert all(0 <= r["scores"]["udr"] <= 1 for r in found)
+    with pytest.raises(ValueError, match="only must begin"):
+        work(storage, tmp_path, only="zeta")
+
+
+def test_a_member_is_queued_once_however_many_ask(tmp_path):
+    study = open_study(f"sqlite:///{tmp_path}/s.db")
+    enqueue(study, ["a", "b"])
+    enqueue(study, ["a", "b", "c"])
+    assert len(study.trials) == 3
+    study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)
+    enqueue(study, ["a", "b", "c"])
+    assert len(study.trials) == 4, "a failed one is tried again"
+
+
+def test_a_gan_member_trains_and_loads(shapes, tmp_path):
+    config = dataclasses.replace(members()["sc-seed0"], images=16)
+    train_member(config, tmp_path / "sc.safetensors", shapes)
+    model = load_member(tmp_path / "sc.safetensors")
+    assert model.recogniser(model.generator(model.sample_codes(2))).shape == (2, 11)
+
+
+def test_a_correlation_of_known_cases():
+    rising = np.arange(30.0)
+    found = rank_correlation(rising, rising**3)
+    assert (found.value, found.high, found.models) == (1, 1, 30)
+    assert found.low == pytest.approx(1)
+    assert rank_correlation(rising, -rising).value == -1
+    noise = rank_correlation(rising, np.random.default_rng(0).normal(size=30))
+    assert noise.low < 0 < noise.high
+    assert rank_correlation([*rising, np.nan], [*rising, 1]).models == 30
+    with pytest.raises(ValueError, match="at least 4"):
+        rank_correlation([1, 2], [1, 2])
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    random, covered = np.random.default_rng(1), 0
+    for _ in range(60):
+        pair = random.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], size=60)
+        found = rank_correlation(*pair.T, draws=300)
+        covered += found.low <= 6 / np.pi * np.arcsin(0.3) <= found.high
+    assert covered >= 50
+
+
+def test_the_choice_is_the_shortest_among_those_with_enough_codes():
+    models = [
+        record("collapsed", tpl=0.0, active_codes=0, dci=0.0),
+        record("good", tpl=2.0, dci=0.8, udr=0.3),
+        record("bad", tpl=3.0, dci=0.2, udr=0.7),
+    ]
+    assert choose(models)["name"] == "good"
+    assert choose(models, "udr")["name"] == "bad"
+    assert len(enough_active(models, 1)) == 2
+    assert standing(models, models[1], "dci") == 0
+    assert standing(models, models[2], "dci") == pytest.approx(1 / 3)
+    with pytest.raises(ValueError, match="no model has at least 9"):
+        choose(models, least=9)
+    assert np.isnan(column(models, "udr")[0])
+    assert list(by_family([record("ps-seed0"), record("gan-seed0"), record("ps-seed1")])) == ["ps", "gan"]
+
+
+def test_the_search_looks_at_no_label_until_the_end(shapes, tmp_path, monkeypatch):
+    class Blind:
+        resolution, sample_images = 32, shapes.sample_images
+
+    budget = Budget(images=128, looks=2, traversals=1, points=3, threshold=0.0)
+    storage = f"sqlite:///{tmp_path}/s.db"
+    study = search(storage, tmp_path, Blind(), Pixels(), trials=3, least=1, budget=budget)
+    assert len(study.trials) == 3
+    again = search(storage, tmp_path, Blind(), Pixels(), trials=3, least=1, budget=budget)
+    assert len(again.trials) == 3
+    best = chosen_trial(study)
+    assert best.value == min(t.value for t in study.trials if t.value is not None)
+    monkeypatch.setattr("wwlib.search.score_representation", few_scores)
+    assert set(reveal(tmp_path, best, shapes)) == {"mig"}
+
+
+def few_scores(represent, data, names):
+    from wwlib.scores import score_representation
+
+    return score_representation(represent, data, ("mig",), n=300, progress=False)
+
+
+def test_a_search_in_which_every_model_collapses_says_so(shapes, tmp_path):
+    budget = Budget(images=64, looks=1, traversals=1, points=3, threshold=1e9)
+    study = search(f"sqlite:///{tmp_path}/s.db", tmp_path, shapes, Pixels(), trials=2, budget=budget)
+    with pytest.raises(ValueError, match="ended with enough active codes"):
+        chosen_trial(study)
+
+
+def test_a_file_that_is_no_member_is_refused(tmp_path):
+    save_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(1)}, dict(kind="training plan"))
+    with pytest.raises(ValueError, match="must hold a model"):
+        load_member(tmp_path / "x.safetensors")

@@ -1,0 +1,241 @@
+"""A population of models on one data set: trained and scored by as many processes as there are, kept by Optuna.
+
+A study holds one trial per member; each process asks for the next one that nobody works on. A process that dies lets
+its trial go back into the queue after a while. The default study is an SQLite file; any database that Optuna
+knows takes its place when several machines share the work.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import optuna
+import torch
+from torch import Tensor
+
+from wwlib.device import choose_compute
+from wwlib.factors import FactorData
+from wwlib.files import load_tensors, save_json, save_tensors
+from wwlib.lengths import PRESETS, tpl
+from wwlib.metrics import encode_sample
+from wwlib.models import load_model, save_model
+from wwlib.perceptual import PerceptualDistance
+from wwlib.recipes import make_data, recipe
+from wwlib.scores import SUPERVISED, score_points
+from wwlib.training import Config, Training
+from wwlib.vaes import VAEConfig, kl_divergence, load_vae, train_vae
+from wwlib.where import where_score
+
+STRENGTHS = {
+    "beta-vae": (0.5, 1, 2, 3, 4, 6),
+    "factor-vae": (2, 5, 10, 20, 30, 50),
+    "beta-tcvae": (1, 2, 3, 4, 6, 8),
+    "dip-vae-i": (1, 2, 5, 10, 20, 50),
+    "dip-vae-ii": (1, 2, 5, 10, 20, 50),
+}
+GAN_IMAGES = 10_000
+IMAGES = 20_000  # that the supervised scores of a member read
+SHARED = 2_000  # images whose codes every member's record keeps, the same for all
+TRAVERSALS = 4
+POINTS, _, THRESHOLD = PRESETS["tpl_0.1"]
+
+
+def members(seeds: int = 2) -> dict[str, VAEConfig | Config]:
+    """Return every member of the population by name.
+
+    Five families of autoencoders at six strengths, `seeds` times; GAN, InfoGAN, PS, SC and PS-SC three times; PS-SC
+    with other weights of its loss, and with a part taken away, once.
+    """
+    found: dict[str, VAEConfig | Config] = {
+        f"{family}-{strength:g}-seed{seed}": VAEConfig(family, float(strength), seed=seed)
+        for seed in range(seeds)
+        for family, strengths in STRENGTHS.items()
+        for strength in strengths
+    }
+    masks = replace(recipe("shapes3d-32"), images=GAN_IMAGES, decay_from=1.0)
+    no_masks = replace(masks, modules=recipe("no-masks").modules)
+    kinds = {
+        "ps-sc": masks,
+        "ps": no_masks,
+        "gan": replace(no_masks, objective="gan"),
+        "sc": replace(masks, objective="gan"),
+        "infogan": replace(no_masks, objective="infogan"),
+    }
+    found |= {f"{kind}-seed{seed}": replace(config, seed=seed) for seed in range(3) for kind, config in kinds.items()}
+    one_rectangle = tuple(token.replace("spgroup-4", "spgroup-1") for token in masks.modules)
+    found |= {
+        "ps-sc-lambda0.02-seed0": replace(masks, C_lambda=0.02),
+        "ps-sc-lambda0.5-seed0": replace(masks, C_lambda=0.5),
+        "ps-sc-no-average-seed0": replace(masks, average=False),
+        "ps-sc-small-steps-seed0": replace(masks, perturbation=0.2),
+        "ps-sc-one-rectangle-seed0": replace(masks, modules=one_rectangle),
+    }
+    return found
+
+
+def family_of(name: str) -> str:
+    """Return the family in a member's name: the name without seed, strength and change."""
+    stem = name.rsplit("-seed", 1)[0]
+    known = (*STRENGTHS, "ps-sc", "ps", "gan", "sc", "infogan")
+    return next(family for family in known if stem == family or stem.startswith(family + "-"))
+
+
+def train_member(config: VAEConfig | Config, path: Path, data: FactorData) -> None:
+    """Train one member on the CPU and write its weights to `path`."""
+    compute = choose_compute("cpu")
+    if isinstance(config, VAEConfig):
+        train_vae(config, data, compute, path)
+        return
+    state = Training(config, data, compute)
+    while state.step_number < config.steps:
+        state.step()
+        if state.step_number % 250 == 0:
+            state.check_finite()
+    state.check_finite()
+    save_model(path, state)
+
+
+def load_member(path: str | Path):
+    """Load a member that `train_member` wrote; autoencoder or GAN, it has `generator` and `recogniser`."""
+    _, about = load_tensors(path)
+    return load_vae(path) if about.get("kind") == "vae" else load_model(path)
+
+
+def score_member(
+    model, data: FactorData, distance: PerceptualDistance, images: int = IMAGES
+) -> tuple[dict, dict[str, Tensor]]:
+    """Return every score of a member as JSON-able numbers, and arrays: shared codes, divergences, importances, lengths.
+
+    The supervised scores come from `images` images, the same for all members, TPL from 4 traversals of 25 points.
+    """
+    codes, factors = encode_sample(model.recogniser, data, images, torch.Generator().manual_seed(0))
+    results = score_points(codes, factors, SUPERVISED)
+    lengths = tpl(model.generator, distance, TRAVERSALS, POINTS, THRESHOLD)
+    places = where_score(model, data)
+    scores = {name: results[name].score for name in SUPERVISED}
+    scores |= dict(
+        completeness=results["dci"].completeness,
+        informativeness=results["dci"].informativeness,
+        where=places.score,
+        tpl=lengths.score,
+        active_codes=lengths.active_codes,
+    )
+    arrays = dict(
+        codes=codes[:SHARED].half(),
+        divergences=_divergences(model, data),
+        importances=torch.from_numpy(results["dci"].importances).float(),
+        lengths=lengths.every,
+        where=torch.from_numpy(places.factors).float(),
+    )
+    if type(model).__name__ == "Model" and "C_spgroup" in str(model.config.modules):
+        scores["where_masks"] = where_score(model, data, place="mask").score
+    return scores, arrays
+
+
+@torch.no_grad()
+def _divergences(model, data: FactorData) -> Tensor:
+    """Each code's KL from the prior in nats; a GAN's recogniser gives points, not clouds: none of them is unused."""
+    if not hasattr(model, "encoder"):
+        return torch.ones(model.codes)
+    images = data.sample_images(SHARED, torch.Generator().manual_seed(0))
+    return kl_divergence(*model.encoder(images))
+
+
+def open_study(storage: str, name: str = "population") -> optuna.Study:
+    """Open or create the study whose trials are the members.
+
+    Args:
+        storage: a database URL, such as `sqlite:///runs/population.db`.
+        name: of the study.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if storage.startswith("sqlite:///"):
+        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        # a worker that gives no sign of life for two minutes is taken for dead: its trial goes back into the queue
+        kept = optuna.storages.RDBStorage(
+            storage,
+            engine_kwargs={"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else None,
+            heartbeat_interval=30,
+            grace_period=120,
+            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
+        )
+    return optuna.create_study(storage=kept, study_name=name, load_if_exists=True)
+
+
+def enqueue(study: optuna.Study, names: list[str]) -> None:
+    """Put members into the study that are not in it yet, or whose trial failed."""
+    trials = study.get_trials(deepcopy=False)
+    there = {t.user_attrs.get("member") for t in trials if t.state != optuna.trial.TrialState.FAIL}
+    for name in names:
+        if name not in there:
+            study.enqueue_trial({}, user_attrs={"member": name})
+
+
+def waiting(study: optuna.Study) -> bool:
+    """Say whether a trial waits for a worker."""
+    return any(t.state == optuna.trial.TrialState.WAITING for t in study.get_trials(deepcopy=False))
+
+
+def work(
+    storage: str, folder: Path, seeds: int = 2, only: str = "", limit: int | None = None, images: int = IMAGES
+) -> int:
+    """Train and score members until none is left; return how many this process did. Safe to run several times at once.
+
+    A member whose weights are in `folder` already is only scored.
+
+    Args:
+        storage: the study's database URL.
+        folder: receives `<member>.safetensors` and `<member>.json`.
+        seeds: of every autoencoder; raising it extends the population.
+        only: members whose name starts with this.
+        limit: stop after so many.
+        images: that the supervised scores read.
+    """
+    population = members(seeds)
+    names = [name for name in population if name.startswith(only)]
+    if not names:
+        raise ValueError(f"only must begin a member's name, such as 'beta-vae'; got {only!r}")
+    study = open_study(storage)
+    enqueue(study, names)
+    data, done = make_data("shapes3d", 32), []
+
+    def objective(trial: optuna.Trial) -> float:
+        name = trial.user_attrs.get("member")
+        if name not in population:  # another process took the last one between the look and the question
+            raise optuna.TrialPruned
+        start, weights = time.perf_counter(), folder / f"{name}.safetensors"
+        if not weights.exists():
+            train_member(population[name], weights, data)
+        trained = time.perf_counter()
+        distance = PerceptualDistance("vgg")
+        scores, arrays = score_member(load_member(weights), data, distance, images)
+        save_tensors(folder / f"{name}.arrays.safetensors", arrays, dict(kind="member", name=name))
+        seconds = dict(train=round(trained - start, 1), score=round(time.perf_counter() - trained, 1))
+        about = dict(name=name, family=family_of(name), config=asdict(population[name]), scores=scores, seconds=seconds)
+        save_json(folder / f"{name}.json", {**about, "perceptual": distance.provenance, "torch": torch.__version__})
+        for key, value in scores.items():
+            trial.set_user_attr(key, value)
+        done.append(name)
+        print(f"{name}: FactorVAE score {scores['factor_vae']:.3f}, DCI {scores['dci']:.3f}, TPL {scores['tpl']:.2f} "
+              f"with {scores['active_codes']} codes, where {scores['where']:.2f}", flush=True)  # fmt: skip
+        return scores["tpl"]
+
+    def stop_when_none_waits(study: optuna.Study, _) -> None:
+        if not waiting(study):
+            study.stop()
+
+    if waiting(study):
+        study.optimize(objective, n_trials=limit, callbacks=[stop_when_none_waits])
+    return len(done)
+
+
+def load_codes(folder: Path, names: list[str]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the shared codes and divergences of members, for UDR."""
+    loaded = [load_tensors(folder / f"{name}.arrays.safetensors")[0] for name in names]
+    return [t["codes"].float().numpy() for t in loaded], [t["divergences"].numpy() for t in loaded]

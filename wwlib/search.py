@@ -1,0 +1,104 @@
+"""A search without labels: Optuna proposes autoencoders, TPL judges them, labels are looked at when all is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+
+from wwlib.device import choose_compute
+from wwlib.factors import FactorData
+from wwlib.lengths import tpl
+from wwlib.perceptual import PerceptualDistance
+from wwlib.population import open_study
+from wwlib.scores import score_representation
+from wwlib.vaes import FAMILIES, VAEConfig, VAETraining, load_vae, save_vae
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much one trial may cost: images in all, looks on the way at which it may be pruned, TPL's size."""
+
+    images: int = 96_000
+    looks: int = 4
+    traversals: int = 4
+    points: int = 25
+    threshold: float = 0.1
+
+
+def search(
+    storage: str,
+    folder: Path,
+    data: FactorData,
+    distance: PerceptualDistance,
+    trials: int,
+    least: int = 5,
+    budget: Budget | None = None,
+    seed: int = 0,
+    name: str = "select",
+) -> optuna.Study:
+    """Let Optuna look for the autoencoder with the shortest TPL among those with enough active codes.
+
+    No label is used. A trial is pruned when, at a look, its TPL is longer than the median of earlier trials at that
+    look; a model with fewer than `least` active codes at the end counts as failed, whatever its TPL. Several processes
+    may run the same study; trials that were done count.
+
+    Args:
+        storage: database URL of the study.
+        folder: receives the weights of every finished trial.
+        data: images; their factors are not asked for.
+        distance: what TPL measures with.
+        trials: to have in all.
+        least: active codes a model must have.
+        budget: of each trial.
+        seed: of the sampler and of every training.
+        name: of the study.
+    """
+    budget = budget or Budget()
+    study = open_study(storage, name)
+    study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(4, trials // 3))
+    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1)
+    done = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+
+    def objective(trial: optuna.Trial) -> float:
+        family = trial.suggest_categorical("family", FAMILIES)
+        strength = trial.suggest_float("strength", 0.5, 50.0, log=True)
+        config = VAEConfig(family, strength, resolution=data.resolution, images=budget.images, seed=seed)
+        state = VAETraining(config, data, choose_compute("cpu"))
+        for look in range(1, budget.looks + 1):
+            while state.step_number < config.steps * look // budget.looks:
+                state.step()
+            found = tpl(state.model.decoder, distance, budget.traversals, budget.points, budget.threshold)
+            trial.set_user_attr("active_codes", found.active_codes)
+            if found.active_codes >= least:
+                trial.report(found.score, look)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+        save_vae(folder / f"trial{trial.number}.safetensors", state, 0.0, [])
+        if found.active_codes < least:
+            raise optuna.TrialPruned(f"{found.active_codes} active codes, {least} are asked for")
+        return found.score
+
+    study.optimize(objective, n_trials=max(0, trials - done))
+    return study
+
+
+def chosen_trial(study: optuna.Study) -> optuna.trial.FrozenTrial:
+    """Return the finished trial with the shortest TPL.
+
+    Raises:
+        ValueError: if no trial came to an end with enough active codes.
+    """
+    complete = [t for t in study.get_trials(deepcopy=False) if t.state == optuna.trial.TrialState.COMPLETE]
+    if not complete:
+        raise ValueError(
+            f"no trial of {len(study.trials)} ended with enough active codes; ask for more trials or fewer"
+        )
+    return min(complete, key=lambda trial: trial.value)
+
+
+def reveal(folder: Path, trial: optuna.trial.FrozenTrial, data: FactorData, names=("factor_vae", "mig")) -> dict:
+    """Return supervised scores of a finished trial: the first moment at which labels are looked at."""
+    model = load_vae(folder / f"trial{trial.number}.safetensors")
+    return {name: result.score for name, result in score_representation(model.recogniser, data, names).items()}

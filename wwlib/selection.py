@@ -1,0 +1,133 @@
+"""Choosing a model: how well a score without labels ranks a population, and what it picks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from wwlib.files import load_tensors, save_json, save_tensors
+from wwlib.paths import DATA
+from wwlib.population import family_of, load_codes, members
+from wwlib.udr import udr
+
+RECORDS, ARRAYS = DATA / "population.json", DATA / "population.safetensors"
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rank correlation, its bootstrap interval (95 %), and how many models it rests on."""
+
+    value: float
+    low: float
+    high: float
+    models: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}], {self.models} models"
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float], draws: int = 2000, seed: int = 0) -> Correlation:
+    """Return Spearman's correlation with a percentile bootstrap over models.
+
+    Args:
+        first, second: one number a model; pairs with NaN are left out.
+        draws: bootstrap samples.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: for fewer than 4 pairs.
+    """
+    pairs = np.array([first, second], dtype=float).T
+    pairs = pairs[np.isfinite(pairs).all(axis=1)]
+    if len(pairs) < 4:
+        raise ValueError(f"a rank correlation needs at least 4 pairs, got {len(pairs)}")
+    random = np.random.default_rng(seed)
+    found = []
+    for _ in range(draws):
+        sample = pairs[random.integers(len(pairs), size=len(pairs))]
+        if (sample.std(axis=0) > 0).all():
+            found.append(spearmanr(*sample.T).statistic)
+    low, high = np.quantile(found, [0.025, 0.975])
+    return Correlation(float(spearmanr(*pairs.T).statistic), float(low), float(high), len(pairs))
+
+
+def collect(folder: Path, records: Path = RECORDS, arrays: Path = ARRAYS) -> list[dict]:
+    """Gather every finished member of a population's folder, add UDR, and write what the course ships.
+
+    UDR compares the seeds of one autoencoder; a member without a twin has none.
+
+    Raises:
+        ValueError: if the folder holds no finished member.
+    """
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    if not found:
+        raise ValueError(f"folder must hold finished members, got none in {folder}")
+    order = {name: position for position, name in enumerate(members(seeds=99))}
+    found.sort(key=lambda record: order.get(record["name"], len(order)))
+    twins: dict[str, list[dict]] = {}
+    for record in found:
+        twins.setdefault(record["name"].rsplit("-seed", 1)[0], []).append(record)
+    for group in twins.values():
+        agreement = [None] * len(group)
+        if len(group) > 1:
+            agreement = udr(*load_codes(folder, [record["name"] for record in group])).tolist()
+        for record, value in zip(group, agreement, strict=True):
+            record["scores"]["udr"] = value
+    tensors = {}
+    for record in found:
+        loaded, _ = load_tensors(folder / f"{record['name']}.arrays.safetensors")
+        tensors |= {f"{record['name']}/{key}": value for key, value in loaded.items()}
+    save_tensors(arrays, tensors, dict(kind="population", members=[record["name"] for record in found]))
+    save_json(records, dict(command="python -m wwlib population", members=found))
+    return found
+
+
+def load_population(path: Path = RECORDS) -> list[dict]:
+    """Return the records of the shipped population."""
+    return json.loads(path.read_text(encoding="utf-8"))["members"]
+
+
+def load_arrays(path: Path = ARRAYS) -> dict:
+    """Return arrays of the shipped population by "member/codes", "member/lengths", and so on."""
+    return load_tensors(path)[0]
+
+
+def column(records: list[dict], score: str) -> np.ndarray:
+    """Return one score of every record `[M]`, NaN where a record has none."""
+    values = [record["scores"].get(score) for record in records]
+    return np.array([np.nan if value is None else value for value in values], dtype=float)
+
+
+def enough_active(records: list[dict], least: int) -> list[dict]:
+    """Return the records of models with at least `least` active codes: a collapsed model's TPL is short for nothing."""
+    return [record for record in records if record["scores"]["active_codes"] >= least]
+
+
+def choose(records: list[dict], score: str = "tpl", least: int = 5) -> dict:
+    """Return the record that a score without labels chooses: the shortest TPL, or the largest of anything else.
+
+    Raises:
+        ValueError: if no model has `least` active codes.
+    """
+    candidates = [record for record in enough_active(records, least) if np.isfinite(column([record], score))[0]]
+    if not candidates:
+        raise ValueError(f"no model has at least {least} active codes and a score {score!r}")
+    return min(candidates, key=lambda record: record["scores"][score] * (1 if score == "tpl" else -1))
+
+
+def standing(records: list[dict], chosen: dict, score: str) -> float:
+    """Return the share of models, in [0, 1], that beat the chosen one in a supervised score; 0 is the best."""
+    return float((column(records, score) > chosen["scores"][score]).mean())
+
+
+def by_family(records: list[dict]) -> dict[str, list[dict]]:
+    """Return the records grouped by family, in the order of their first appearance."""
+    groups: dict[str, list[dict]] = {}
+    for record in records:
+        groups.setdefault(family_of(record["name"]), []).append(record)
+    return groups

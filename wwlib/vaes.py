@@ -1,0 +1,344 @@
+"""The rivals of Part I: five variational autoencoders, one network, one loop.
+
+Each family adds one pressure towards independent codes to the evidence lower bound, with one strength.
+Losses as in disentanglement_lib (Locatello et al. 2019).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wwlib.device import Compute
+from wwlib.factors import FactorData
+from wwlib.files import load_tensors, save_tensors
+
+FAMILIES = ("beta-vae", "factor-vae", "beta-tcvae", "dip-vae-i", "dip-vae-ii")
+
+
+@dataclass(frozen=True)
+class VAEConfig:
+    """Everything that decides the training of one autoencoder.
+
+    `strength` is beta (beta-VAE, beta-TCVAE), gamma (FactorVAE) or lambda_od (DIP-VAE; lambda_d is ten times that for
+    the first kind and equal to it for the second).
+    """
+
+    family: str = "beta-vae"
+    strength: float = 1.0
+    dataset: str = "shapes3d"
+    resolution: int = 32
+    channels: int = 3
+    codes: int = 10
+    features: int = 256
+    critic_width: int = 256
+    batch: int = 64
+    images: int = 96_000
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.family not in FAMILIES:
+            raise ValueError(f"family must be one of {FAMILIES}, got {self.family!r}")
+        for name in ("codes", "features", "critic_width", "batch", "images", "learning_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
+        if not 0 <= self.strength < math.inf:
+            raise ValueError(f"strength must be 0 or more, got {self.strength!r}")
+        if self.batch < 2:
+            raise ValueError(f"batch must be at least 2, its images are compared, got {self.batch}")
+        if self.resolution not in WIDTHS:
+            raise ValueError(f"resolution must be one of {tuple(WIDTHS)}, got {self.resolution}")
+
+    @property
+    def steps(self) -> int:
+        """Steps needed to show `images` images."""
+        return math.ceil(self.images / self.batch)
+
+
+# channels after each halving down to 4 x 4; at 64 px the network of disentanglement_lib
+WIDTHS = {32: (32, 64, 64), 64: (32, 32, 64, 64)}
+
+
+class Encoder(nn.Module):
+    """Images `[B, C, H, W]` in [-1, 1] to mean and log-variance `[B, d]` of the codes.
+
+    Args:
+        config: sizes.
+    """
+
+    def __init__(self, config: VAEConfig):
+        super().__init__()
+        widths = (config.channels, *WIDTHS[config.resolution])
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in itertools.pairwise(widths)
+        )
+        self.hidden = nn.Linear(widths[-1] * 16, config.features)
+        self.out = nn.Linear(config.features, 2 * config.codes)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        x = (images + 1) / 2
+        x = x.contiguous(memory_format=torch.channels_last)
+        for convolution in self.convolutions:
+            x = F.relu(convolution(x), inplace=True)
+        mean, log_variance = self.out(F.relu(self.hidden(x.flatten(1)))).chunk(2, dim=1)
+        return mean, log_variance
+
+
+class Decoder(nn.Module):
+    """Codes `[B, d]` to images `[B, C, H, W]` in [-1, 1]; called like a generator, so that the same tools read it.
+
+    Args:
+        config: sizes.
+    """
+
+    noise_resolutions: tuple[int, ...] = ()
+
+    def __init__(self, config: VAEConfig):
+        super().__init__()
+        widths = (*reversed(WIDTHS[config.resolution]), config.channels)
+        self.codes, self.resolution, self.width = config.codes, config.resolution, widths[0]
+        self.hidden = nn.Linear(config.codes, config.features)
+        self.spread = nn.Linear(config.features, widths[0] * 16)
+        self.convolutions = nn.ModuleList(
+            nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in itertools.pairwise(widths)
+        )
+
+    def logits(self, codes: Tensor) -> Tensor:
+        """Return the logit of each pixel's brightness in [0, 1]."""
+        x = F.relu(self.spread(F.relu(self.hidden(codes)))).view(-1, self.width, 4, 4)
+        x = x.contiguous(memory_format=torch.channels_last)
+        for convolution in self.convolutions[:-1]:
+            x = F.relu(convolution(x), inplace=True)
+        return self.convolutions[-1](x)
+
+    def forward(self, codes: Tensor, noise: list[Tensor] | None = None) -> Tensor:
+        return (self.logits(codes) / 2).tanh()
+
+    def sample_noise(self, batch: int, generator: torch.Generator | None = None, device=None) -> list[Tensor]:
+        """Return no noise maps: a decoder has none."""
+        return []
+
+
+class VAE(nn.Module):
+    """Encoder and decoder; `generator` and `recogniser` name them as the tools of the course do.
+
+    Args:
+        config: sizes and family.
+    """
+
+    def __init__(self, config: VAEConfig):
+        super().__init__()
+        self.config = config
+        self.encoder, self.decoder = Encoder(config), Decoder(config)
+
+    @property
+    def generator(self) -> Decoder:
+        return self.decoder
+
+    @property
+    def codes(self) -> int:
+        """Length d of the code vector."""
+        return self.config.codes
+
+    def recogniser(self, images: Tensor) -> Tensor:
+        """Return the codes' means `[B, d]`: the representation that scores read."""
+        return self.encoder(images)[0]
+
+
+class Critic(nn.Module):
+    """FactorVAE's critic: does a code vector come from the encoder, or were its codes shuffled? Five hidden layers.
+
+    The paper's has 1,000 units a layer; at the course's size the default of 256 saves most of the step.
+
+    Args:
+        codes, width: sizes.
+    """
+
+    def __init__(self, codes: int, width: int):
+        super().__init__()
+        sizes = (codes, *[width] * 5)
+        layers = [(nn.Linear(a, b), nn.LeakyReLU(0.2)) for a, b in itertools.pairwise(sizes)]
+        self.layers = nn.Sequential(*(part for pair in layers for part in pair), nn.Linear(width, 1))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return the logit `[B]` that `z` `[B, d]` is a true code vector."""
+        return self.layers(z)[:, 0]
+
+
+def reconstruction_loss(logits: Tensor, images: Tensor) -> Tensor:
+    """Return the Bernoulli negative log-likelihood of images in [-1, 1], summed over pixels, batch mean."""
+    return F.binary_cross_entropy_with_logits(logits, (images + 1) / 2, reduction="sum") / len(images)
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return `[d]`: the divergence of each code from N(0, 1) in nats, batch mean."""
+    return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).mean(dim=0)
+
+
+def total_correlation(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return an estimate of KL(q(z) || prod_j q(z_j)) from one batch (Chen et al. 2018, beta-TCVAE).
+
+    The density of the aggregate posterior at each sample is averaged over the encodings of the batch. The constant
+    that the size of the data set adds is left out, as in disentanglement_lib: it has no gradient.
+
+    Args:
+        z: samples `[B, d]`.
+        mean, log_variance: of their encodings `[B, d]`.
+    """
+    difference = z[:, None] - mean[None]
+    density = -0.5 * (difference.square() * (-log_variance)[None].exp() + log_variance[None] + math.log(2 * math.pi))
+    joint = density.sum(dim=2).logsumexp(dim=1)
+    product = density.logsumexp(dim=1).sum(dim=1)
+    return (joint - product).mean()
+
+
+def dip_penalty(covariance: Tensor, off_diagonal: float, diagonal: float) -> Tensor:
+    """Return the distance of a covariance `[d, d]` from the identity (Kumar et al. 2018, DIP-VAE).
+
+    Args:
+        covariance: of the means (first kind) or of the codes (second kind).
+        off_diagonal, diagonal: weights lambda_od and lambda_d.
+    """
+    variances = covariance.diagonal()
+    off = covariance.square().sum() - variances.square().sum()
+    return off_diagonal * off + diagonal * (variances - 1).square().sum()
+
+
+def permute_codes(z: Tensor, generator: torch.Generator) -> Tensor:
+    """Return `z` `[B, d]` with every code shuffled over the batch on its own: samples of prod_j q(z_j)."""
+    order = torch.rand(z.shape, generator=generator).argsort(dim=0).to(z.device)
+    return z.gather(0, order)
+
+
+class VAETraining:
+    """The state of one run: networks, optimisers, one random stream.
+
+    Args:
+        config: what to train.
+        data: where images come from.
+        compute: device and number format.
+    """
+
+    def __init__(self, config: VAEConfig, data: FactorData, compute: Compute):
+        self.config, self.data, self.compute = config, data, compute
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.model = VAE(config).to(compute.device)
+            self.critic = Critic(config.codes, config.critic_width).to(compute.device)
+        fused = compute.device.type != "mps"
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=fused)
+        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=1e-4, betas=(0.5, 0.9), fused=fused)
+        self.random = torch.Generator().manual_seed(config.seed + 1)
+        self.scaler = compute.scaler()
+        self.step_number = 0
+
+    def step(self) -> dict[str, Tensor]:
+        """Take one step (FactorVAE: also one of its critic); return the losses as tensors on the device."""
+        config = self.config
+        images = self.data.sample_images(config.batch, self.random).to(self.compute.device)
+        with self.compute.autocast():
+            mean, log_variance = self.model.encoder(images)
+            mean, log_variance = mean.float(), log_variance.float()
+            z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=self.random).to(mean.device)
+            reconstruction = reconstruction_loss(self.model.decoder.logits(z).float(), images)
+            kl = kl_divergence(mean, log_variance).sum()
+            pressure = self._pressure(z, mean, log_variance, kl)
+        self._update(self.optimiser, reconstruction + kl + pressure)
+        losses = dict(reconstruction=reconstruction.detach(), kl=kl.detach(), pressure=pressure.detach())
+        if config.family == "factor-vae":
+            losses["critic"] = self._critic_step(z.detach())
+        self.step_number += 1
+        return losses
+
+    def _pressure(self, z: Tensor, mean: Tensor, log_variance: Tensor, kl: Tensor) -> Tensor:
+        """What the family adds to the evidence lower bound."""
+        strength, family = self.config.strength, self.config.family
+        if family == "beta-vae":
+            return (strength - 1) * kl
+        if family == "beta-tcvae":
+            return (strength - 1) * total_correlation(z, mean, log_variance)
+        if family == "factor-vae":
+            return strength * self.critic(z).float().mean()  # the logit is the log of q(z) over its product
+        covariance = torch.cov(mean.t(), correction=0)
+        if family == "dip-vae-i":
+            return dip_penalty(covariance, strength, 10 * strength)
+        return dip_penalty(covariance + log_variance.exp().mean(dim=0).diag(), strength, strength)
+
+    def _critic_step(self, z: Tensor) -> Tensor:
+        with self.compute.autocast():
+            logits = self.critic(torch.cat([z, permute_codes(z, self.random)])).float()
+            true, shuffled = logits.split(len(z))
+            loss = (F.softplus(-true).mean() + F.softplus(shuffled).mean()) / 2
+        self._update(self.critic_optimiser, loss)
+        return loss.detach()
+
+    def _update(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+        # gradients of the other network that this loss left behind are dropped before that network's own step
+        optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(optimiser)
+        self.scaler.update()
+
+
+def train_vae(config: VAEConfig, data: FactorData, compute: Compute, path: str | Path | None = None) -> VAE:
+    """Train one autoencoder from nothing and return it; with `path`, also write it and its run record.
+
+    Raises:
+        FloatingPointError: if the losses stop being finite.
+    """
+    state, start, log = VAETraining(config, data, compute), time.perf_counter(), []
+    for step in range(1, config.steps + 1):
+        losses = state.step()
+        if step % 50 == 0 or step == config.steps:
+            entry = {name: value.item() for name, value in losses.items()}
+            if not all(map(math.isfinite, entry.values())):
+                raise FloatingPointError(f"losses are not finite at step {step}: {entry}")
+            log.append({"images": step * config.batch, **{name: round(value, 3) for name, value in entry.items()}})
+    if path:
+        save_vae(path, state, time.perf_counter() - start, log)
+    return state.model.eval().requires_grad_(False)
+
+
+def save_vae(path: str | Path, state: VAETraining, seconds: float, log: list[dict]) -> None:
+    """Write an autoencoder and its run record, whole or not at all.
+
+    Args:
+        path: of the file.
+        state: of the run.
+        seconds: of training.
+        log: losses along the run.
+    """
+    about = dict(
+        kind="vae",
+        config=asdict(state.config),
+        images=state.step_number * state.config.batch,
+        seconds=round(seconds, 1),
+        device=str(state.compute),
+        versions=dict(torch=torch.__version__),
+        log=log,
+    )
+    save_tensors(path, state.model.state_dict(), about)
+
+
+def load_vae(path: str | Path, device: torch.device | str = "cpu") -> VAE:
+    """Load what `train_vae` wrote, ready for use.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged or holds something else.
+    """
+    tensors, about = load_tensors(path)
+    if about.get("kind") != "vae":
+        raise ValueError(f"{path} must hold an autoencoder, got kind {about.get('kind')!r}")
+    model = VAE(VAEConfig(**json.loads(json.dumps(about["config"]))))
+    model.load_state_dict(tensors)
+    return model.to(device).eval().requires_grad_(False)
