@@ -13,13 +13,14 @@ import h5py
 import numpy as np
 import torch
 
+from benchmarks import measuring
 from benchmarks.official import OfficialStep, SequentialConstriction
 from wwlib.device import choose_compute, choose_threads
 from wwlib.files import save_json
 from wwlib.masks import SpatialConstriction
 from wwlib.recipes import recipe
 from wwlib.shapes3d import Shapes3D
-from wwlib.tables import BENCH
+from wwlib.tables import BENCH, PEERS
 from wwlib.training import Training
 
 
@@ -115,6 +116,10 @@ def main() -> None:
         ("Random batches at 64 px, against reading them from gzip HDF5", "≥ 20×", f"{reading['h5']:.0f}×"),
         ("Random batches at 64 px, against reading them from a compressed NPZ", "≥ 20×", f"{reading['npz']:.0f}×"),
     ]  # fmt: skip
+    found = measuring.peers()
+    rows += measuring.scores(found) + measuring.trees() + measuring.perceptual()
+    rows += measuring.autoencoders(found, interleaved)
+    save_json(PEERS, dict(command="make bench", libraries=measuring.digits(found)))
     about = dict(command="make bench", threads=threads, cores=os.cpu_count(), torch=torch.__version__)
     save_json(BENCH, {**about, "rows": [dict(what=w, goal=g, measured=m) for w, g, m in rows]})
 

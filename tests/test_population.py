@@ -11,9 +11,9 @@ import torch
 import wwlib.population as population
 from wwlib.device import choose_compute
 from wwlib.files import save_tensors
-from wwlib.population import enqueue, family_of, load_member, members, open_study, train_member, work
+from wwlib.population import collect, enqueue, family_of, load_member, members, open_study, train_member, work
 from wwlib.search import Budget, chosen_trial, reveal, search
-from wwlib.selection import by_family, choose, collect, column, enough_active, rank_correlation, standing
+from wwlib.selection import by_family, choose, column, enough_active, rank_correlation, standing
 from wwlib.vaes import VAEConfig
 
 CPU = choose_compute("cpu")
@@ -27,7 +27,7 @@ class Pixels:
 
 
 def record(name, **scores):
-    return dict(name=name, scores=dict(active_codes=6, tpl=1.0) | scores)
+    return dict(name=name, family=family_of(name), scores=dict(active_codes=6, tpl=1.0) | scores)
 
 
 def test_sixty_autoencoders_and_twenty_gans_each_with_a_family():
@@ -116,12 +116,12 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 
 def test_the_choice_is_the_shortest_among_those_with_enough_codes():
     models = [
-        record("collapsed", tpl=0.0, active_codes=0, dci=0.0),
-        record("good", tpl=2.0, dci=0.8, udr=0.3),
-        record("bad", tpl=3.0, dci=0.2, udr=0.7),
+        record("gan-seed0", tpl=0.0, active_codes=0, dci=0.0),
+        record("ps-seed0", tpl=2.0, dci=0.8, udr=0.3),
+        record("ps-seed1", tpl=3.0, dci=0.2, udr=0.7),
     ]
-    assert choose(models)["name"] == "good"
-    assert choose(models, "udr")["name"] == "bad"
+    assert choose(models)["name"] == "ps-seed0"
+    assert choose(models, "udr")["name"] == "ps-seed1"
     assert len(enough_active(models, 1)) == 2
     assert standing(models, models[1], "dci") == 0
     assert standing(models, models[2], "dci") == pytest.approx(1 / 3)

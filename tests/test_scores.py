@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.reference import dsprites_table
+from benchmarks import dsprites_table
 from wwlib.betavae import beta_vae_score
 from wwlib.comparison import SmallRooms
 from wwlib.information import mig_score, modularity_score

@@ -128,8 +128,7 @@ def _add_population(commands) -> None:
 
 
 def _population(options) -> int:
-    from wwlib.population import work
-    from wwlib.selection import collect
+    from wwlib.population import collect, work
 
     choose_threads(options.threads)
     if options.ship:
@@ -203,6 +202,9 @@ def _add_small_commands(commands) -> None:
     parser.add_argument("--filmstrip", type=int, default=0, help="snapshots to copy to data/filmstrip (default: 0)")
     parser.add_argument("--record-only", action="store_true", help="ship the run record without weights")
     parser.set_defaults(run=_ship)
+    parser = commands.add_parser("rescore", help="score shipped models anew and update their records")
+    parser.add_argument("names", nargs="+", help="names of shipped models")
+    parser.set_defaults(run=_rescore)
 
 
 def _lessons(options) -> int:
@@ -232,6 +234,16 @@ def _avatars(options) -> int:
 
     make_archive()
     print(f"wrote {ARCHIVE}")
+    return 0
+
+
+def _rescore(options) -> int:
+    from wwlib.ship import rescore
+
+    choose_threads()
+    for name in options.names:
+        found = rescore(name)["scores"]
+        print(f"{name}: FactorVAE score {found['factor_vae']:.3f}, where score {found['where']:.3f}", flush=True)
     return 0
 
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from wwlib import editing, factors, losses, masks, networks, training, where
+from wwlib.answers_measuring import MEASURING
 from wwlib.exercises import Exercise, Mistake
 
 
@@ -399,4 +400,4 @@ def _front_to_back(m):
     return weights.flip(1), ground
 
 
-EXERCISES = {exercise.id: exercise for exercise in _ALL}
+EXERCISES = {exercise.id: exercise for exercise in (*_ALL, *MEASURING)}

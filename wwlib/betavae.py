@@ -56,7 +56,7 @@ def beta_vae_score(
         shared = torch.randint(len(columns), (n,), generator=generator)
         features = torch.empty(n, codes.shape[1], dtype=torch.float64)
         for k, column in enumerate(columns):
-            for chosen in (shared == k).nonzero()[:, 0].split(1000):
+            for chosen in (shared == k).nonzero()[:, 0].split(250):
                 features[chosen] = _differences(codes, factors[:, k], column, len(chosen), batch, generator)
         return features.numpy(), shared.numpy()
 
@@ -81,7 +81,10 @@ def _differences(codes: Tensor, factor: Tensor, column: tuple, n: int, batch: in
     first = torch.randint(len(codes), (n, batch), generator=generator)
     values = factor[first]
     offset = (torch.rand(n, batch, generator=generator, dtype=torch.float64) * size[values]).long()
-    return (codes[first] - codes[order[start[values] + offset]]).abs().mean(dim=1).double()
+    second = order[start[values] + offset]
+    difference = codes.index_select(0, first.flatten()) - codes.index_select(0, second.flatten())
+    share = torch.full((1, batch), 1 / batch, dtype=codes.dtype)
+    return (share @ difference.abs_().view(n, batch, -1))[:, 0].double()
 
 
 def _per_class(weights: np.ndarray) -> np.ndarray:

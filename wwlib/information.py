@@ -84,6 +84,17 @@ def entropies(factors: np.ndarray) -> np.ndarray:
     return np.array([-(p * np.log(p)).sum() for p in shares])
 
 
+def information_gaps(information: np.ndarray, entropy: np.ndarray) -> np.ndarray:
+    """Return `[K]`: the best code's information less the second best's, as a share of the factor's entropy.
+
+    Args:
+        information: `[d, K]`, nats.
+        entropy: `[K]`, nats; 0 gives NaN.
+    """
+    best = np.sort(information, axis=0)[::-1]
+    return np.divide(best[0] - best[1], entropy, out=np.full(len(entropy), np.nan), where=entropy > 0)
+
+
 def mig_score(codes, factors, bins: int = 20) -> MIGScore:
     """Return the mutual information gap (Chen et al. 2018, in disentanglement_lib's version with binned codes).
 
@@ -100,8 +111,7 @@ def mig_score(codes, factors, bins: int = 20) -> MIGScore:
     """
     codes, factors = as_points(codes, factors, least_codes=2)
     information, entropy = mutual_information(binned(codes, bins), factors), entropies(factors)
-    best = np.sort(information, axis=0)[::-1]
-    gaps = np.divide(best[0] - best[1], entropy, out=np.full(len(entropy), np.nan), where=entropy > 0)
+    gaps = information_gaps(information, entropy)
     return MIGScore(float(np.nanmean(gaps)), gaps, information, entropy)
 
 

@@ -87,8 +87,13 @@ def tpl(
             frames = base.repeat(points, 1)
             frames[:, code] = values
             embedded = distance.embed(at_most(generator(frames, noise), LARGEST))
-            every[row, code] = (embedded[1:] - embedded[:-1]).square().sum()
+            every[row, code] = path_length(embedded)
     return tpl_from_lengths(every, threshold, getattr(distance, "provenance", type(distance).__name__))
+
+
+def path_length(embedded: Tensor) -> Tensor:
+    """Return the sum of squared distances between neighbouring rows of `[points, F]`: embeddings of one traversal."""
+    return (embedded[1:] - embedded[:-1]).square().sum()
 
 
 def tpl_from_lengths(every: Tensor, threshold: float, provenance: str = "") -> TPLScore:

@@ -88,6 +88,30 @@ class PerceptualDistance(nn.Module):
         return (a - b).square().sum(dim=1)
 
 
+def reference_module(net: str):
+    """Return the `lpips` package's own module with the same weights, to compare with."""
+    if net not in BACKBONES:
+        raise ValueError(f"net must be one of {tuple(BACKBONES)}, got {net!r}")
+    return _load(net, download=False, random=False)[0].eval()
+
+
+class Enlarged:
+    """A perceptual distance of pictures enlarged to `side` pixels first: AlexNet at 32 px is nearly blind.
+
+    Args:
+        distance: what looks at the enlarged pictures.
+        side: their size.
+    """
+
+    def __init__(self, distance: PerceptualDistance, side: int = 64):
+        self.distance, self.side = distance, side
+        self.provenance = f"{distance.provenance}, pictures enlarged to {side} px"
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Return `[B, F]` as `PerceptualDistance.embed`."""
+        return self.distance.embed(at_least(images, self.side))
+
+
 def at_least(images: Tensor, side: int) -> Tensor:
     """Return images enlarged bilinearly until the shorter side has `side` pixels: trunks read 32 px badly."""
     shorter = min(images.shape[-2:])

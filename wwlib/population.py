@@ -7,6 +7,8 @@ knows takes its place when several machines share the work.
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 import warnings
 from dataclasses import asdict, replace
@@ -23,10 +25,12 @@ from wwlib.files import load_tensors, save_json, save_tensors
 from wwlib.lengths import PRESETS, tpl
 from wwlib.metrics import encode_sample
 from wwlib.models import load_model, save_model
-from wwlib.perceptual import PerceptualDistance
+from wwlib.perceptual import Enlarged, PerceptualDistance
 from wwlib.recipes import make_data, recipe
 from wwlib.scores import SUPERVISED, score_points
+from wwlib.selection import ARRAYS, RECORDS
 from wwlib.training import Config, Training
+from wwlib.udr import udr
 from wwlib.vaes import VAEConfig, kl_divergence, load_vae, train_vae
 from wwlib.where import where_score
 
@@ -37,6 +41,9 @@ STRENGTHS = {
     "dip-vae-i": (1, 2, 5, 10, 20, 50),
     "dip-vae-ii": (1, 2, 5, 10, 20, 50),
 }
+# members whose weights lesson 10 loads
+SHIPPED = tuple(f"{kind}-seed0" for kind in ("gan", "infogan", "ps", "sc", "ps-sc", "ps-sc-no-average",
+                                             "ps-sc-small-steps", "ps-sc-one-rectangle"))  # fmt: skip
 GAN_IMAGES = 10_000
 IMAGES = 20_000  # that the supervised scores of a member read
 SHARED = 2_000  # images whose codes every member's record keeps, the same for all
@@ -136,6 +143,14 @@ def score_member(
     return scores, arrays
 
 
+def fast_lengths(model, distance: Enlarged) -> dict[str, float]:
+    """Return TPL by a fast distance, 6 traversals of 13 points, over codes from -4 to 4 and (narrow) from -2 to 2."""
+    return {
+        name: tpl(model.generator, distance, 6, 13, THRESHOLD, bound, seed=1).score
+        for name, bound in (("tpl_fast", 4.0), ("tpl_fast_narrow", 2.0))
+    }
+
+
 @torch.no_grad()
 def _divergences(model, data: FactorData) -> Tensor:
     """Each code's KL from the prior in nats; a GAN's recogniser gives points, not clouds: none of them is unused."""
@@ -213,8 +228,9 @@ def work(
         if not weights.exists():
             train_member(population[name], weights, data)
         trained = time.perf_counter()
-        distance = PerceptualDistance("vgg")
-        scores, arrays = score_member(load_member(weights), data, distance, images)
+        distance, model = PerceptualDistance("vgg"), load_member(weights)
+        scores, arrays = score_member(model, data, distance, images)
+        scores |= fast_lengths(model, Enlarged(PerceptualDistance("alex")))
         save_tensors(folder / f"{name}.arrays.safetensors", arrays, dict(kind="member", name=name))
         seconds = dict(train=round(trained - start, 1), score=round(time.perf_counter() - trained, 1))
         about = dict(name=name, family=family_of(name), config=asdict(population[name]), scores=scores, seconds=seconds)
@@ -233,6 +249,42 @@ def work(
     if waiting(study):
         study.optimize(objective, n_trials=limit, callbacks=[stop_when_none_waits])
     return len(done)
+
+
+def collect(folder: Path, records: Path = RECORDS, arrays: Path = ARRAYS) -> list[dict]:
+    """Gather every finished member of a population's folder, add UDR, and write what the course ships.
+
+    UDR compares the seeds of one autoencoder; a member without a twin has none. Weights that lesson 10 loads are
+    copied to `population/` beside the records.
+
+    Raises:
+        ValueError: if the folder holds no finished member.
+    """
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    if not found:
+        raise ValueError(f"folder must hold finished members, got none in {folder}")
+    order = {name: position for position, name in enumerate(members(seeds=99))}
+    found.sort(key=lambda record: order.get(record["name"], len(order)))
+    twins: dict[str, list[dict]] = {}
+    for record in found:
+        twins.setdefault(record["name"].rsplit("-seed", 1)[0], []).append(record)
+    for group in twins.values():
+        agreement = [None] * len(group)
+        if len(group) > 1 and "vae" in group[0]["family"]:
+            agreement = udr(*load_codes(folder, [record["name"] for record in group])).tolist()
+        for record, value in zip(group, agreement, strict=True):
+            record["scores"]["udr"] = value
+    tensors = {}
+    for record in found:
+        loaded, _ = load_tensors(folder / f"{record['name']}.arrays.safetensors")
+        tensors |= {f"{record['name']}/{key}": value for key, value in loaded.items()}
+    for name in SHIPPED:
+        if (weights := folder / f"{name}.safetensors").exists():
+            (records.parent / "population").mkdir(exist_ok=True)
+            shutil.copy(weights, records.parent / "population" / weights.name)
+    save_tensors(arrays, tensors, dict(kind="population", members=[record["name"] for record in found]))
+    save_json(records, dict(command="python -m wwlib population", members=found))
+    return found
 
 
 def load_codes(folder: Path, names: list[str]) -> tuple[list[np.ndarray], list[np.ndarray]]:

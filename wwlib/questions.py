@@ -79,6 +79,26 @@ _QUESTIONS = (
     Question("06.a", "aa4779f3929a7530", "A threshold fitted to the pictures that judge it would flatter the masks."),
     Question("06.b", "44ab6d54a301e23c", "Where is not whether. Look at the row beside the mask."),
     Question("06.c", "5954a7419e6d56ca", "Rebuilding alone costs 0.05; the transfer adds the difference."),
+    Question("07.a", "6469415769614bbd", "A linear classifier turns the axes back; the gap of single codes cannot."),
+    Question(
+        "07.b", "8804f62962938895", "The classifier decides: one representation got 0.004 to 0.70 from different ones."
+    ),
+    Question("07.c", "12ae7e2bf9df4b09", "Only the where score looks at pixels; the rest see what can be read off."),
+    Question("08.a", "954bed1f23664e56", "A sum over seven codes and a sum over three are not comparable."),
+    Question("08.b", "2c6bc80867a8f4b1", "Half the step, a quarter of its square, twice as many: one half."),
+    Question("08.c", "c12013fefc1941d6", "Mixtures pass through the change of both factors at every step."),
+    Question("09.a", "022ddb2cbf895de1", "Ranks use only the order, and the two scores have no common scale."),
+    Question(
+        "09.b", "632fc5b494a8a9f6", "Codes that sleep cost nothing: TPL rewards a collapse unless codes are counted."
+    ),
+    Question(
+        "09.c", "799de8659959e428", "An interval from bootstrap over models says how far chance could have moved it."
+    ),
+    Question("10.a", "d184c6637cfc2eb9", "With three seeds, apart means that no seed of one reaches any of the other."),
+    Question(
+        "10.b", "bdc0cceb85e9ae94", "A plain GAN's codes are whatever they happen to be: Q reads them, G does not care."
+    ),
+    Question("10.c", "d2a2757fb4d2cfc9", "The change shows where a code acts; the score needs no mask."),
 )
 
 QUESTIONS = {question.id: question for question in _QUESTIONS}

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import spearmanr
 
-from wwlib.files import load_tensors, save_json, save_tensors
+from wwlib.files import load_tensors
 from wwlib.paths import DATA
-from wwlib.population import family_of, load_codes, members
-from wwlib.udr import udr
 
 RECORDS, ARRAYS = DATA / "population.json", DATA / "population.safetensors"
 
@@ -28,7 +25,7 @@ class Correlation:
     models: int
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}], {self.models} models"
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}], n = {self.models}"
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float], draws: int = 2000, seed: int = 0) -> Correlation:
@@ -42,6 +39,8 @@ def rank_correlation(first: Sequence[float], second: Sequence[float], draws: int
     Raises:
         ValueError: for fewer than 4 pairs.
     """
+    from scipy.stats import spearmanr  # takes a second to import, and `check` imports this module
+
     pairs = np.array([first, second], dtype=float).T
     pairs = pairs[np.isfinite(pairs).all(axis=1)]
     if len(pairs) < 4:
@@ -54,37 +53,6 @@ def rank_correlation(first: Sequence[float], second: Sequence[float], draws: int
             found.append(spearmanr(*sample.T).statistic)
     low, high = np.quantile(found, [0.025, 0.975])
     return Correlation(float(spearmanr(*pairs.T).statistic), float(low), float(high), len(pairs))
-
-
-def collect(folder: Path, records: Path = RECORDS, arrays: Path = ARRAYS) -> list[dict]:
-    """Gather every finished member of a population's folder, add UDR, and write what the course ships.
-
-    UDR compares the seeds of one autoencoder; a member without a twin has none.
-
-    Raises:
-        ValueError: if the folder holds no finished member.
-    """
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    if not found:
-        raise ValueError(f"folder must hold finished members, got none in {folder}")
-    order = {name: position for position, name in enumerate(members(seeds=99))}
-    found.sort(key=lambda record: order.get(record["name"], len(order)))
-    twins: dict[str, list[dict]] = {}
-    for record in found:
-        twins.setdefault(record["name"].rsplit("-seed", 1)[0], []).append(record)
-    for group in twins.values():
-        agreement = [None] * len(group)
-        if len(group) > 1:
-            agreement = udr(*load_codes(folder, [record["name"] for record in group])).tolist()
-        for record, value in zip(group, agreement, strict=True):
-            record["scores"]["udr"] = value
-    tensors = {}
-    for record in found:
-        loaded, _ = load_tensors(folder / f"{record['name']}.arrays.safetensors")
-        tensors |= {f"{record['name']}/{key}": value for key, value in loaded.items()}
-    save_tensors(arrays, tensors, dict(kind="population", members=[record["name"] for record in found]))
-    save_json(records, dict(command="python -m wwlib population", members=found))
-    return found
 
 
 def load_population(path: Path = RECORDS) -> list[dict]:
@@ -117,7 +85,8 @@ def choose(records: list[dict], score: str = "tpl", least: int = 5) -> dict:
     candidates = [record for record in enough_active(records, least) if np.isfinite(column([record], score))[0]]
     if not candidates:
         raise ValueError(f"no model has at least {least} active codes and a score {score!r}")
-    return min(candidates, key=lambda record: record["scores"][score] * (1 if score == "tpl" else -1))
+    values = column(candidates, score)
+    return candidates[int(values.argmin() if score == "tpl" else values.argmax())]
 
 
 def standing(records: list[dict], chosen: dict, score: str) -> float:
@@ -125,9 +94,14 @@ def standing(records: list[dict], chosen: dict, score: str) -> float:
     return float((column(records, score) > chosen["scores"][score]).mean())
 
 
+def spread_gap(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return by how much the smallest of `first` exceeds the largest of `second`; above 0 the spreads are apart."""
+    return float(min(first)) - float(max(second))
+
+
 def by_family(records: list[dict]) -> dict[str, list[dict]]:
     """Return the records grouped by family, in the order of their first appearance."""
     groups: dict[str, list[dict]] = {}
     for record in records:
-        groups.setdefault(family_of(record["name"]), []).append(record)
+        groups.setdefault(record["family"], []).append(record)
     return groups

@@ -12,11 +12,11 @@ import torch
 from wwlib.device import choose_compute
 from wwlib.files import load_tensors, save_json
 from wwlib.metrics import encode_grid, encode_sample, factor_vae_score
-from wwlib.models import load_model, save_model
+from wwlib.models import load_model, save_model, shipped_record
 from wwlib.paths import DATA
 from wwlib.recipes import make_data
 from wwlib.training import Config, Training
-from wwlib.where import mask_iou
+from wwlib.where import mask_iou, where_score
 
 
 def ship(folder: Path, name: str, command: str, with_discriminator: bool = False, filmstrip: int = 0) -> dict:
@@ -51,6 +51,15 @@ def ship(folder: Path, name: str, command: str, with_discriminator: bool = False
     return record
 
 
+def rescore(name: str) -> dict:
+    """Score a shipped model anew, with today's scores, and update its record; return it."""
+    record = shipped_record(name)
+    model = load_model(name)
+    record["scores"] = scores(model, make_data(model.config.dataset, model.config.resolution))
+    save_json(DATA / f"{name}.json", record)
+    return record
+
+
 def record_only(folder: Path, name: str, command: str) -> None:
     """Ship the run record of a run whose weights no lesson needs."""
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -58,7 +67,7 @@ def record_only(folder: Path, name: str, command: str) -> None:
 
 
 def scores(model, data) -> dict:
-    """Return the FactorVAE score (10,000 + 5,000 votes, batch 64) and every factor's best mask IoU.
+    """Return the FactorVAE score (10,000 + 5,000 votes, batch 64), the where score and every factor's best mask IoU.
 
     3D Shapes is encoded whole; of a larger grid, 100,000 images drawn uniformly.
     """
@@ -70,6 +79,7 @@ def scores(model, data) -> dict:
         factor_vae=result.score,
         votes=result.votes.tolist(),
         images_encoded=len(codes),
+        where=round(where_score(model, data).score, 4),
         iou={factor: round(fit.best(factor)[1], 4) for factor in data.factor_names},
         iou_code={factor: fit.best(factor)[0] for factor in data.factor_names},
     )

@@ -8,15 +8,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wwlib.files import write_whole
+from wwlib.findings import choice_table, claims_table, correlation_table, paper_table
 from wwlib.models import load_model, shipped_names, shipped_record
 from wwlib.notebooks import COSTS, lesson_files
 from wwlib.paths import DATA, ROOT
 from wwlib.records import ablation_record, ablation_table, minutes_to, model_table, published_scores, seed_names
 from wwlib.report import Table
+from wwlib.selection import load_population
 from wwlib.viz import traversal_sheet
 
 BENCH = DATA / "bench.json"
 ATTEMPTS = DATA / "attempts.json"
+PEERS = DATA / "peers.json"
+
+# disentanglement_lib at commit 86a644d and Ubisoft's metrics, run once on the fixed points for the design notes
+REFERENCE = {
+    "disentanglement_lib": dict(mig=0.21203323099106353, sap=0.076, dci=0.399067, completeness=0.386317,
+                                modularity=0.7987373995933041),
+    "Ubisoft": dict(mig=0.18725089),
+}  # fmt: skip
 
 
 def lesson_table() -> str:
@@ -81,6 +91,17 @@ def attempts_table() -> str:
     return Table(["attempt", "what", "images", "FactorVAE score (estimate)"], rows).markdown()
 
 
+def digits_table() -> str:
+    """Scores of the same 10,000 + 5,000 points by library."""
+    ours = json.loads(PEERS.read_text(encoding="utf-8"))["libraries"]
+    names = dict(mig="MIG", sap="SAP", modularity="modularity", dci="DCI", completeness="completeness")
+    rows = [
+        (library, *(f"{row[name]:.6f}" if name in row else "–" for name in names))
+        for library, row in {**ours, **REFERENCE}.items()
+    ]
+    return Table(["library", *names.values()], rows).markdown()
+
+
 GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {
         "lessons": lesson_table,
@@ -89,6 +110,11 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "ablation": lambda: ablation_table().markdown(),
         "time": time_table,
         "speed": speed_table,
+        "paper": lambda: paper_table(load_population()).markdown(),
+        "correlation": lambda: correlation_table(load_population()).markdown(),
+        "choice": lambda: choice_table(load_population()).markdown(),
+        "claims": lambda: claims_table(load_population()).markdown(),
+        "digits": digits_table,
     },
     DATA / "README.md": {"provenance": provenance_table, "attempts": attempts_table},
 }

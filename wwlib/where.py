@@ -69,6 +69,11 @@ def mask_iou(model, data: FactorData, n: int = 256, seed: int = 0, levels: int =
     return MaskIoU(scores, thresholds, data.factor_names)
 
 
+def above_everywhere(overlap: Tensor, share: Tensor) -> Tensor:
+    """Return an IoU on a scale where acting everywhere, whose IoU is the footprint's share, is 0 and a match is 1."""
+    return ((overlap - share) / (1 - share).clamp(min=1e-6)).clamp(min=0)
+
+
 @dataclass(frozen=True)
 class WhereScore:
     """The where score, each factor's `[K]`, the code read for it `[K]` (-1: none tells it), every overlap `[d, K]`."""
@@ -139,8 +144,7 @@ def where_score(
     for k, name in enumerate(data.factor_names):
         footprint = data.footprint(factors, name, threshold)[:, None]
         everywhere = footprint.float().mean(dim=(2, 3))
-        above = (iou(places, footprint) - everywhere) / (1 - everywhere).clamp(min=1e-6)
-        overlaps[:, k] = above.mean(dim=0).clamp(min=0).cpu()
+        overlaps[:, k] = above_everywhere(iou(places, footprint).mean(dim=0), everywhere.mean()).cpu()
     scores = np.where(read >= 0, overlaps[read, range(len(read))], 0.0)
     return WhereScore(float(scores[entropy > 0].mean()), scores, read, overlaps, data.factor_names)
 

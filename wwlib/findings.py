@@ -1,0 +1,206 @@
+"""What the population of lesson 09 says, as tables and pictures: the only place where its numbers become text."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from wwlib.records import seed_scores
+from wwlib.report import Table
+from wwlib.selection import by_family, choose, column, enough_active, rank_correlation, spread_gap, standing
+from wwlib.viz import FAINT, Picture, figure_picture
+
+SHOWN = {
+    "factor_vae": "FactorVAE score",
+    "dci": "DCI disentanglement",
+    "mig": "MIG",
+    "beta_vae": "BetaVAE score",
+    "sap": "SAP",
+    "where": "where score",
+}
+PAPER = {"dci": "−0.719", "factor_vae": "−0.596"}  # poster, dSprites, about 1,450 of 1,800 models
+LEAST = 4  # active codes a model needs to enter; the author's scripts try more than 3 and more than 4
+OBJECTIVES = {
+    "gan": "GAN",
+    "infogan": "InfoGAN",
+    "ps": "PS (no masks)",
+    "sc": "SC (masks, plain GAN loss)",
+    "ps-sc": "PS-SC",
+}
+COLOURS = ("#0b6fb8", "#d1495b", "#2e8b57", "#8e5ea2", "#e0a030", "#1b1f2a", "#7a8494", "#5bc0be", "#b5651d", "#c71585")
+
+
+def is_autoencoder(record: dict) -> bool:
+    """Say whether a member is one of the autoencoders, which were all trained alike."""
+    return "vae" in record["family"]
+
+
+def correlation_table(records: list[dict], least: int = LEAST) -> Table:
+    """Spearman's correlation of TPL and UDR with supervised scores, with the paper's beside it."""
+    groups = {
+        f"autoencoders with at least {least} active codes": enough_active(
+            [record for record in records if is_autoencoder(record)], least
+        ),
+        "all autoencoders": [record for record in records if is_autoencoder(record)],
+        f"all models with at least {least} active codes": enough_active(records, least),
+    }
+    rows = []
+    for label, group in groups.items():
+        for score in ("dci", "factor_vae", "mig", "where"):
+            values = [str(rank_correlation(column(group, by), column(group, score))) for by in ("tpl", "udr")]
+            rows.append((label, SHOWN[score], *values, PAPER.get(score, "–")))
+    return Table(["models", "score", "TPL [95 %]", "UDR [95 %]", "paper, TPL"], rows)
+
+
+def remedies_table(records: list[dict], least: int = LEAST) -> Table:
+    """What else could rank the autoencoders without labels: TPL as defined, changed, and what it hides."""
+    group = enough_active([record for record in records if is_autoencoder(record)], least)
+    count = column(group, "active_codes")
+    candidates = {
+        "TPL (VGG16, ±4, 4 traversals of 25 points)": column(group, "tpl"),
+        "mean length of an active code": column(group, "tpl") / np.maximum(count, 1),
+        "TPL by AlexNet at 64 px, 6 traversals of 13 points": column(group, "tpl_fast"),
+        "the same over codes from −2 to 2": column(group, "tpl_fast_narrow"),
+        "the number of active codes alone": count,
+        "UDR": column(group, "udr"),
+    }
+    rows = [
+        (label, *(str(rank_correlation(values, column(group, score))) for score in ("dci", "factor_vae")))
+        for label, values in candidates.items()
+    ]
+    return Table(["score without labels", SHOWN["dci"], SHOWN["factor_vae"]], rows)
+
+
+def choice_table(records: list[dict], least: int = LEAST) -> Table:
+    """Which model each label-free score picks, what labels say of it, and the best and mean for comparison."""
+    candidates = enough_active([record for record in records if is_autoencoder(record)], least)
+    rows = []
+    for by, label in (("tpl", "TPL"), ("udr", "UDR")):
+        chosen = choose(candidates, by, least)
+        rows.append((f"chosen by {label}: {chosen['name']}", *_judged(candidates, chosen)))
+    for score in ("factor_vae", "dci"):
+        best = max(candidates, key=lambda record: record["scores"][score])
+        rows.append((f"best by {SHOWN[score]} (needs labels): {best['name']}", *_judged(candidates, best)))
+    means = [column(candidates, score) for score in ("factor_vae", "dci")]
+    rows.append((f"at random (mean of {len(candidates)})", f"{means[0].mean():.3f}", "50 %", f"{means[1].mean():.3f}",
+                 "50 %"))  # fmt: skip
+    return Table(["model", "FactorVAE score", "models above it", "DCI", "models above it"], rows)
+
+
+def _judged(candidates: list[dict], record: dict) -> tuple[str, ...]:
+    cells = []
+    for score in ("factor_vae", "dci"):
+        cells += [f"{record['scores'][score]:.3f}", f"{standing(candidates, record, score):.0%}"]
+    return tuple(cells)
+
+
+def seeds_of(records: list[dict], kind: str) -> list[dict]:
+    """Return the seeds of one kind of GAN, such as "ps-sc", without its variants."""
+    return [record for record in records if record["name"].rsplit("-seed", 1)[0] == kind]
+
+
+def mean_and_spread(values: np.ndarray) -> str:
+    """Return "mean ± standard deviation", or the value alone if there is but one."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return "–"
+    return f"{values.mean():.2f} ± {values.std(ddof=1):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
+
+
+def objective_table(records: list[dict]) -> Table:
+    """GAN, InfoGAN, PS, SC and PS-SC after the same short training: mean and spread over seeds."""
+    rows = []
+    for kind, label in OBJECTIVES.items():
+        group = seeds_of(records, kind)
+        values = [mean_and_spread(column(group, s)) for s in ("factor_vae", "dci", "where", "tpl", "active_codes")]
+        rows.append((label, len(group), *values))
+    return Table(["model", "seeds", "FactorVAE score", "DCI", "where score", "TPL", "active codes"], rows)
+
+
+def variant_table(records: list[dict]) -> Table:
+    """PS-SC with a part changed, one run each, beside the spread of the unchanged runs."""
+    variants = {
+        "ps-sc": "PS-SC, unchanged",
+        "ps-sc-no-average": "no averaging of unchanged codes",
+        "ps-sc-small-steps": "perturbation 0.2 in place of 2",
+        "ps-sc-one-rectangle": "one rectangle a code in place of four",
+        "ps-sc-lambda0.02": "C_lambda 0.02 in place of 0.1",
+        "ps-sc-lambda0.5": "C_lambda 0.5 in place of 0.1",
+    }
+    rows = []
+    for kind, label in variants.items():
+        group = seeds_of(records, kind)
+        values = [mean_and_spread(column(group, s)) for s in ("factor_vae", "dci", "where", "where_masks", "tpl")]
+        rows.append((label, len(group), *values))
+    return Table(["model", "runs", "FactorVAE score", "DCI", "where score", "where, by mask", "TPL"], rows)
+
+
+def claims_table(records: list[dict]) -> Table:
+    """The paper's order of methods, claim by claim: by how much the spreads are apart, or overlap."""
+    claims = (
+        ("PS above GAN", "FactorVAE score", "factor_vae", "ps", "gan"),
+        ("PS-SC above PS", "FactorVAE score", "factor_vae", "ps-sc", "ps"),
+        ("PS-SC above GAN", "FactorVAE score", "factor_vae", "ps-sc", "gan"),
+        ("SC above GAN: masks alone", "where score", "where", "sc", "gan"),
+        ("PS-SC above PS: masks with the loss", "where score", "where", "ps-sc", "ps"),
+    )
+    rows = []
+    for claim, label, score, first, second in claims:
+        above, below = (column(seeds_of(records, kind), score) for kind in (first, second))
+        gap = spread_gap(above, below)
+        verdict = "yes, spreads apart" if gap > 0 else "means only" if above.mean() > below.mean() else "no"
+        rows.append((claim, label, f"{above.mean() - below.mean():+.2f}", f"{gap:+.2f}", verdict))
+    return Table(["claim", "in", "difference of means", "gap between spreads", "holds here"], rows)
+
+
+def paper_table(records: list[dict], least: int = LEAST) -> Table:
+    """What the paper reports beside ours: mean and spread, seeds or models, data."""
+    group = enough_active([record for record in records if is_autoencoder(record)], least)
+    rows = []
+    for score in ("dci", "factor_vae"):
+        found = rank_correlation(column(group, "tpl"), column(group, score))
+        rows.append((f"Spearman of TPL and {SHOWN[score]}", PAPER[score] + " (dSprites, about 1,450 models)",
+                     f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]", f"{found.models} models",
+                     "rendered 3D Shapes, 32 px"))  # fmt: skip
+    for kind, label in OBJECTIVES.items():
+        seeds = seeds_of(records, kind)
+        cells = [mean_and_spread(column(seeds, score)) for score in ("factor_vae", "where")]
+        rows.append((f"{label}: FactorVAE score / where score", "not recovered", " / ".join(cells),
+                     f"{len(seeds)} seeds", "rendered 3D Shapes, 32 px, 10,000 images"))  # fmt: skip
+    shipped = np.array(seed_scores("shapes3d-32"))
+    rows.append(("PS-SC, shipped: FactorVAE score", "not recovered", mean_and_spread(shipped), f"{len(shipped)} seeds",
+                 "rendered 3D Shapes, 32 px, 72,000 images shown"))  # fmt: skip
+    return Table(["result", "paper", "ours", "from", "data"], rows)
+
+
+def scatter(records: list[dict], score: str, alt: str, least: int = LEAST, ranks: bool = False) -> Picture:
+    """Plot a supervised score against TPL by family; models with too few active codes are drawn faintly.
+
+    Args:
+        records: of the population.
+        score: which supervised score.
+        alt: what the picture shows.
+        least: active codes a model needs to count.
+        ranks: plot ranks among the models that count in place of values.
+    """
+    figure = Figure(figsize=(7, 3.6))
+    axis = figure.subplots()
+    counted = enough_active(records, least)
+    names = [record["name"] for record in counted]
+    places = [column(counted, s).argsort().argsort() + 1 for s in ("tpl", score)]
+    for (family, group), colour in zip(by_family(records).items(), COLOURS, strict=False):
+        inside = [record for record in group if record["name"] in names]
+        if ranks:
+            rows = [names.index(record["name"]) for record in inside]
+            axis.plot(places[0][rows], places[1][rows], "o", color=colour, label=family, markersize=5)
+            continue
+        outside = [record for record in group if record["name"] not in names]
+        axis.plot(column(inside, "tpl"), column(inside, score), "o", color=colour, label=family, markersize=5)
+        axis.plot(column(outside, "tpl"), column(outside, score), "o", markerfacecolor="none", markeredgecolor=FAINT,
+                  markersize=4)  # fmt: skip
+    axis.set(
+        xlabel="rank by TPL, shortest first" if ranks else "TPL", ylabel=("rank by " if ranks else "") + SHOWN[score]
+    )
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure_picture(figure, alt)
