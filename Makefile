@@ -25,7 +25,7 @@ lab: $(READY)  ## open the course in JupyterLab on lesson 00
 	$(VENV)/bin/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_start_here.ipynb $(LAB_OPTIONS)
 
 test: $(READY)  ## run every test: library, each lesson under nbval, one papermill pass
-	WW_HEADLESS=1 $(PY) -m pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_OPTIONS)
+	WW_HEADLESS=1 WW_THREADS=1 $(PY) -m pytest tests notebooks -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_OPTIONS)
 
 lessons: $(READY)  ## execute every lesson at the quick profile and store its outputs, cleaned
 	$(PY) -m wwlib lessons

@@ -33,7 +33,7 @@ ABSENT = "not installed"
 Row = tuple[str, str, str]
 
 
-def seconds(job: Callable[[], object], repeats: int = 3) -> float:
+def seconds(job: Callable[[], object], repeats: int = 2) -> float:
     """Return the shortest of a few runs; one thread of sklearn or numpy hardly varies otherwise."""
     times = []
     for _ in range(repeats):
@@ -130,8 +130,8 @@ def scores(found: dict) -> list[Row]:
     rows = []
     for name, (goal, ours, port, peer) in jobs.items():
         mine = seconds(ours)
-        against = [f"{seconds(port, 1) / mine:.1f}× the plain port"]
-        against.append(f"{seconds(peer, 1) / mine:.1f}× disent 0.8.0" if peer else "no such score in disent" if disent
+        against = [f"{seconds(port, 2) / mine:.1f}× the plain port"]
+        against.append(f"{seconds(peer, 2) / mine:.1f}× disent 0.8.0" if peer else "no such score in disent" if disent
                        else f"disent {ABSENT}")  # fmt: skip
         rows.append((name, goal, f"{' · '.join(against)} ({mine:.2f} s)"))
         print(*rows[-1], flush=True)
@@ -147,7 +147,7 @@ def trees() -> list[Row]:
     )
     dci_score(codes[:200], factors[:200] % 2, test_codes[:50], test_factors[:50] % 2)  # compiles
     found = []
-    mine = {n: seconds(lambda n=n: found.append(dci_score(codes, factors, test_codes, test_factors, threads=n)), 2)
+    mine = {n: seconds(lambda n=n: found.append(dci_score(codes, factors, test_codes, test_factors, threads=n)), 1)
             for n in (1, 2)}  # fmt: skip
     start = time.perf_counter()
     theirs = plain.importances(codes, factors)

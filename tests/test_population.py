@@ -51,11 +51,23 @@ def test_gans_are_trained_alike_but_for_what_their_name_says():
         for name, config in everyone.items()
         if not isinstance(config, VAEConfig)
     }
-    assert changed["ps-sc-no-average-seed0"] == {"average"}
-    assert changed["ps-seed0"] == {"modules"}
-    assert changed["sc-seed0"] == {"objective"}
-    assert changed["gan-seed0"] == {"modules", "objective"}
-    assert changed["ps-sc-small-steps-seed0"] == {"perturbation"}
+    kinds = {
+        "ps-sc": set(),
+        "ps": {"modules"},
+        "gan": {"modules", "objective"},
+        "sc": {"objective"},
+        "infogan": {"modules", "objective"},
+    }
+    expected = {f"{kind}-seed{k}": parts | ({"seed"} if k else set())
+                for kind, parts in kinds.items() for k in range(3)}  # fmt: skip
+    expected |= {
+        "ps-sc-lambda0.02-seed0": {"C_lambda"},
+        "ps-sc-lambda0.5-seed0": {"C_lambda"},
+        "ps-sc-no-average-seed0": {"average"},
+        "ps-sc-small-steps-seed0": {"perturbation"},
+        "ps-sc-one-rectangle-seed0": {"modules"},
+    }
+    assert changed == expected
 
 
 def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
@@ -133,7 +145,7 @@ def test_the_choice_is_the_shortest_among_those_with_enough_codes():
 
 def test_the_search_looks_at_no_label_until_the_end(shapes, tmp_path, monkeypatch):
     class Blind:
-        resolution, sample_images = 32, shapes.sample_images
+        resolution, channels, sample_images = 32, 3, shapes.sample_images
 
     budget = Budget(images=128, looks=2, traversals=1, points=3, threshold=0.0)
     storage = f"sqlite:///{tmp_path}/s.db"
@@ -142,7 +154,7 @@ def test_the_search_looks_at_no_label_until_the_end(shapes, tmp_path, monkeypatc
     again = search(storage, tmp_path, Blind(), Pixels(), trials=3, least=1, budget=budget)
     assert len(again.trials) == 3
     best = chosen_trial(study)
-    assert best.value == min(t.value for t in study.trials if t.value is not None)
+    assert best.value == min(t.value for t in study.trials if t.state.name == "COMPLETE")
     monkeypatch.setattr("wwlib.search.score_representation", few_scores)
     assert set(reveal(tmp_path, best, shapes)) == {"mig"}
 

@@ -168,18 +168,18 @@ def _select(options) -> int:
     choose_threads(options.threads)
     data, distance = make_data(options.dataset, 32), PerceptualDistance(options.net)
     print(f"{options.trials} trials on {data}\nperceptual distance: {distance.provenance}")
-    study = search(
-        options.storage, options.folder, data, distance, options.trials, options.active,
-        Budget(images=options.images), options.seed,
-    )  # fmt: skip
+    # settings that make TPLs incomparable make another study
+    name = f"{options.dataset}-{options.net}-{options.images}-{options.active}"
+    folder, budget = options.folder / name, Budget(images=options.images)
+    study = search(options.storage, folder, data, distance, options.trials, options.active, budget, options.seed, name)
     for trial in study.get_trials(deepcopy=False):
-        found = f"TPL {trial.value:.2f}" if trial.value is not None else trial.state.name.lower()
+        found = f"TPL {trial.value:.2f}" if trial.state.name == "COMPLETE" else trial.state.name.lower()
         codes = trial.user_attrs.get("active_codes", "?")
         strength = trial.params.get("strength", float("nan"))
         print(f"  {trial.number}: {trial.params.get('family')} {strength:.2f}: {found}, {codes} active codes")
     chosen = chosen_trial(study)
     print(f"chosen without labels: trial {chosen.number}, {chosen.params}, TPL {chosen.value:.2f}")
-    scores = reveal(options.folder, chosen, data)
+    scores = reveal(folder, chosen, data)
     print("what labels say: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
     return 0
 

@@ -51,6 +51,9 @@ def binned(values: np.ndarray, bins: int) -> np.ndarray:
     """
     columns = []
     for column in values.T:
+        if np.ptp(column) <= 4 * np.spacing(np.abs(column).max()):
+            columns.append(np.zeros(len(column), int))  # constant but for rounding: too narrow to cut
+            continue
         edges = np.histogram(column, bins)[1][:-1]
         columns.append(np.searchsorted(edges, column, side="right") - 1)
     return np.stack(columns, axis=1)

@@ -55,6 +55,7 @@ def tpl(
     threshold: float = 0.1,
     bound: float = 4.0,
     seed: int = 0,
+    device: torch.device | str = "cpu",
 ) -> TPLScore:
     """Return the traversal perceptual length: how far the picture travels while one code runs, summed over codes.
 
@@ -68,7 +69,8 @@ def tpl(
         distance: what a step costs; the definition uses `PerceptualDistance("vgg")`.
         traversals, points, threshold: `PRESETS` has the published settings.
         bound: of the codes; far outside what the prior shows, on purpose.
-        seed: of base codes and noise.
+        seed: of base codes and noise, drawn on the CPU whatever the device.
+        device: of generator and distance.
 
     Raises:
         ValueError: for sizes that make no traversal.
@@ -83,10 +85,10 @@ def tpl(
     for row in range(traversals):
         base = torch.randn(1, generator.codes, generator=random)
         for code in range(generator.codes):
-            noise = [part.expand(points, -1, -1, -1) for part in generator.sample_noise(1, random)]
+            noise = [part.expand(points, -1, -1, -1) for part in generator.sample_noise(1, random, device)]
             frames = base.repeat(points, 1)
             frames[:, code] = values
-            embedded = distance.embed(at_most(generator(frames, noise), LARGEST))
+            embedded = distance.embed(at_most(generator(frames.to(device), noise), LARGEST))
             every[row, code] = path_length(embedded)
     return tpl_from_lengths(every, threshold, getattr(distance, "provenance", type(distance).__name__))
 
@@ -120,6 +122,7 @@ def perceptual_path_length(
     crop_outliers: bool = True,
     batch: int = 50,
     seed: int = 0,
+    device: torch.device | str = "cpu",
 ) -> float:
     """Return PPL: the mean squared speed of the picture along paths between two random code vectors.
 
@@ -132,6 +135,7 @@ def perceptual_path_length(
         epsilon: step along the path, as a share of it.
         crop_outliers: leave out what lies below the 1st and above the 99th percentile.
         seed: of codes, places and noise.
+        device: of generator and distance.
 
     Raises:
         ValueError: for an unknown space or sizes below 1.
@@ -148,8 +152,9 @@ def perceptual_path_length(
         first, second = torch.randn(2, n, generator.codes, generator=random)
         at = torch.zeros(n, 1) if ends else torch.rand(n, 1, generator=random)
         mix = torch.lerp if space == "lerp" else _slerp
-        noise = generator.sample_noise(n, random)
-        pair = [distance.embed(at_most(generator(mix(first, second, t), noise), LARGEST)) for t in (at, at + epsilon)]
+        noise = generator.sample_noise(n, random, device)
+        codes = [mix(first, second, t).to(device) for t in (at, at + epsilon)]
+        pair = [distance.embed(at_most(generator(part, noise), LARGEST)) for part in codes]
         speeds.append((pair[0] - pair[1]).square().sum(dim=1) / epsilon**2)
     speeds = torch.cat(speeds)
     if crop_outliers:

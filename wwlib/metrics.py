@@ -75,10 +75,13 @@ def factor_vae_score(
     Raises:
         ValueError: if shapes do not match or codes are not finite.
     """
+    codes, factors = torch.as_tensor(codes), torch.as_tensor(factors)
     if codes.dim() != 2 or factors.dim() != 2 or len(codes) != len(factors):
         raise ValueError(
             f"codes [N, d] and factors [N, K] must share N, got {tuple(codes.shape)}, {tuple(factors.shape)}"
         )
+    codes, factors = codes.cpu(), factors.cpu()
+    codes = codes if codes.is_floating_point() else codes.float()
     variance = codes.var(dim=0)
     if not variance.isfinite().all():
         raise ValueError("codes must be finite, got NaN or infinity")
@@ -86,7 +89,7 @@ def factor_vae_score(
     number_of_factors, d = factors.shape[1], codes.shape[1]
     if not active.any():
         return FactorVAEScore(0.0, torch.zeros(number_of_factors, d, dtype=torch.int64), active)
-    rows = [rows_by_value(factors[:, k]) for k in range(number_of_factors)]
+    rows = [rows_by_value(column) for column in factors.t().contiguous()]
 
     def votes(n: int) -> Tensor:
         table = torch.zeros(number_of_factors, d, dtype=torch.int64)
@@ -94,7 +97,7 @@ def factor_vae_score(
             order, start, size = rows[k]
             value = torch.randint(len(size), (count, 1), generator=generator)
             offset = (torch.rand(count, batch, generator=generator, dtype=torch.float64) * size[value]).long()
-            for chosen in order[start[value] + offset].split(250):  # few enough to stay in the cache
+            for chosen in order[start[value] + offset].split(1000):
                 ratio = _variance(codes, chosen) / variance
                 table[k] += ratio.masked_fill(~active, torch.inf).argmin(dim=1).bincount(minlength=d)
         return table
@@ -123,5 +126,6 @@ def rows_by_value(column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Row numbers sorted by a factor's value, and where each value that occurs starts and how often it occurs."""
     counts = column.bincount()
     size = counts[counts > 0]
-    small = column.numpy().astype(np.int16 if len(counts) < 2**15 else np.int64)  # numpy sorts 16 bits in linear time
+    # numpy sorts whole numbers of one or two bytes in linear time
+    small = column.numpy().astype(np.uint8 if len(counts) <= 256 else np.int16 if len(counts) < 2**15 else np.int64)
     return torch.from_numpy(small.argsort(kind="stable")), size.cumsum(0) - size, size

@@ -18,6 +18,7 @@ def as_points(codes, factors, least_codes: int = 1, least_factors: int = 1) -> t
             codes or factors, or factors none of which varies.
     """
     codes, factors = _array(codes), _array(factors)
+    codes = codes if np.issubdtype(codes.dtype, np.floating) else codes.astype(np.float64)
     if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors):
         raise ValueError(f"codes [N, d] and factors [N, K] must share N, got {codes.shape} and {factors.shape}")
     if len(codes) < 2 or codes.shape[1] < least_codes or factors.shape[1] < least_factors:
@@ -42,6 +43,11 @@ def split_points(codes, factors, test_codes, test_factors, least_codes: int = 1)
         ValueError: as `as_points`; and if a factor takes a value among the test points that training never showed.
     """
     n = len(codes)
+    if n != len(factors) or len(test_codes) != len(test_factors):
+        raise ValueError(
+            "codes and factors must share N, in training and in test, "
+            f"got {n} and {len(factors)}, {len(test_codes)} and {len(test_factors)}"
+        )
     both = [np.concatenate([_array(a), _array(b)]) for a, b in ((codes, test_codes), (factors, test_factors))]
     codes, factors = as_points(*both, least_codes=least_codes)
     for k in range(factors.shape[1]):

@@ -170,6 +170,8 @@ def open_study(storage: str, name: str = "population") -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if storage.startswith("sqlite:///"):
         Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    if "://" not in storage:
+        raise ValueError(f"storage must be a database URL such as sqlite:///runs/population.db, got {storage!r}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         # a worker that gives no sign of life for two minutes is taken for dead: its trial goes back into the queue
@@ -186,10 +188,20 @@ def open_study(storage: str, name: str = "population") -> optuna.Study:
 def enqueue(study: optuna.Study, names: list[str]) -> None:
     """Put members into the study that are not in it yet, or whose trial failed."""
     trials = study.get_trials(deepcopy=False)
-    there = {t.user_attrs.get("member") for t in trials if t.state != optuna.trial.TrialState.FAIL}
+    gone = (optuna.trial.TrialState.FAIL, optuna.trial.TrialState.PRUNED)
+    there = {t.user_attrs.get("member") for t in trials if t.state not in gone}
     for name in names:
         if name not in there:
             study.enqueue_trial({}, user_attrs={"member": name})
+
+
+def _taken(study: optuna.Study, trial: optuna.Trial, name: str) -> bool:
+    """Say whether an earlier trial has this member: two processes may have queued it in the same moment."""
+    mine = (optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.COMPLETE)
+    return any(
+        t.number < trial.number and t.state in mine and t.user_attrs.get("member") == name
+        for t in study.get_trials(deepcopy=False)
+    )
 
 
 def waiting(study: optuna.Study) -> bool:
@@ -208,31 +220,33 @@ def work(
         storage: the study's database URL.
         folder: receives `<member>.safetensors` and `<member>.json`.
         seeds: of every autoencoder; raising it extends the population.
-        only: members whose name starts with this.
+        only: queue members whose name starts with this; what is queued already is done as well.
         limit: stop after so many.
         images: that the supervised scores read.
     """
-    population = members(seeds)
-    names = [name for name in population if name.startswith(only)]
+    population = members(99)  # a queue that another process filled may hold more seeds than ours
+    names = [name for name in members(seeds) if name.startswith(only)]
     if not names:
         raise ValueError(f"only must begin a member's name, such as 'beta-vae'; got {only!r}")
     study = open_study(storage)
+    optuna.storages.fail_stale_trials(study)
     enqueue(study, names)
     data, done = make_data("shapes3d", 32), []
+    distance, fast = PerceptualDistance("vgg"), Enlarged(PerceptualDistance("alex"))
 
     def objective(trial: optuna.Trial) -> float:
         name = trial.user_attrs.get("member")
-        if name not in population:  # another process took the last one between the look and the question
+        if name is None or _taken(study, trial, name):  # another process was quicker
             raise optuna.TrialPruned
         start, weights = time.perf_counter(), folder / f"{name}.safetensors"
         if not weights.exists():
             train_member(population[name], weights, data)
-        trained = time.perf_counter()
-        distance, model = PerceptualDistance("vgg"), load_member(weights)
+        trained, model = time.perf_counter(), load_member(weights)
         scores, arrays = score_member(model, data, distance, images)
-        scores |= fast_lengths(model, Enlarged(PerceptualDistance("alex")))
+        scores |= fast_lengths(model, fast)
         save_tensors(folder / f"{name}.arrays.safetensors", arrays, dict(kind="member", name=name))
-        seconds = dict(train=round(trained - start, 1), score=round(time.perf_counter() - trained, 1))
+        earlier = load_tensors(weights)[1].get("seconds")  # the weights may be older than this process
+        seconds = dict(train=earlier or round(trained - start, 1), score=round(time.perf_counter() - trained, 1))
         about = dict(name=name, family=family_of(name), config=asdict(population[name]), scores=scores, seconds=seconds)
         save_json(folder / f"{name}.json", {**about, "perceptual": distance.provenance, "torch": torch.__version__})
         for key, value in scores.items():

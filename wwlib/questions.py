@@ -79,9 +79,13 @@ _QUESTIONS = (
     Question("06.a", "aa4779f3929a7530", "A threshold fitted to the pictures that judge it would flatter the masks."),
     Question("06.b", "44ab6d54a301e23c", "Where is not whether. Look at the row beside the mask."),
     Question("06.c", "5954a7419e6d56ca", "Rebuilding alone costs 0.05; the transfer adds the difference."),
-    Question("07.a", "6469415769614bbd", "A linear classifier turns the axes back; the gap of single codes cannot."),
     Question(
-        "07.b", "8804f62962938895", "The classifier decides: one representation got 0.004 to 0.70 from different ones."
+        "07.a",
+        "6469415769614bbd",
+        "A classifier on all codes still sees a pattern for each factor; the gap of single codes cannot.",
+    ),
+    Question(
+        "07.b", "8804f62962938895", "The classifier decides: one representation got 0.004 to 0.61 from different ones."
     ),
     Question("07.c", "12ae7e2bf9df4b09", "Only the where score looks at pixels; the rest see what can be read off."),
     Question("08.a", "954bed1f23664e56", "A sum over seven codes and a sum over three are not comparable."),

@@ -60,7 +60,6 @@ def model_table(names: list[str] | None = None) -> Table:
                 f"{record['images']:,}",
                 f"{record['seconds'] / 60:.0f}",
                 f"{scores['factor_vae']:.3f}",
-                f"{scores['where']:.2f}" if "where" in scores else "–",
                 " / ".join(f"{value:.2f}" for value in ious) if None not in ious else "–",
             )
         )
@@ -69,7 +68,6 @@ def model_table(names: list[str] | None = None) -> Table:
         "images shown",
         "minutes",
         "FactorVAE score",
-        "where score",
         "mask IoU floor / wall / object hue",
     ]
     return Table(header, rows)

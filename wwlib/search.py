@@ -40,9 +40,9 @@ def search(
 ) -> optuna.Study:
     """Let Optuna look for the autoencoder with the shortest TPL among those with enough active codes.
 
-    No label is used. A trial is pruned when, at a look, its TPL is longer than the median of earlier trials at that
-    look; a model with fewer than `least` active codes at the end counts as failed, whatever its TPL. Several processes
-    may run the same study; trials that were done count.
+    No label is used. A trial is pruned when, from the second look on, even its shortest TPL so far is longer than the
+    median of earlier trials at that look (Optuna's median pruner); a model with fewer than `least` active codes at the
+    end is out of the running, whatever its TPL. Several processes may run the same study; trials that were done count.
 
     Args:
         storage: database URL of the study.
@@ -57,14 +57,17 @@ def search(
     """
     budget = budget or Budget()
     study = open_study(storage, name)
-    study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(4, trials // 3))
-    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1)
-    done = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+    begun = len(study.get_trials(deepcopy=False))  # a second process must not repeat the first one's proposals
+    study.sampler = optuna.samplers.TPESampler(
+        seed=seed + begun, n_startup_trials=max(4, trials // 3), constant_liar=True
+    )
+    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2)
 
     def objective(trial: optuna.Trial) -> float:
         family = trial.suggest_categorical("family", FAMILIES)
         strength = trial.suggest_float("strength", 0.5, 50.0, log=True)
-        config = VAEConfig(family, strength, resolution=data.resolution, images=budget.images, seed=seed)
+        shape = dict(resolution=data.resolution, channels=data.channels, dataset=type(data).__name__.lower())
+        config = VAEConfig(family, strength, **shape, images=budget.images, seed=seed + trial.number)
         state = VAETraining(config, data, choose_compute("cpu"))
         for look in range(1, budget.looks + 1):
             while state.step_number < config.steps * look // budget.looks:
@@ -80,7 +83,9 @@ def search(
             raise optuna.TrialPruned(f"{found.active_codes} active codes, {least} are asked for")
         return found.score
 
-    study.optimize(objective, n_trials=max(0, trials - done))
+    enough = optuna.study.MaxTrialsCallback(trials, states=None)
+    if begun < trials:
+        study.optimize(objective, n_trials=trials - begun, callbacks=[enough])
     return study
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from wwlib.files import load_tensors
 from wwlib.paths import DATA
 
-RECORDS, ARRAYS = DATA / "population.json", DATA / "population.safetensors"
+RECORDS, ARRAYS = DATA / "population.json", DATA / "population-arrays.safetensors"
 
 
 @dataclass(frozen=True)
@@ -32,27 +32,29 @@ def rank_correlation(first: Sequence[float], second: Sequence[float], draws: int
     """Return Spearman's correlation with a percentile bootstrap over models.
 
     Args:
-        first, second: one number a model; pairs with NaN are left out.
+        first, second: one number a model; pairs with NaN are left out. If either is constant the result is NaN.
         draws: bootstrap samples.
         seed: of the bootstrap.
 
     Raises:
         ValueError: for fewer than 4 pairs.
     """
-    from scipy.stats import spearmanr  # takes a second to import, and `check` imports this module
+    from scipy.stats import rankdata  # takes a second to import, and `check` imports this module
 
     pairs = np.array([first, second], dtype=float).T
     pairs = pairs[np.isfinite(pairs).all(axis=1)]
     if len(pairs) < 4:
         raise ValueError(f"a rank correlation needs at least 4 pairs, got {len(pairs)}")
-    random = np.random.default_rng(seed)
-    found = []
-    for _ in range(draws):
-        sample = pairs[random.integers(len(pairs), size=len(pairs))]
-        if (sample.std(axis=0) > 0).all():
-            found.append(spearmanr(*sample.T).statistic)
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Correlation(float(spearmanr(*pairs.T).statistic), float(low), float(high), len(pairs))
+    drawn = np.random.default_rng(seed).integers(len(pairs), size=(draws, len(pairs)))
+    rows = np.concatenate([np.arange(len(pairs))[None], drawn])  # the first line is the population itself
+    ranks = [rankdata(values[rows], axis=1) for values in pairs.T]
+    a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
+    size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    found = np.divide((a * b).sum(axis=1), size, out=np.full(len(rows), np.nan), where=size > 0)
+    if np.isnan(found[0]):
+        return Correlation(float("nan"), float("nan"), float("nan"), len(pairs))
+    low, high = np.nanquantile(found[1:], [0.025, 0.975])
+    return Correlation(float(found[0]), float(low), float(high), len(pairs))
 
 
 def load_population(path: Path = RECORDS) -> list[dict]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
@@ -60,7 +61,8 @@ def sap_score(codes, factors, test_codes, test_factors, C: float = 0.01, continu
     Raises:
         ValueError: for wrong shapes, values that are not finite, fewer than two codes.
     """
-    given = np.asarray(factors)
+    if continuous:
+        return _continuous_sap(codes, factors)
     codes, factors, test_codes, test_factors = split_points(codes, factors, test_codes, test_factors, least_codes=2)
     d, number_of_factors = codes.shape[1], factors.shape[1]
     scores = np.zeros((d, number_of_factors))
@@ -69,13 +71,26 @@ def sap_score(codes, factors, test_codes, test_factors, C: float = 0.01, continu
         order = np.argsort(code, kind="stable")
         points = HalfLines(code[order])
         for k in range(number_of_factors):
-            if continuous:
-                scores[j, k] = _squared_correlation(code, given[:, k])
-            else:
-                scores[j, k] = _accuracy(points, factors[order, k], test_code, test_factors[:, k], C)
+            scores[j, k] = _accuracy(points, factors[order, k], test_code, test_factors[:, k], C)
+    return _gap_of(scores, varies=factors.max(axis=0) > 0)
+
+
+def _gap_of(scores: np.ndarray, varies: np.ndarray) -> SAPScore:
+    """The score of a table `[d, K]`; a factor that never varies has no gap and does not count."""
     ordered = np.sort(scores, axis=0)[::-1]
-    gaps = ordered[0] - ordered[1]
-    return SAPScore(float(gaps.mean()), gaps, scores)
+    gaps = np.where(varies, ordered[0] - ordered[1], np.nan)
+    return SAPScore(float(np.nanmean(gaps)), gaps, scores)
+
+
+def _continuous_sap(codes, factors) -> SAPScore:
+    """The score by squared correlation, for factors that are quantities."""
+    codes, factors = (torch.as_tensor(part).cpu().double().numpy() for part in (codes, factors))
+    if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors) or codes.shape[1] < 2:
+        raise ValueError(f"codes [N, d >= 2] and factors [N, K] must share N, got {codes.shape}, {factors.shape}")
+    if not (np.isfinite(codes).all() and np.isfinite(factors).all()):
+        raise ValueError("codes and factors must be finite, got NaN or infinity")
+    scores = np.array([[_squared_correlation(z, v) for v in factors.T] for z in codes.T])
+    return _gap_of(scores, varies=np.ptp(factors, axis=0) > 0)
 
 
 def explicitness_score(codes, factors, test_codes, test_factors) -> ExplicitnessScore:

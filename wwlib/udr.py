@@ -73,6 +73,8 @@ def _relation(first: np.ndarray, second: np.ndarray, method: str) -> np.ndarray:
     d = first.shape[1]
     varying = np.concatenate([first.std(axis=0), second.std(axis=0)]) > 0
     correlation = np.zeros((2 * d, 2 * d))
+    if varying.sum() < 2:
+        return correlation[:d, d:]
     both = np.concatenate([first, second], axis=1)[:, varying]
     correlation[np.ix_(varying, varying)] = np.atleast_2d(spearmanr(both).statistic)
     return np.abs(correlation[:d, d:])

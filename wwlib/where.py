@@ -125,8 +125,12 @@ def where_score(
     """
     if place not in ("change", "mask"):
         raise ValueError(f"place must be 'change' or 'mask', got {place!r}")
+    if place == "mask" and not hasattr(model.generator, "blocks"):
+        raise ValueError(f"place 'mask' needs a generator with masks, got {type(model.generator).__name__}")
     random = torch.Generator().manual_seed(seed)
     codes, values = encode_sample(model.recogniser, data, 2000, random)
+    if not codes.isfinite().all():
+        raise ValueError("codes must be finite, the recogniser gave NaN or infinity")
     information = mutual_information(binned(codes.numpy(), 20), values.numpy())
     entropy = entropies(values.numpy())
     read = np.where(information.max(axis=0) >= told * entropy, information.argmax(axis=0), -1)
