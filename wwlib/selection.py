@@ -28,6 +28,13 @@ class Correlation:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}], n = {self.models}"
 
 
+def ranks(table: np.ndarray) -> np.ndarray:
+    """Return the rank of each value within its row, counted from 1, ties averaged."""
+    from scipy.stats import rankdata  # takes a second to import, and `check` imports this module
+
+    return rankdata(table, axis=1)
+
+
 def rank_correlation(first: Sequence[float], second: Sequence[float], draws: int = 2000, seed: int = 0) -> Correlation:
     """Return Spearman's correlation with a percentile bootstrap over models.
 
@@ -39,16 +46,13 @@ def rank_correlation(first: Sequence[float], second: Sequence[float], draws: int
     Raises:
         ValueError: for fewer than 4 pairs.
     """
-    from scipy.stats import rankdata  # takes a second to import, and `check` imports this module
-
     pairs = np.array([first, second], dtype=float).T
     pairs = pairs[np.isfinite(pairs).all(axis=1)]
     if len(pairs) < 4:
         raise ValueError(f"a rank correlation needs at least 4 pairs, got {len(pairs)}")
     drawn = np.random.default_rng(seed).integers(len(pairs), size=(draws, len(pairs)))
     rows = np.concatenate([np.arange(len(pairs))[None], drawn])  # the first line is the population itself
-    ranks = [rankdata(values[rows], axis=1) for values in pairs.T]
-    a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
+    a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in (ranks(values[rows]) for values in pairs.T))
     size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     found = np.divide((a * b).sum(axis=1), size, out=np.full(len(rows), np.nan), where=size > 0)
     if np.isnan(found[0]):
