@@ -43,6 +43,12 @@ def seconds(job: Callable[[], object], repeats: int = 2) -> float:
     return min(times)
 
 
+def fixed_points() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Return (codes, factors) of the 10,000 training and the 5,000 test points that the reference numbers belong to."""
+    with np.load(ROOT / "tests" / "reference" / "fixed_points.npz") as points:
+        return (points["z_train"], points["f_train"]), (points["z_test"], points["f_test"])
+
+
 def peers() -> dict:
     """Return what is installed of disent and pythae, by name."""
     found = {}
@@ -96,8 +102,7 @@ def scores(found: dict) -> list[Row]:
     table = dsprites_table.build()
     grid = np.stack(np.unravel_index(np.arange(len(table)), dsprites_table.SIZES), axis=-1)
     codes, factors = torch.from_numpy(table), torch.from_numpy(grid)
-    points = np.load(ROOT / "tests" / "reference" / "fixed_points.npz")
-    train, test = (points["z_train"], points["f_train"]), (points["z_test"], points["f_test"])
+    train, test = fixed_points()
     look_up = lambda f: table[f @ dsprites_table.STRIDES]  # noqa: E731
     random = torch.Generator()
     disent = found.get("disent")
@@ -130,8 +135,8 @@ def scores(found: dict) -> list[Row]:
     rows = []
     for name, (goal, ours, port, peer) in jobs.items():
         mine = seconds(ours)
-        against = [f"{seconds(port, 2) / mine:.1f}× the plain port"]
-        against.append(f"{seconds(peer, 2) / mine:.1f}× disent 0.8.0" if peer else "no such score in disent" if disent
+        against = [f"{seconds(port) / mine:.1f}× the plain port"]
+        against.append(f"{seconds(peer) / mine:.1f}× disent 0.8.0" if peer else "no such score in disent" if disent
                        else f"disent {ABSENT}")  # fmt: skip
         rows.append((name, goal, f"{' · '.join(against)} ({mine:.2f} s)"))
         print(*rows[-1], flush=True)
@@ -140,19 +145,14 @@ def scores(found: dict) -> list[Row]:
 
 def trees() -> list[Row]:
     """Time DCI's trees on shape, scale and a coarse x position of the fixed points: 17 values, 1,700 trees."""
-    points = np.load(ROOT / "tests" / "reference" / "fixed_points.npz")
-    codes, test_codes = points["z_train"], points["z_test"]
-    factors, test_factors = (
-        np.stack([f[:, 0], f[:, 1], f[:, 3] // 4], axis=1) for f in (points["f_train"], points["f_test"])
-    )
+    (codes, factors), (test_codes, test_factors) = fixed_points()
+    factors, test_factors = (np.stack([f[:, 0], f[:, 1], f[:, 3] // 4], axis=1) for f in (factors, test_factors))
     dci_score(codes[:200], factors[:200] % 2, test_codes[:50], test_factors[:50] % 2)  # compiles
     found = []
     mine = {n: seconds(lambda n=n: found.append(dci_score(codes, factors, test_codes, test_factors, threads=n)), 1)
             for n in (1, 2)}  # fmt: skip
-    start = time.perf_counter()
-    theirs = plain.importances(codes, factors)
-    port = time.perf_counter() - start
-    difference = np.abs(found[0].importances - theirs).max()
+    port = seconds(lambda: found.append(plain.importances(codes, factors)), 1)
+    difference = np.abs(found[0].importances - found[-1]).max()
     text = f"{port / mine[2]:.0f}× scikit-learn's with 2 threads, {port / mine[1]:.0f}× with 1; importances differ by "
     rows = [("DCI with the same trees, 10,000 points, 1,700 trees", "≥ 10×, stretch 25×", f"{text}{difference:.0e}")]
     print(*rows[0], flush=True)
@@ -165,7 +165,7 @@ def perceptual() -> list[Row]:
     distance, lpips = PerceptualDistance("vgg"), reference_module("vgg")
     ours = tpl(model.generator, distance, **size)
     theirs = plain.tpl_lengths(model.generator, lpips, **size)
-    fast, slow = (seconds(job, 2) for job in (
+    fast, slow = (seconds(job) for job in (
         lambda: tpl(model.generator, distance, **size), lambda: plain.tpl_lengths(model.generator, lpips, **size)
     ))  # fmt: skip
     difference = (ours.every - theirs).abs().max().item()
@@ -193,7 +193,7 @@ def autoencoders(found: dict, interleaved: Callable, batch: int = 64, rounds: in
     torch.set_num_threads(1)  # the fair column: with two, barriers decide
     data = Pixels(batch)
     ours = VAETraining(VAEConfig("beta-vae", 4.0, resolution=64, channels=1, batch=batch), data, choose_compute("cpu"))
-    jobs = {"ours": lambda: ours.step()}
+    jobs = {"ours": ours.step}
     if "disent" in found:
         jobs["disent"] = _disent_step(found["disent"], (data.pictures + 1) / 2)
     if "pythae" in found:
@@ -272,8 +272,7 @@ def _pythae_step(pythae: dict, pictures: torch.Tensor) -> Callable:
 
 def digits(found: dict) -> dict:
     """Return scores of the fixed points by library: the same points must give the same digits."""
-    points = np.load(ROOT / "tests" / "reference" / "fixed_points.npz")
-    train, test = (points["z_train"], points["f_train"]), (points["z_test"], points["f_test"])
+    train, test = fixed_points()
     dci = dci_score(*train, *test, threads=2)
     table = {
         "wwlib": dict(mig=mig_score(*train).score, sap=sap_score(*train, *test).score, dci=dci.disentanglement,

@@ -6,7 +6,6 @@ import torch
 from sklearn.ensemble import GradientBoostingClassifier
 
 from wwlib.dci import completeness, dci_score, disentanglement
-from wwlib.paths import ROOT
 
 
 def split(n=900, seed=0, sizes=(3, 4, 5)):
@@ -74,11 +73,10 @@ def test_what_cannot_be_scored_is_an_error():
         dci_score(codes, np.minimum(factors, 1), test_codes, test_factors)
 
 
-def test_the_fixed_points_give_the_references_importances():
+def test_the_fixed_points_give_the_references_importances(fixed_points):
     """On 2,000 of the shared points, two factors: scikit-learn's own trees, importance by importance."""
-    points = np.load(ROOT / "tests" / "reference" / "fixed_points.npz")
-    codes, factors = points["z_train"][:2000], points["f_train"][:2000, :2]
-    result = dci_score(codes, factors, points["z_test"][:500], points["f_test"][:500, :2])
+    codes, factors = fixed_points["z_train"][:2000], fixed_points["f_train"][:2000, :2]
+    result = dci_score(codes, factors, fixed_points["z_test"][:500], fixed_points["f_test"][:500, :2])
     for k in range(2):
         theirs = GradientBoostingClassifier(random_state=0).fit(codes, factors[:, k])
         assert np.abs(result.importances[:, k] - theirs.feature_importances_).max() < 1e-6

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from wwlib.metrics import rows_by_value
+from wwlib.metrics import batch_mean, rows_by_value, rows_with
 from wwlib.points import as_points
 from wwlib.viz import heat_map
 
@@ -77,14 +77,10 @@ def fit_quietly(features: np.ndarray, labels: np.ndarray) -> LogisticRegression:
 
 def _differences(codes: Tensor, factor: Tensor, column: tuple, n: int, batch: int, generator) -> Tensor:
     """`[n, d]`: mean absolute difference of the codes of `batch` pairs that share a factor's value."""
-    order, start, size = column
     first = torch.randint(len(codes), (n, batch), generator=generator)
-    values = factor[first]
-    offset = (torch.rand(n, batch, generator=generator, dtype=torch.float64) * size[values]).long()
-    second = order[start[values] + offset]
+    second = rows_with(column, factor[first], batch, generator)
     difference = codes.index_select(0, first.flatten()) - codes.index_select(0, second.flatten())
-    share = torch.full((1, batch), 1 / batch, dtype=codes.dtype)
-    return (share @ difference.abs_().view(n, batch, -1))[:, 0].double()
+    return batch_mean(difference.abs_().view(n, batch, -1)).double()
 
 
 def _per_class(weights: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -50,14 +51,25 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         FileNotFoundError: if there is no such file.
         ValueError: if it is not a readable safetensors file of ours.
     """
+    with _opened(path) as (file, about):
+        # copies: a tensor that still maps the file would keep Windows from replacing it at the next save
+        return {name: file.get_tensor(name).clone() for name in file.keys()}, about  # noqa: SIM118 (not a dict)
+
+
+def load_about(path: str | Path) -> dict:
+    """Read the description that `save_tensors` wrote, and no tensor; raises as `load_tensors`."""
+    with _opened(path) as (_, about):
+        return about
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[tuple]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {path}")
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})["about"])
-            # copies: a tensor that still maps the file would keep Windows from replacing it at the next save
-            return {name: file.get_tensor(name).clone() for name in file.keys()}, about  # noqa: SIM118 (not a dict)
+            yield file, json.loads((file.metadata() or {})["about"])
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise ValueError(f"{path} is not a readable wwlib weights file: {error}") from None
 

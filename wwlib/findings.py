@@ -7,7 +7,16 @@ from matplotlib.figure import Figure
 
 from wwlib.records import seed_scores
 from wwlib.report import Table
-from wwlib.selection import by_family, choose, column, enough_active, rank_correlation, spread_gap, standing
+from wwlib.selection import (
+    by_family,
+    choose,
+    column,
+    enough_active,
+    rank_correlation,
+    spread_gap,
+    standing,
+    without_seed,
+)
 from wwlib.viz import FAINT, Picture, figure_picture
 
 SHOWN = {
@@ -35,13 +44,16 @@ def is_autoencoder(record: dict) -> bool:
     return "vae" in record["family"]
 
 
+def autoencoders(records: list[dict], least: int = 0) -> list[dict]:
+    """Return the autoencoders with at least `least` active codes."""
+    return enough_active([record for record in records if is_autoencoder(record)], least)
+
+
 def correlation_table(records: list[dict], least: int = LEAST) -> Table:
     """Spearman's correlation of TPL and UDR with supervised scores, with the paper's beside it."""
     groups = {
-        f"autoencoders with at least {least} active codes": enough_active(
-            [record for record in records if is_autoencoder(record)], least
-        ),
-        "all autoencoders": [record for record in records if is_autoencoder(record)],
+        f"autoencoders with at least {least} active codes": autoencoders(records, least),
+        "all autoencoders": autoencoders(records),
         f"all models with at least {least} active codes": enough_active(records, least),
     }
     rows = []
@@ -54,7 +66,7 @@ def correlation_table(records: list[dict], least: int = LEAST) -> Table:
 
 def remedies_table(records: list[dict], least: int = LEAST) -> Table:
     """What else could rank the autoencoders without labels: TPL as defined, changed, and what it hides."""
-    group = enough_active([record for record in records if is_autoencoder(record)], least)
+    group = autoencoders(records, least)
     count = column(group, "active_codes")
     candidates = {
         "TPL (VGG16, ±4, 4 traversals of 25 points)": column(group, "tpl"),
@@ -73,7 +85,7 @@ def remedies_table(records: list[dict], least: int = LEAST) -> Table:
 
 def choice_table(records: list[dict], least: int = LEAST) -> Table:
     """Which model each label-free score picks, what labels say of it, and the best and mean for comparison."""
-    candidates = enough_active([record for record in records if is_autoencoder(record)], least)
+    candidates = autoencoders(records, least)
     rows = []
     for by, label in (("tpl", "TPL"), ("udr", "UDR")):
         chosen = choose(candidates, by, least)
@@ -96,7 +108,7 @@ def _judged(candidates: list[dict], record: dict) -> tuple[str, ...]:
 
 def seeds_of(records: list[dict], kind: str) -> list[dict]:
     """Return the seeds of one kind of GAN, such as "ps-sc", without its variants."""
-    return [record for record in records if record["name"].rsplit("-seed", 1)[0] == kind]
+    return [record for record in records if without_seed(record["name"]) == kind]
 
 
 def mean_and_spread(values: np.ndarray) -> str:
@@ -107,13 +119,18 @@ def mean_and_spread(values: np.ndarray) -> str:
     return f"{values.mean():.2f} ± {values.std(ddof=1):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
 
 
+def _means(records: list[dict], kinds: dict[str, str], scores: tuple[str, ...]) -> list[tuple]:
+    """A row for each kind of GAN: its label, how many runs, and every score's mean and spread over them."""
+    groups = {label: seeds_of(records, kind) for kind, label in kinds.items()}
+    return [
+        (label, len(group), *(mean_and_spread(column(group, score)) for score in scores))
+        for label, group in groups.items()
+    ]
+
+
 def objective_table(records: list[dict]) -> Table:
     """GAN, InfoGAN, PS, SC and PS-SC after the same short training: mean and spread over seeds."""
-    rows = []
-    for kind, label in OBJECTIVES.items():
-        group = seeds_of(records, kind)
-        values = [mean_and_spread(column(group, s)) for s in ("factor_vae", "dci", "where", "tpl", "active_codes")]
-        rows.append((label, len(group), *values))
+    rows = _means(records, OBJECTIVES, ("factor_vae", "dci", "where", "tpl", "active_codes"))
     return Table(["model", "seeds", "FactorVAE score", "DCI", "where score", "TPL", "active codes"], rows)
 
 
@@ -127,11 +144,7 @@ def variant_table(records: list[dict]) -> Table:
         "ps-sc-lambda0.02": "C_lambda 0.02 in place of 0.1",
         "ps-sc-lambda0.5": "C_lambda 0.5 in place of 0.1",
     }
-    rows = []
-    for kind, label in variants.items():
-        group = seeds_of(records, kind)
-        values = [mean_and_spread(column(group, s)) for s in ("factor_vae", "dci", "where", "where_masks", "tpl")]
-        rows.append((label, len(group), *values))
+    rows = _means(records, variants, ("factor_vae", "dci", "where", "where_masks", "tpl"))
     return Table(["model", "runs", "FactorVAE score", "DCI", "where score", "where, by mask", "TPL"], rows)
 
 
@@ -155,7 +168,7 @@ def claims_table(records: list[dict]) -> Table:
 
 def paper_table(records: list[dict], least: int = LEAST) -> Table:
     """What the paper reports beside ours: mean and spread, seeds or models, data."""
-    group = enough_active([record for record in records if is_autoencoder(record)], least)
+    group = autoencoders(records, least)
     rows = []
     for score in ("dci", "factor_vae"):
         found = rank_correlation(column(group, "tpl"), column(group, score))

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wwlib.factors import rotate_codes
 from wwlib.perceptual import PerceptualDistance
 from wwlib.viz import heat_map
 
@@ -94,7 +95,7 @@ def tpl(
 
 
 def path_length(embedded: Tensor) -> Tensor:
-    """Return the sum of squared distances between neighbouring rows of `[points, F]`: embeddings of one traversal."""
+    """Return the sum of squared distances between neighbours of `[points, ..., F]`: embeddings of one or more paths."""
     return (embedded[1:] - embedded[:-1]).square().sum()
 
 
@@ -195,10 +196,10 @@ def turned_plane_lengths(
         random = torch.Generator().manual_seed(seed)
         base = torch.randn(1, generator.codes, generator=random)
         noise = [part.expand(side * side, -1, -1, -1) for part in generator.sample_noise(1, random)]
-        for column, angle in enumerate(torch.deg2rad(degrees)):
-            codes = base.repeat(side * side, 1)
-            codes[:, i] = (angle.cos() * x - angle.sin() * y).flatten()
-            codes[:, j] = (angle.sin() * x + angle.cos() * y).flatten()
+        plane = base.repeat(side * side, 1)
+        plane[:, i], plane[:, j] = x.flatten(), y.flatten()
+        for column, angle in enumerate(degrees.tolist()):
+            codes = rotate_codes(plane, i, j, angle)
             embedded = distance.embed(at_most(generator(codes, noise), LARGEST)).view(side, side, -1)
-            lengths[seed, column] = (embedded[:, 1:] - embedded[:, :-1]).square().sum()
+            lengths[seed, column] = path_length(embedded.transpose(0, 1))
     return lengths.mean(dim=0)

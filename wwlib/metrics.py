@@ -94,10 +94,8 @@ def factor_vae_score(
     def votes(n: int) -> Tensor:
         table = torch.zeros(number_of_factors, d, dtype=torch.int64)
         for k, count in enumerate(torch.randint(number_of_factors, (n,), generator=generator).bincount().tolist()):
-            order, start, size = rows[k]
-            value = torch.randint(len(size), (count, 1), generator=generator)
-            offset = (torch.rand(count, batch, generator=generator, dtype=torch.float64) * size[value]).long()
-            for chosen in order[start[value] + offset].split(1000):
+            value = torch.randint(len(rows[k][2]), (count, 1), generator=generator)
+            for chosen in rows_with(rows[k], value, batch, generator).split(1000):
                 ratio = _variance(codes, chosen) / variance
                 table[k] += ratio.masked_fill(~active, torch.inf).argmin(dim=1).bincount(minlength=d)
         return table
@@ -117,9 +115,26 @@ def _variance(codes: Tensor, rows: Tensor) -> Tensor:
     batch = rows.shape[1]
     x = codes.index_select(0, rows.flatten()).view(-1, batch, codes.shape[1])
     x = x - x[:, :1]
-    share = torch.full((1, batch), 1 / batch, dtype=x.dtype)
-    mean, square = (share @ x)[:, 0], (share @ x.square())[:, 0]
-    return (square - mean.square()).clamp(min=0) * (batch / (batch - 1))
+    return (batch_mean(x.square()) - batch_mean(x).square()).clamp(min=0) * (batch / (batch - 1))
+
+
+def batch_mean(x: Tensor) -> Tensor:
+    """Return the mean `[n, d]` over the middle axis of `[n, batch, d]`, as a matrix product: several times faster."""
+    return (torch.full((1, x.shape[1]), 1 / x.shape[1], dtype=x.dtype) @ x)[:, 0]
+
+
+def rows_with(column: tuple[Tensor, Tensor, Tensor], value: Tensor, batch: int, generator: torch.Generator) -> Tensor:
+    """Draw `[n, batch]` row numbers in which a factor takes the given values.
+
+    Args:
+        column: the factor, as `rows_by_value` gives it.
+        value: `[n, 1]` or `[n, batch]`, counted among the values that occur.
+        batch: rows to draw for each of n.
+        generator: CPU generator.
+    """
+    order, start, size = column
+    offset = (torch.rand(len(value), batch, generator=generator, dtype=torch.float64) * size[value]).long()
+    return order[start[value] + offset]
 
 
 def rows_by_value(column: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,6 +17,21 @@ def as_points(codes, factors, least_codes: int = 1, least_factors: int = 1) -> t
         ValueError: for wrong shapes, codes that are not finite, factors that are not whole numbers, too few points,
             codes or factors, or factors none of which varies.
     """
+    codes, factors = as_pair(codes, factors, least_codes, least_factors)
+    if not np.array_equal(factors, np.round(factors)):
+        raise ValueError("factors must be whole numbers (the index of each value); cut continuous ones into bins first")
+    factors = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1).astype(np.int64)
+    if factors.max() == 0:
+        raise ValueError("factors must vary, got one value throughout")
+    return codes, factors
+
+
+def as_pair(codes, factors, least_codes: int = 1, least_factors: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes `[N, d]` and factors `[N, K]`, quantities of any kind; codes as floating-point numbers.
+
+    Raises:
+        ValueError: for wrong shapes, values that are not finite, too few points, codes or factors.
+    """
     codes, factors = _array(codes), _array(factors)
     codes = codes if np.issubdtype(codes.dtype, np.floating) else codes.astype(np.float64)
     if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors):
@@ -26,13 +41,9 @@ def as_points(codes, factors, least_codes: int = 1, least_factors: int = 1) -> t
             f"this score needs at least 2 points, {least_codes} codes and {least_factors} factors, "
             f"got codes {codes.shape} and factors {factors.shape}"
         )
-    if not np.isfinite(codes).all():
-        raise ValueError("codes must be finite, got NaN or infinity")
-    if not np.array_equal(factors, np.round(factors)):
-        raise ValueError("factors must be whole numbers (the index of each value); cut continuous ones into bins first")
-    factors = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1).astype(np.int64)
-    if factors.max() == 0:
-        raise ValueError("factors must vary, got one value throughout")
+    for name, values in (("codes", codes), ("factors", factors)):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} must be finite, got NaN or infinity")
     return codes, factors
 
 

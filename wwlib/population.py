@@ -21,17 +21,18 @@ from torch import Tensor
 
 from wwlib.device import choose_compute
 from wwlib.factors import FactorData
-from wwlib.files import load_tensors, save_json, save_tensors
+from wwlib.files import load_about, load_tensors, save_json, save_tensors
 from wwlib.lengths import PRESETS, tpl
 from wwlib.metrics import encode_sample
 from wwlib.models import load_model, save_model
 from wwlib.perceptual import Enlarged, PerceptualDistance
 from wwlib.recipes import make_data, recipe
 from wwlib.scores import SUPERVISED, score_points
-from wwlib.selection import ARRAYS, RECORDS
+from wwlib.selection import ARRAYS, RECORDS, without_seed
 from wwlib.training import Config, Training
 from wwlib.udr import udr
 from wwlib.vaes import VAEConfig, kl_divergence, load_vae, train_vae
+from wwlib.viz import has_masks
 from wwlib.where import where_score
 
 STRENGTHS = {
@@ -86,7 +87,7 @@ def members(seeds: int = 2) -> dict[str, VAEConfig | Config]:
 
 def family_of(name: str) -> str:
     """Return the family in a member's name: the name without seed, strength and change."""
-    stem = name.rsplit("-seed", 1)[0]
+    stem = without_seed(name)
     known = (*STRENGTHS, "ps-sc", "ps", "gan", "sc", "infogan")
     return next(family for family in known if stem == family or stem.startswith(family + "-"))
 
@@ -108,8 +109,7 @@ def train_member(config: VAEConfig | Config, path: Path, data: FactorData) -> No
 
 def load_member(path: str | Path):
     """Load a member that `train_member` wrote; autoencoder or GAN, it has `generator` and `recogniser`."""
-    _, about = load_tensors(path)
-    return load_vae(path) if about.get("kind") == "vae" else load_model(path)
+    return load_vae(path) if load_about(path).get("kind") == "vae" else load_model(path)
 
 
 def score_member(
@@ -138,7 +138,7 @@ def score_member(
         lengths=lengths.every,
         where=torch.from_numpy(places.factors).float(),
     )
-    if type(model).__name__ == "Model" and "C_spgroup" in str(model.config.modules):
+    if has_masks(model.generator):
         scores["where_masks"] = where_score(model, data, place="mask").score
     return scores, arrays
 
@@ -245,7 +245,7 @@ def work(
         scores, arrays = score_member(model, data, distance, images)
         scores |= fast_lengths(model, fast)
         save_tensors(folder / f"{name}.arrays.safetensors", arrays, dict(kind="member", name=name))
-        earlier = load_tensors(weights)[1].get("seconds")  # the weights may be older than this process
+        earlier = load_about(weights).get("seconds")  # the weights may be older than this process
         seconds = dict(train=earlier or round(trained - start, 1), score=round(time.perf_counter() - trained, 1))
         about = dict(name=name, family=family_of(name), config=asdict(population[name]), scores=scores, seconds=seconds)
         save_json(folder / f"{name}.json", {**about, "perceptual": distance.provenance, "torch": torch.__version__})
@@ -281,7 +281,7 @@ def collect(folder: Path, records: Path = RECORDS, arrays: Path = ARRAYS) -> lis
     found.sort(key=lambda record: order.get(record["name"], len(order)))
     twins: dict[str, list[dict]] = {}
     for record in found:
-        twins.setdefault(record["name"].rsplit("-seed", 1)[0], []).append(record)
+        twins.setdefault(without_seed(record["name"]), []).append(record)
     for group in twins.values():
         agreement = [None] * len(group)
         if len(group) > 1 and "vae" in group[0]["family"]:

@@ -88,11 +88,11 @@ def choose(records: list[dict], score: str = "tpl", least: int = 5) -> dict:
     Raises:
         ValueError: if no model has `least` active codes.
     """
-    candidates = [record for record in enough_active(records, least) if np.isfinite(column([record], score))[0]]
-    if not candidates:
-        raise ValueError(f"no model has at least {least} active codes and a score {score!r}")
+    candidates = enough_active(records, least)
     values = column(candidates, score)
-    return candidates[int(values.argmin() if score == "tpl" else values.argmax())]
+    if not np.isfinite(values).any():
+        raise ValueError(f"no model has at least {least} active codes and a score {score!r}")
+    return candidates[int(np.nanargmin(values) if score == "tpl" else np.nanargmax(values))]
 
 
 def standing(records: list[dict], chosen: dict, score: str) -> float:
@@ -103,6 +103,11 @@ def standing(records: list[dict], chosen: dict, score: str) -> float:
 def spread_gap(first: Sequence[float], second: Sequence[float]) -> float:
     """Return by how much the smallest of `first` exceeds the largest of `second`; above 0 the spreads are apart."""
     return float(min(first)) - float(max(second))
+
+
+def without_seed(name: str) -> str:
+    """Return a member's name without its seed: what twins have in common."""
+    return name.rsplit("-seed", 1)[0]
 
 
 def by_family(records: list[dict]) -> dict[str, list[dict]]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from wwlib.betavae import fit_quietly
-from wwlib.points import split_points
+from wwlib.points import as_pair, split_points
 from wwlib.viz import heat_map
 
 
@@ -84,11 +83,7 @@ def _gap_of(scores: np.ndarray, varies: np.ndarray) -> SAPScore:
 
 def _continuous_sap(codes, factors) -> SAPScore:
     """The score by squared correlation, for factors that are quantities."""
-    codes, factors = (torch.as_tensor(part).cpu().double().numpy() for part in (codes, factors))
-    if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors) or codes.shape[1] < 2:
-        raise ValueError(f"codes [N, d >= 2] and factors [N, K] must share N, got {codes.shape}, {factors.shape}")
-    if not (np.isfinite(codes).all() and np.isfinite(factors).all()):
-        raise ValueError("codes and factors must be finite, got NaN or infinity")
+    codes, factors = (part.astype(np.float64) for part in as_pair(codes, factors, least_codes=2))
     scores = np.array([[_squared_correlation(z, v) for v in factors.T] for z in codes.T])
     return _gap_of(scores, varies=np.ptp(factors, axis=0) > 0)
 

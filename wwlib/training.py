@@ -34,6 +34,16 @@ from wwlib.networks import Discriminator, Generator, Recogniser, count_codes
 OBJECTIVES = ("ps", "infogan", "gan")
 
 
+def check_numbers(config: object, positive: tuple[str, ...], from_zero: tuple[str, ...]) -> None:
+    """Raise ValueError, naming entry and value, for one of `positive` that is not above 0, of `from_zero` below it."""
+    for name in positive:
+        if not 0 < getattr(config, name) < math.inf:
+            raise ValueError(f"{name} must be positive, got {getattr(config, name)!r}")
+    for name in from_zero:
+        if not 0 <= getattr(config, name) < math.inf:
+            raise ValueError(f"{name} must be 0 or more, got {getattr(config, name)!r}")
+
+
 @dataclass(frozen=True)
 class Config:
     """Everything that decides a training, and nothing else. `wwlib.recipes` holds the ones the lessons use."""
@@ -66,12 +76,11 @@ class Config:
     def __post_init__(self):
         if self.objective not in OBJECTIVES:
             raise ValueError(f"objective must be one of {OBJECTIVES}, got {self.objective!r}")
-        for name in ("batch", "images", "learning_rate", "ema_images", "r1_every", "features", "perturbation"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
-        for name in ("gamma", "C_lambda", "recogniser_noise"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)!r}")
+        check_numbers(
+            self,
+            positive=("batch", "images", "learning_rate", "ema_images", "r1_every", "features", "perturbation"),
+            from_zero=("gamma", "C_lambda", "recogniser_noise"),
+        )
         if self.batch % 4:
             raise ValueError(f"batch must be a multiple of 4, the groups of the minibatch deviation, got {self.batch}")
         if not 0 <= self.decay_from <= 1:

@@ -7,7 +7,6 @@ Losses as in disentanglement_lib (Locatello et al. 2019).
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import time
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from wwlib.device import Compute
 from wwlib.factors import FactorData
 from wwlib.files import load_tensors, save_tensors
+from wwlib.training import check_numbers
 
 FAMILIES = ("beta-vae", "factor-vae", "beta-tcvae", "dip-vae-i", "dip-vae-ii")
 
@@ -48,11 +48,11 @@ class VAEConfig:
     def __post_init__(self):
         if self.family not in FAMILIES:
             raise ValueError(f"family must be one of {FAMILIES}, got {self.family!r}")
-        for name in ("codes", "features", "critic_width", "batch", "images", "learning_rate"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
-        if not 0 <= self.strength < math.inf:
-            raise ValueError(f"strength must be 0 or more, got {self.strength!r}")
+        check_numbers(
+            self,
+            positive=("codes", "features", "critic_width", "batch", "images", "learning_rate"),
+            from_zero=("strength",),
+        )
         if self.batch < 2:
             raise ValueError(f"batch must be at least 2, its images are compared, got {self.batch}")
         if self.resolution not in WIDTHS:
@@ -340,6 +340,6 @@ def load_vae(path: str | Path, device: torch.device | str = "cpu") -> VAE:
     tensors, about = load_tensors(path)
     if about.get("kind") != "vae":
         raise ValueError(f"{path} must hold an autoencoder, got kind {about.get('kind')!r}")
-    model = VAE(VAEConfig(**json.loads(json.dumps(about["config"]))))
+    model = VAE(VAEConfig(**about["config"]))
     model.load_state_dict(tensors)
     return model.to(device).eval().requires_grad_(False)

@@ -88,9 +88,19 @@ def mask_images(masks: Tensor, resolution: int, stretch: bool = False) -> Tensor
     flat = masks.detach().reshape(-1, 1, *masks.shape[-2:]).float()
     flat = F.interpolate(flat, size=(resolution, resolution), mode="bilinear", align_corners=False)
     if stretch:
-        low, high = flat.amin(dim=(2, 3), keepdim=True), flat.amax(dim=(2, 3), keepdim=True)
-        flat = (flat - low) / (high - low).clamp(min=1e-6)
+        flat = stretched(flat)
     return (flat * 2 - 1).reshape(*masks.shape[:-2], 1, resolution, resolution)
+
+
+def stretched(masks: Tensor) -> Tensor:
+    """Return each mask `[..., R, R]` stretched over its own range to [0, 1]; a flat one becomes 0."""
+    low, high = masks.amin(dim=(-2, -1), keepdim=True), masks.amax(dim=(-2, -1), keepdim=True)
+    return (masks - low) / (high - low).clamp(min=1e-6)
+
+
+def has_masks(generator) -> bool:
+    """Say whether a generator holds a Spatial Constriction module; an autoencoder's decoder never does."""
+    return any(isinstance(block, SpatialConstriction) for block in getattr(generator, "blocks", ()))
 
 
 def grid(

@@ -11,7 +11,7 @@ from torch import Tensor
 from wwlib.factors import FactorData
 from wwlib.information import binned, entropies, mutual_information
 from wwlib.metrics import encode_sample
-from wwlib.viz import code_masks, heat_map
+from wwlib.viz import code_masks, heat_map, stretched
 
 
 def iou(a: Tensor, b: Tensor) -> Tensor:
@@ -54,8 +54,7 @@ def mask_iou(model, data: FactorData, n: int = 256, seed: int = 0, levels: int =
     """
     factors = data.sample_factors(n, torch.Generator().manual_seed(seed))
     masks = code_masks(model.generator, model.recogniser(data.images(factors)), data.resolution)
-    low, high = masks.amin(dim=(2, 3), keepdim=True), masks.amax(dim=(2, 3), keepdim=True)
-    masks = (masks - low) / (high - low).clamp(min=1e-6)
+    masks = stretched(masks)
     shares = torch.linspace(0.05, 0.95, levels)
     half = n // 2
     d, k = masks.shape[1], len(data.factor_names)
@@ -138,9 +137,8 @@ def where_score(
     base = model.recogniser(data.images(factors))
     if place == "mask":
         masks = code_masks(model.generator, base, data.resolution)
-        low, high = masks.amin(dim=(2, 3), keepdim=True), masks.amax(dim=(2, 3), keepdim=True)
-        places = masks - low > (high - low) / 2
-        places &= high > 0.05  # a mask that is dark throughout shows no place
+        # a mask that is dark throughout shows no place
+        places = (stretched(masks) > 0.5) & (masks.amax(dim=(2, 3), keepdim=True) > 0.05)
     else:
         moves = [change_map(model.generator, base, code) > threshold for code in range(base.shape[1])]
         places = torch.stack(moves, dim=1)
