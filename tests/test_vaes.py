@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from wwlib.device import Compute, choose_compute
 from wwlib.files import save_tensors
@@ -14,6 +15,8 @@ from wwlib.vaes import (
     VAEConfig,
     VAETraining,
     dip_penalty,
+    double,
+    halve,
     kl_divergence,
     load_vae,
     permute_codes,
@@ -145,3 +148,13 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     save_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(1)}, dict(kind="model"))
     with pytest.raises(ValueError, match="must hold an autoencoder"):
         load_vae(tmp_path / "x.safetensors")
+
+
+def test_blocks_of_pixels_give_the_same_convolutions():
+    random = torch.Generator().manual_seed(0)
+    for channels, side in ((1, 64), (3, 32), (2, 6)):
+        down, up = nn.Conv2d(channels, 5, 4, 2, 1), nn.ConvTranspose2d(5, channels, 4, 2, 1)
+        images = torch.randn(2, channels, side, side, generator=random)
+        assert torch.allclose(halve(images, down), down(images), atol=1e-5)
+        small = torch.randn(2, 5, side // 2, side // 2, generator=random)
+        assert torch.allclose(double(small, up), up(small), atol=1e-5)

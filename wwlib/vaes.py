@@ -68,6 +68,32 @@ class VAEConfig:
 WIDTHS = {32: (32, 64, 64), 64: (32, 32, 64, 64)}
 
 
+def halve(images: Tensor, convolution: nn.Conv2d) -> Tensor:
+    """Return a 4 x 4 convolution of stride 2 and padding 1, computed as a 2 x 2 one on blocks of 2 x 2 pixels.
+
+    The same sums; with one or three channels in, the plain form leaves most of a CPU's vector lanes empty.
+
+    Args:
+        images: `[B, C, H, W]`, H and W even.
+        convolution: holds weight `[O, C, 4, 4]` and bias.
+    """
+    blocks = F.pixel_unshuffle(F.pad(images, (1, 1, 1, 1)), 2).contiguous(memory_format=torch.channels_last)
+    return F.conv2d(blocks, F.pixel_unshuffle(convolution.weight, 2), convolution.bias)
+
+
+def double(x: Tensor, convolution: nn.ConvTranspose2d) -> Tensor:
+    """Return a 4 x 4 transposed convolution of stride 2 and padding 1, computed as a 2 x 2 one that makes blocks.
+
+    Args:
+        x: `[B, C, H, W]`.
+        convolution: holds weight `[C, O, 4, 4]` and bias.
+    """
+    inputs, outputs = convolution.weight.shape[:2]
+    taps = convolution.weight.view(inputs, outputs, 2, 2, 2, 2).permute(1, 3, 5, 0, 2, 4)
+    blocks = F.conv2d(x, taps.reshape(outputs * 4, inputs, 2, 2).flip(2, 3), padding=1)
+    return F.pixel_shuffle(blocks, 2)[:, :, 1:-1, 1:-1] + convolution.bias[:, None, None]
+
+
 class Encoder(nn.Module):
     """Images `[B, C, H, W]` in [-1, 1] to mean and log-variance `[B, d]` of the codes.
 
@@ -85,9 +111,9 @@ class Encoder(nn.Module):
         self.out = nn.Linear(config.features, 2 * config.codes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        x = (images + 1) / 2
-        x = x.contiguous(memory_format=torch.channels_last)
-        for convolution in self.convolutions:
+        first, *others = self.convolutions
+        x = F.relu(halve((images + 1) / 2, first), inplace=True)
+        for convolution in others:
             x = F.relu(convolution(x), inplace=True)
         mean, log_variance = self.out(F.relu(self.hidden(x.flatten(1)))).chunk(2, dim=1)
         return mean, log_variance
@@ -118,7 +144,8 @@ class Decoder(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last)
         for convolution in self.convolutions[:-1]:
             x = F.relu(convolution(x), inplace=True)
-        return self.convolutions[-1](x)
+        last = self.convolutions[-1]
+        return double(x, last) if last.out_channels == 1 else last(x)
 
     def forward(self, codes: Tensor, noise: list[Tensor] | None = None) -> Tensor:
         return (self.logits(codes) / 2).tanh()
