@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 QUIET := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PROGRESS_BAR=off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lessons tables bench lint clean
+.PHONY: help setup lab test lessons release tables bench lint clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: $(READY)  ## run every test: library, each lesson under nbval, one papermi
 
 lessons: $(READY)  ## execute every lesson at the quick profile and store its outputs, cleaned
 	$(PY) -m wwlib lessons
+
+release: $(READY)  ## write student, instructor, nbgrader and Gradescope copies into release/
+	$(PY) -m wwlib release
 
 tables: $(READY)  ## write the generated tables of README.md and data/README.md anew
 	$(PY) -m wwlib tables

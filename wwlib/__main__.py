@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import sys
 from pathlib import Path
 
+from wwlib import grade_command
 from wwlib.device import choose_compute, choose_threads
 from wwlib.recipes import DATASETS, RECIPES, make_data, recipe
 from wwlib.training import Config, replace_config, train
@@ -46,13 +48,22 @@ def main(arguments: list[str] | None = None) -> int:
     _add_train(commands)
     _add_population(commands)
     _add_select(commands)
+    grade_command.add(commands)
     _add_small_commands(commands)
+    # `grade` ends with 2 when submissions are unreadable, so a wrong option must not: 64 is sysexits' EX_USAGE
+    for one in (parser, *commands.choices.values()):
+        one.error = functools.partial(_usage, one)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _usage(parser: argparse.ArgumentParser, message: str) -> None:
+    parser.print_usage(sys.stderr)
+    parser.exit(64, f"{parser.prog}: error: {message}\n")
 
 
 def _add_train(commands) -> None:
@@ -188,6 +199,10 @@ def _add_small_commands(commands) -> None:
     parser = commands.add_parser("lessons", help="execute lessons at quick and store their outputs, cleaned")
     parser.add_argument("lessons", nargs="*", help="numbers such as 00 03 (default: all)")
     parser.set_defaults(run=_lessons)
+    parser = commands.add_parser("release", help="write student, instructor, nbgrader and Gradescope copies")
+    parser.add_argument("lessons", nargs="*", help="numbers such as 00 03 (default: all)")
+    parser.add_argument("--out", type=Path, default=Path("release"), help="folder (default: %(default)s)")
+    parser.set_defaults(run=_release)
     parser = commands.add_parser("tables", help="write the generated tables of README.md and data/README.md anew")
     parser.set_defaults(run=_tables)
     parser = commands.add_parser("compare", help="train lesson 04's small pairs over three seeds and record the scores")
@@ -211,6 +226,13 @@ def _lessons(options) -> int:
     from wwlib.notebooks import run_all
 
     run_all(options.lessons)
+    return 0
+
+
+def _release(options) -> int:
+    from wwlib.release import release
+
+    print(f"{len(release(options.out, options.lessons))} files in {options.out}")
     return 0
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from wwlib import editing, factors, losses, masks, networks, training, where
 from wwlib.answers_measuring import MEASURING
-from wwlib.exercises import Exercise, Mistake
+from wwlib.answers_open import OPEN
+from wwlib.exercises import Exercise, Mistake, TinyCritic
 
 
 def _randn(*shape: int):
@@ -64,17 +64,8 @@ def _logistic(scale: float):
     return lambda g: (scale * torch.randn(16, generator=g),)
 
 
-class _Critic(nn.Module):
-    def __init__(self, g):
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(1, 3 * 8 * 8, generator=g))
-
-    def forward(self, images):
-        return F.linear(images.flatten(1), self.weight)[:, 0].tanh()
-
-
 def _discriminator_for_r1(g):
-    return _Critic(g), _images(4)(g), 2.0
+    return TinyCritic(g), _images(4)(g), 2.0
 
 
 def add_at(codes, k, p):
@@ -400,4 +391,4 @@ def _front_to_back(m):
     return weights.flip(1), ground
 
 
-EXERCISES = {exercise.id: exercise for exercise in (*_ALL, *MEASURING)}
+EXERCISES = {exercise.id: exercise for exercise in (*_ALL, *MEASURING, *OPEN)}

@@ -88,6 +88,7 @@ MEASURING = (
                 lambda t, h: t.sort(dim=1, descending=True).values[:, 0] - t.sort(dim=1, descending=True).values[:, 1],
             ),
         ),
+        library=("wwlib.information:information_gaps",),
     ),
     Exercise(
         "07.2",
@@ -105,6 +106,7 @@ MEASURING = (
                 lambda r: ((1 - _entropy_share(r, 1)) * r.sum(dim=1) / r.sum()).sum().item(),
             ),
         ),
+        library=("wwlib.dci:disentanglement",),
     ),
     Exercise(
         "07.3",
@@ -152,6 +154,7 @@ MEASURING = (
                 "average over base codes (rows) first", lambda e, s: e.mean(dim=1)[e.mean(dim=1) >= s].sum().item()
             ),
         ),
+        library=("wwlib.lengths:tpl_from_lengths",),
     ),
     Exercise(
         "09.1",
@@ -168,6 +171,7 @@ MEASURING = (
                 lambda t, a, n: t[a >= n].argmin().item(),
             ),
         ),
+        library=("wwlib.selection:choose",),
     ),
     Exercise(
         "09.2",
@@ -191,6 +195,7 @@ MEASURING = (
             ),
         ),
         tolerance=1e-4,
+        library=("wwlib.selection:rank_correlation",),
     ),
     Exercise(
         "09.3",
@@ -215,6 +220,7 @@ MEASURING = (
                 ).item(),
             ),
         ),
+        library=("wwlib.udr:relative_strength",),
     ),
     Exercise(
         "10.1",
@@ -229,6 +235,7 @@ MEASURING = (
             Mistake("the worst of the first, not the best", lambda a, b: (a.max() - b.max()).item()),
             Mistake("the best of the second, not the worst", lambda a, b: (a.min() - b.min()).item()),
         ),
+        library=("wwlib.selection:spread_gap",),
     ),
     Exercise(
         "10.2",

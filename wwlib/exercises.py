@@ -23,16 +23,51 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Property:
+    """What any good answer to an open exercise does: `holds(answer, seed)` says whether this one does."""
+
+    what: str
+    holds: Callable[[Callable, int], bool]
+
+
+@dataclass(frozen=True)
 class Exercise:
-    """One exercise: the library function is the right answer, and each case makes the arguments of one call."""
+    """One exercise: the library function is the right answer, and each case makes the arguments of one call.
+
+    An open exercise has properties in place of cases, and its reference is one good answer among many. `library` names
+    the functions of wwlib ("wwlib.masks:cumax") that are the answer, where `reference` only wraps them.
+    """
 
     id: str
     title: str
     reference: Callable
-    cases: tuple[Callable[[torch.Generator], tuple], ...]
-    mistakes: tuple[Mistake, ...]
+    cases: tuple[Callable[[torch.Generator], tuple], ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-5
     trains: bool = False  # the answer is a loss: its gradients count as well
+    properties: tuple[Property, ...] = ()
+    library: tuple[str, ...] = ()
+
+    @property
+    def forbidden(self) -> tuple[str, ...]:
+        """The library's functions, as "module:name", that a graded answer may not call."""
+        own = f"{self.reference.__module__}:{self.reference.__qualname__}"
+        return self.library or ((own,) if "answers" not in own else ())
+
+
+class TinyCritic(torch.nn.Module):
+    """A discriminator of one layer for images `[B, 3, 8, 8]`, to try R1 on.
+
+    Args:
+        generator: of its weights.
+    """
+
+    def __init__(self, generator: torch.Generator):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(1, 3 * 8 * 8, generator=generator))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.nn.functional.linear(images.flatten(1), self.weight)[:, 0].tanh()
 
 
 @dataclass(frozen=True)
@@ -67,37 +102,84 @@ def check(id: str, answer: Callable) -> Result:
         return Result(False, f"no exercise {id!r}", f"known: {', '.join(sorted(EXERCISES))}", GREY)
     if not callable(answer):
         return Result(False, f"{id}: give check a function", f"got {describe(answer)}", RED)
-    for number, make in enumerate(exercise.cases):
-        fault = _try_case(exercise, make, answer, number)
-        if fault:
+    if fault := first_fault(exercise, answer):
+        return fault
+    tried = f"{len(exercise.properties)} properties hold" if exercise.properties else f"{len(exercise.cases)} inputs"
+    return Result(True, f"✓ {id} {exercise.title}: right", f"{tried} tried in float32 and float64" if exercise.cases
+                  else tried, GREEN)  # fmt: skip
+
+
+def first_fault(exercise: Exercise, answer: Callable, seed: int = 0, double: bool | None = None) -> Result | None:
+    """Return what is wrong with an answer, or None if nothing was found.
+
+    Args:
+        exercise: whose cases or properties are tried.
+        answer: a function, the learner's or a stand-in that calls it elsewhere.
+        seed: of the inputs; `check` uses 0.
+        double: try the cases in float64 (True), float32 (False) or both.
+    """
+    for number, one in enumerate(exercise.properties):
+        if double is not True and (fault := _try_property(exercise, one, answer, seed + number)):
             return fault
-    return Result(True, f"✓ {id} {exercise.title}: right", f"{len(exercise.cases)} inputs tried", GREEN)
+    for in_double in (False, True) if double is None else (double,):
+        for number, make in enumerate(exercise.cases):
+            if fault := _try_case(exercise, make, answer, seed + number, in_double):
+                return fault
+    return None
 
 
-def _try_case(exercise: Exercise, make: Callable, answer: Callable, number: int) -> Result | None:
+def _try_property(exercise: Exercise, one: Property, answer: Callable, seed: int) -> Result | None:
+    try:
+        if one.holds(answer, seed):
+            return None
+        body = f"must hold  {one.what}"
+    except NotImplementedError:
+        return _waiting(exercise)
+    except (Exception, SystemExit) as error:
+        body = f"must hold  {one.what}\nraised     {type(error).__name__}: {error}{_line_of(error, answer)}"
+    return Result(False, f"✗ {exercise.id} {exercise.title}: not yet", body, RED)
+
+
+def _waiting(exercise: Exercise) -> Result:
+    return Result(False, f"… {exercise.id} {exercise.title}: waiting for your answer", "", GREY)
+
+
+def as_double(arguments: tuple) -> tuple:
+    """Return arguments with every floating tensor and module in float64."""
+    wide = lambda a: isinstance(a, torch.nn.Module) or (isinstance(a, Tensor) and a.is_floating_point())  # noqa: E731
+    return tuple(a.double() if wide(a) else a for a in arguments)
+
+
+def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, in_double: bool) -> Result | None:
     def arguments() -> tuple:
-        return make(torch.Generator().manual_seed(number))
+        made = make(torch.Generator().manual_seed(seed))
+        return as_double(made) if in_double else made
 
     def report(what: str, colour: str = RED) -> Result:
         called = ",\n                  ".join(describe(a) for a in arguments())
+        if in_double:
+            what += (
+                "\nhint       float32 inputs came out right: take dtype and device from the input, and lose no digits"
+            )
         return Result(
             False, f"✗ {exercise.id} {exercise.title}: not yet", f"called     answer({called})\n{what}", colour
         )
 
+    tolerance = min(exercise.tolerance, 1e-8) if in_double else exercise.tolerance
     expected, slopes = _call(exercise, exercise.reference, arguments())
     given = arguments()
     try:
         got, my_slopes = _call(exercise, answer, given)
         got = got.cpu() if isinstance(got, Tensor) and not got.is_meta else got
     except NotImplementedError:
-        return Result(False, f"… {exercise.id} {exercise.title}: waiting for your answer", "", GREY)
+        return _waiting(exercise)
     except (Exception, SystemExit) as error:
         where = _line_of(error, answer)
         return report(f"raised     {type(error).__name__}: {error}{where}\nexpected   {describe(expected)}")
     if not all(same(now, before, 0.0) for now, before in zip(given, arguments(), strict=True) if _is_data(before)):
         return report("returned   a result, but changed its input in place\nhint       work on a copy: tensor.clone()")
-    if same(got, expected, exercise.tolerance):
-        if slopes is not None and not same(my_slopes, slopes, 1e-4):
+    if same(got, expected, tolerance):
+        if slopes is not None and not same(my_slopes, slopes, 1e-6 if in_double else 1e-4):
             hint = "gradients must flow: no .detach(), no .item(), and create_graph=True inside a penalty"
             return report(f"returned   the right value, but nothing can be trained with it\nhint       {hint}")
         return None
@@ -106,7 +188,7 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, number: int)
         return report(f"{text}\nhint       return a tensor, got {type(got).__name__}")
     for mistake in exercise.mistakes:
         try:
-            if same(got, mistake.wrong(*arguments()), exercise.tolerance):
+            if same(got, mistake.wrong(*arguments()), tolerance):
                 return report(f"{text}\nhint       {mistake.why}")
         except Exception:
             continue
@@ -117,6 +199,11 @@ def _call(exercise: Exercise, function: Callable, arguments: tuple) -> tuple[obj
     """Call a function; for a loss, also return the gradients of everything that it could train."""
     if not exercise.trains:
         return function(*arguments), None
+    return getattr(function, "with_slopes", lambda *a: value_and_slopes(function, a))(*arguments)
+
+
+def value_and_slopes(function: Callable, arguments: tuple) -> tuple[object, list[Tensor]]:
+    """Return a loss and its gradients for every floating tensor and module parameter among the arguments."""
     leaves = [a.requires_grad_(True) for a in arguments if isinstance(a, Tensor) and a.is_floating_point()]
     leaves += [p for a in arguments if isinstance(a, torch.nn.Module) for p in a.parameters()]
     value = function(*arguments)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -96,8 +98,8 @@ class FactorData:
 
 def rotate_codes(codes: Tensor, i: int, j: int, degrees: float) -> Tensor:
     """Return `codes` `[n, d]` with positions i and j turned by an angle: the same information, other axes."""
-    angle = torch.deg2rad(torch.tensor(float(degrees)))
+    angle = math.radians(degrees)
     turned = codes.clone()
-    turned[:, i] = angle.cos() * codes[:, i] - angle.sin() * codes[:, j]
-    turned[:, j] = angle.sin() * codes[:, i] + angle.cos() * codes[:, j]
+    turned[:, i] = math.cos(angle) * codes[:, i] - math.sin(angle) * codes[:, j]
+    turned[:, j] = math.sin(angle) * codes[:, i] + math.cos(angle) * codes[:, j]
     return turned

@@ -77,8 +77,9 @@ def clean(notebook: dict) -> dict:
     for cell in notebook["cells"]:
         if "injected-parameters" in cell.get("metadata", {}).get("tags", []):
             continue
-        tags = cell.get("metadata", {}).get("tags", [])
-        cell = {**cell, "metadata": {"tags": tags} if tags else {}, "id": f"cell-{len(cells):02d}"}
+        kept = {key: cell["metadata"][key] for key in ("tags", "ww") if cell.get("metadata", {}).get(key)}
+        name = f"exercise-{kept['ww']['exercise']}".replace(".", "-") if "ww" in kept else f"cell-{len(cells):02d}"
+        cell = {**cell, "metadata": kept, "id": name}
         if cell["cell_type"] == "code":
             cell["outputs"] = [_clean_output(output) for output in cell["outputs"]]
         cells.append(cell)

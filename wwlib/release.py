@@ -1,0 +1,162 @@
+"""What a class needs, made from the lessons alone: student, instructor and nbgrader copies, Gradescope archives.
+
+The lesson is the master. Everything here is written deterministically: the same lessons make the same bytes.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+import re
+from pathlib import Path
+
+from wwlib import solutions
+from wwlib.answers_open import OPEN
+from wwlib.files import write_whole
+from wwlib.notebooks import lesson_files
+from wwlib.paths import ROOT
+from wwlib.submissions import function_name, source_of, zip_of
+
+NBGRADER_CONFIG = """c = get_config()
+c.CourseDirectory.course_id = "where-and-what"
+c.ExecutePreprocessor.timeout = 300
+c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
+"""
+
+SETUP = """#!/usr/bin/env bash
+# Gradescope runs this once, when the image is built.
+set -euo pipefail
+cd /autograder/source
+python3 -m pip install --quiet --break-system-packages torch --index-url https://download.pytorch.org/whl/cpu
+python3 -m pip install --quiet --break-system-packages '.[lab,test]'
+"""
+
+RUN = """#!/usr/bin/env bash
+# Gradescope runs this for every submission; AUTOGRADER_ROOT is for trying it elsewhere.
+set -uo pipefail
+root="${{AUTOGRADER_ROOT:-/autograder}}"
+cd "$root/source"
+rm -rf "$root/graded"
+"${{PYTHON:-python3}}" -m wwlib grade "$root/submission" --out "$root/graded" --lesson {lesson} --jobs 1
+found=("$root"/graded/results/*/results.json)
+mkdir -p "$root/results"
+cp "${{found[0]}}" "$root/results/results.json"
+"""
+
+
+def solution(exercise: str, stub: str) -> str:
+    """Return the source of a right answer under the stub's name, docstring kept, complete with its imports."""
+    name = function_name(stub)
+    example = {one.id: one.reference for one in OPEN}.get(exercise)
+    function = example or getattr(solutions, name)
+    source = inspect.getsource(function).replace(f"def {function.__name__}(", f"def {name}(", 1)
+    head, body = source.split("\n", 1)
+    body = re.sub(r'^    """.*?"""\n', "", body, count=1, flags=re.DOTALL)
+    imports = [line for used, line in (
+        (r"\bitertools\.", "import itertools"), (r"\bmath\.", "import math"), (r"\btorch\.", "import torch"),
+        (r"\bF\.", "import torch.nn.functional as F"),
+    ) if re.search(used, body)]  # fmt: skip
+    docstring = re.search(r'^    """.*?"""\n', stub, flags=re.DOTALL | re.MULTILINE)
+    lines = "".join(f"    {line}\n" for line in imports)
+    return f"{head}\n{docstring[0] if docstring else ''}{lines}{body.rstrip()}"
+
+
+def instructor_copy(notebook: dict, marked: bool = False) -> dict:
+    """Return a lesson with right answers in place of the stubs; `marked` for nbgrader, which cuts them out again."""
+    solved = copy.deepcopy(notebook)
+    for cell in solved["cells"]:
+        ww = cell["metadata"].get("ww")
+        if not ww:
+            continue
+        stub = source_of(cell)
+        answer = solution(ww["exercise"], stub)
+        if marked:
+            answer = _between_marks(answer, stub)
+        cell["source"] = answer.splitlines(keepends=True)
+    return solved
+
+
+def _between_marks(answer: str, stub: str) -> str:
+    """Put nbgrader's marks around what the stub leaves to the learner."""
+    kept = stub[: stub.index("    raise NotImplementedError")]
+    rest = answer[len(kept) :] if answer.startswith(kept) else answer.split("\n", 1)[1]
+    return f"{kept}    ### BEGIN SOLUTION\n{rest.rstrip()}\n    ### END SOLUTION"
+
+
+def nbgrader_copy(notebook: dict) -> dict:
+    """Return a lesson as nbgrader's source: solution cells, and after each a locked test cell with its points."""
+    source = instructor_copy(notebook, marked=True)
+    cells = []
+    for cell in source["cells"]:
+        cell["metadata"] = dict(cell["metadata"])
+        ww = cell["metadata"].get("ww")
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+        cells.append(cell)
+        if not ww:
+            continue
+        name = ww["exercise"].replace(".", "-")
+        cell["metadata"]["nbgrader"] = _role(f"answer-{name}", solution=True)
+        call = f'check("{ww["exercise"]}", {function_name(source_of(cell))})'
+        test = f"from wwlib.exercises import check\n\nresult = {call}\nassert result.passed, result"
+        metadata = {"nbgrader": _role(f"test-{name}", grade=True, locked=True, points=ww["points"])}
+        cells.append(dict(cell_type="code", id=f"test-{name}", metadata=metadata, outputs=[], execution_count=None,
+                          source=test.splitlines(keepends=True)))  # fmt: skip
+    source["cells"] = cells
+    return source
+
+
+def _role(grade_id: str, solution: bool = False, grade: bool = False, locked: bool = False, points: float = 0) -> dict:
+    role = dict(grade=grade, solution=solution, locked=locked, task=False, grade_id=grade_id, schema_version=3)
+    return {**role, "points": points} if grade else role
+
+
+def autograder(lesson: Path) -> bytes:
+    """Return the Gradescope archive of one lesson: set-up, runner, library, and the lessons without outputs."""
+    files = {"setup.sh": SETUP.encode(), "run_autograder": RUN.format(lesson=lesson.name[:2]).encode()}
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        files[name] = (ROOT / name).read_bytes()
+    for path in sorted((ROOT / "wwlib").glob("*.py")):
+        files[f"wwlib/{path.name}"] = path.read_bytes()
+    for path in lesson_files():
+        files[f"notebooks/{path.name}"] = _text(_without_outputs(path)).encode()
+    return zip_of(files)
+
+
+def _without_outputs(lesson: Path) -> dict:
+    notebook = json.loads(lesson.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    return notebook
+
+
+def _text(notebook: dict) -> str:
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def release(out: Path, numbers: list[str] | None = None) -> list[Path]:
+    """Write the class's copies of every lesson with exercises, and return the files written.
+
+    Args:
+        out: receives `student/`, `instructor/`, `nbgrader/` (a course folder) and `gradescope/`.
+        numbers: such as ["02"]; all lessons when empty.
+
+    Raises:
+        ValueError: if no lesson has such a number.
+    """
+    lessons = {lesson.name[:2]: lesson for lesson in lesson_files()}
+    if unknown := sorted(set(numbers or ()) - set(lessons)):
+        raise ValueError(f"lessons must be among {sorted(lessons)}, got {unknown}")
+    files: dict[Path, bytes] = {out / "nbgrader" / "nbgrader_config.py": NBGRADER_CONFIG.encode()}
+    for number in numbers or lessons:
+        lesson = lessons[number]
+        notebook = json.loads(lesson.read_text(encoding="utf-8"))
+        files[out / "student" / lesson.name] = _text(notebook).encode()
+        files[out / "instructor" / lesson.name] = _text(instructor_copy(_without_outputs(lesson))).encode()
+        files[out / "nbgrader" / "source" / lesson.stem / lesson.name] = _text(nbgrader_copy(notebook)).encode()
+        files[out / "gradescope" / f"{lesson.stem}.zip"] = autograder(lesson)
+    for path, data in files.items():
+        write_whole(path, lambda file, data=data: file.write_bytes(data))
+    return sorted(files)

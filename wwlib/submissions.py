@@ -1,0 +1,306 @@
+"""Submissions as files: found, read with suspicion, matched to exercises, transplanted into a clean master."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import json
+import os
+import re
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from wwlib.notebooks import lesson_files
+
+LARGEST = 20 * 2**20  # bytes of one notebook
+MEMBERS = 2_000  # files in one zip
+LESSON_NAME = re.compile(r"^(\d\d)_\w+$")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One exercise of the master: its id, its points, its function's name, its stub."""
+
+    exercise: str
+    points: float
+    function: str
+    stub: str
+
+
+@dataclass(frozen=True)
+class Master:
+    """A lesson as graded: what it defines before and between its exercises, and the exercises themselves."""
+
+    lesson: str
+    cells: tuple[str | Task, ...]
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The exercises in order."""
+        return [cell for cell in self.cells if isinstance(cell, Task)]
+
+
+@dataclass
+class Submission:
+    """One notebook of one learner, or the reason why it could not be read."""
+
+    learner: str
+    name: str
+    text: bytes = b""
+    modified: float = 0.0
+    problem: str = ""
+    lesson: str = ""
+    answers: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """Of the file's bytes."""
+        return hashlib.sha256(self.text).hexdigest()
+
+
+def source_of(cell: dict) -> str:
+    """Return a cell's source as one text."""
+    source = cell.get("source", "")
+    return "".join(source) if isinstance(source, list) else str(source)
+
+
+def masters() -> dict[str, Master]:
+    """Return every lesson that has exercises, by number."""
+    return {lesson.name[:2]: read_master(lesson) for lesson in lesson_files()}
+
+
+def read_master(lesson: Path) -> Master:
+    """Return a lesson as graded: of its other cells only imports, functions, classes and plain constants stay."""
+    cells: list[str | Task] = []
+    for cell in json.loads(lesson.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] != "code" or "setup" in cell["metadata"].get("tags", []):
+            continue
+        source, ww = source_of(cell), cell["metadata"].get("ww")
+        if ww:
+            cells.append(Task(ww["exercise"], ww["points"], function_name(source), source))
+        elif "parameters" in cell["metadata"].get("tags", []):
+            cells.append(source)
+        elif defined := _definitions(source):
+            cells.append(defined)
+    return Master(lesson.name[:2], tuple(cells))
+
+
+def _definitions(source: str) -> str:
+    kept = []
+    for node in ast.parse(source).body:
+        constant = isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        if constant or isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
+            kept.append(ast.unparse(node))
+    return "\n".join(kept)
+
+
+def function_name(source: str) -> str:
+    """Return the name of the function that a cell defines, "" if none."""
+    found = re.search(r"^(?:async +)?def +(\w+) *\(", source, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def find(folder: Path) -> list[Submission]:
+    """Return every notebook below a folder, and every other file as a submission with a problem.
+
+    The learner is the folder directly below `folder`, or the file's name. A zip counts as a folder of its own name,
+    but notebooks in it that are not named after a lesson belong to learners of their own names. Symbolic links are
+    not followed; hidden files and folders, and `.csv` and `.txt` files, are passed over.
+
+    Raises:
+        FileNotFoundError: if the folder is not there.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder of submissions at {folder}")
+    found = []
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        linked = any((folder / Path(*parts[:n])).is_symlink() for n in range(1, len(parts)))
+        if linked or any(part.startswith(".") for part in parts) or (path.is_dir() and not path.is_symlink()):
+            continue
+        learner = parts[0] if len(parts) > 1 else path.stem
+        if path.is_symlink():
+            found.append(Submission(learner, str(Path(*parts)), problem="a symbolic link; send the file itself"))
+        elif path.suffix == ".zip":
+            found += _unzip(path, learner, str(Path(*parts)))
+        elif path.suffix == ".ipynb" or path.suffix not in (".csv", ".txt"):
+            found.append(_file(path, learner, str(Path(*parts))))
+    return found
+
+
+def _file(path: Path, learner: str, name: str) -> Submission:
+    try:
+        if path.suffix != ".ipynb":
+            return Submission(learner, name, problem=f"not a notebook: {path.suffix or 'no suffix'}")
+        if not path.is_file():
+            return Submission(learner, name, problem="not a regular file")
+        if path.stat().st_size > LARGEST:
+            return Submission(learner, name, problem=f"larger than {LARGEST // 2**20} MB; clear its outputs")
+        return Submission(learner, name, path.read_bytes(), path.stat().st_mtime)
+    except OSError as error:
+        return Submission(learner, name, problem=f"cannot be read: {error.strerror}")
+
+
+def _unzip(path: Path, learner: str, name: str) -> list[Submission]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if m.filename.endswith(".ipynb") and "__MACOSX" not in m.filename]
+            if not members or len(members) > MEMBERS:
+                return [Submission(learner, name, problem=f"a zip with {len(members)} notebooks")]
+            found = []
+            for member in members:
+                stem = PurePosixPath(member.filename).stem
+                whose = learner if LESSON_NAME.match(stem) else stem
+                if member.file_size > LARGEST:
+                    found.append(Submission(whose, f"{name}:{member.filename}", problem="larger than 20 MB unpacked"))
+                    continue
+                with archive.open(member) as file:
+                    data = file.read(LARGEST + 1)
+                found.append(Submission(whose, f"{name}:{member.filename}", data, path.stat().st_mtime))
+            return found
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
+        return [Submission(learner, name, problem=f"a zip that cannot be read: {type(error).__name__}")]
+
+
+def read(submission: Submission, known: dict[str, Master]) -> None:
+    """Fill in lesson and answers of a submission, or its problem; nothing it holds can raise.
+
+    Exercises are matched by metadata, then by cell id, then by the name of the function; where several cells claim
+    one exercise the last that is not the stub counts.
+    """
+    if submission.problem:
+        return
+    try:
+        notebook = _notebook(submission)
+        cells = [(source_of(c), c) for c in notebook.get("cells", []) if c.get("cell_type") == "code"]
+    except (ValueError, RecursionError, TypeError, AttributeError, KeyError) as error:
+        submission.problem = str(error) or type(error).__name__
+        return
+    submission.lesson = _lesson(submission, cells, known)
+    if not submission.lesson:
+        submission.problem = "no lesson has these exercises"
+        return
+    for task in known[submission.lesson].tasks:
+        _match(submission, task, cells)
+
+
+def _notebook(submission: Submission) -> dict:
+    import nbformat
+
+    if not submission.text.strip():
+        raise ValueError("an empty file")
+    try:
+        raw = json.loads(submission.text.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} in line {error.lineno}") from None
+    if not isinstance(raw, dict) or not ("cells" in raw or "worksheets" in raw):
+        raise ValueError("JSON, but not a notebook")
+    version = raw.get("nbformat")
+    if version != 4:
+        submission.notes.append(f"written in notebook format {version}, converted")
+    try:
+        notebook = nbformat.reads(json.dumps(raw), as_version=4)
+        return json.loads(nbformat.writes(notebook))
+    except Exception as error:
+        raise ValueError(f"not a valid notebook: {type(error).__name__}") from None
+
+
+def _metadata(cell: dict) -> str:
+    ww = cell.get("metadata", {})
+    ww = ww.get("ww", {}) if isinstance(ww, dict) else {}
+    return str(ww.get("exercise", "")) if isinstance(ww, dict) else ""
+
+
+def _lesson(submission: Submission, cells: list[tuple[str, dict]], known: dict[str, Master]) -> str:
+    """The lesson whose exercises the notebook holds, by metadata, then by functions, then by the file's name."""
+    votes: dict[str, int] = {}
+    for source, cell in cells:
+        for number, master in known.items():
+            here = any(_metadata(cell) == task.exercise for task in master.tasks)
+            named = any(re.search(rf"^def +{task.function}\b", source, re.MULTILINE) for task in master.tasks)
+            votes[number] = votes.get(number, 0) + 2 * here + named
+    best = max(votes, key=lambda number: votes[number], default="")
+    if best and votes[best]:
+        return best
+    found = re.search(r"(?:^|[^\d])(\d\d)_[a-z]", PurePosixPath(submission.name.replace(":", "/")).name)
+    return found[1] if found and found[1] in known else ""
+
+
+def _match(submission: Submission, task: Task, cells: list[tuple[str, dict]]) -> None:
+    cell_id = f"exercise-{task.exercise.replace('.', '-')}"
+    defines = re.compile(rf"^def +{task.function}\b", re.MULTILINE)
+    by_mark = [s for s, c in cells if _metadata(c) == task.exercise or c.get("id") == cell_id]
+    claims = [s for s in by_mark if defines.search(s)] or [s for s, _ in cells if defines.search(s)] or by_mark
+    if not claims:
+        submission.notes.append(f"{task.exercise}: no cell defines {task.function}")
+        return
+    if not any(defines.search(s) for s in by_mark):
+        submission.notes.append(f"{task.exercise}: found by the name of its function")
+    solved = [s for s in claims if not untouched(s, task)]
+    if len(solved) > 1:
+        submission.notes.append(f"{task.exercise}: {len(solved)} cells answer it, the last counts")
+    submission.answers[task.exercise] = (solved or claims)[-1]
+
+
+def untouched(source: str, task: Task) -> bool:
+    """Say whether a cell is still the stub, apart from white space and comments."""
+    try:
+        return ast.dump(ast.parse(source)) == ast.dump(ast.parse(task.stub))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return source.split() == task.stub.split()
+
+
+def newest(submissions: list[Submission]) -> tuple[list[Submission], list[Submission]]:
+    """Return the submissions that count and those that a newer one of the same learner and lesson replaces.
+
+    The newest file counts; of equally old ones, the last by name.
+    """
+    kept: dict[tuple[str, str], Submission] = {}
+    replaced = []
+    for submission in sorted(submissions, key=lambda s: (s.modified, s.name)):
+        key = (submission.learner, submission.lesson)
+        if key in kept:
+            replaced.append(kept[key])
+            submission.notes.append(f"replaces {kept[key].name}")
+        kept[key] = submission
+    return sorted(kept.values(), key=lambda s: (s.lesson, s.learner)), replaced
+
+
+def transplant(master: Master, answers: dict[str, str]) -> dict:
+    """Return the clean master with the learner's answers in place of the stubs: the instructor's cells win."""
+    cells = []
+    for number, cell in enumerate(master.cells):
+        ww = {"exercise": cell.exercise, "function": cell.function} if isinstance(cell, Task) else {}
+        if isinstance(cell, Task) and cell.exercise not in answers:
+            continue
+        source = answers[cell.exercise] if isinstance(cell, Task) else cell
+        tags = ["parameters"] if not ww and source.startswith("profile: str") else []
+        metadata = {"tags": tags, **({"ww": ww} if ww else {})}
+        cells.append(
+            dict(cell_type="code", id=f"cell-{number}", metadata=metadata, source=source, outputs=[],
+                 execution_count=None)
+        )  # fmt: skip
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def safe_name(learner: str) -> str:
+    """Return a learner's name as a file name that cannot leave its folder: odd characters become %XX."""
+    name = "".join(c if c.isalnum() or c in " -_@+" else f"%{ord(c):02X}" for c in learner).strip() or "%"
+    return name if len(os.fsencode(name)) <= 120 else f"{name[:30]}%{hashlib.sha256(learner.encode()).hexdigest()[:16]}"
+
+
+def zip_of(files: dict[str, bytes]) -> bytes:
+    """Return a zip archive with fixed dates, so that equal contents make equal bytes."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            entry.external_attr = (0o755 if name.endswith((".sh", "run_autograder")) else 0o644) << 16
+            archive.writestr(entry, files[name], zipfile.ZIP_DEFLATED)
+    return target.getvalue()

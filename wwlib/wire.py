@@ -1,0 +1,143 @@
+"""Values and messages between the grader and a learner's process: data only, so that no reply can run code.
+
+A message is a JSON header and a payload of bytes. Values that come back from a learner are numbers, texts, tensors and
+containers of those, rebuilt from plain bytes: no class, method or comparison of the learner's crosses the line.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from dataclasses import dataclass
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+HEAD = struct.Struct(">IQ")
+LARGEST = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Other:
+    """What stands for a value that is no data: equal to nothing but itself."""
+
+    kind: str
+
+    def __repr__(self) -> str:
+        return f"an object of type {self.kind}"
+
+
+def pack(value: object) -> bytes:
+    """Return a value as bytes: numbers, texts, None, tensors, and tuples, lists and dicts of them."""
+    tensors: dict[str, Tensor] = {}
+    tree = json.dumps(_tree(value, tensors)).encode()
+    return struct.pack(">I", len(tree)) + tree + safetensors.torch.save(tensors)
+
+
+def _tree(value: object, tensors: dict[str, Tensor]) -> object:
+    if value is None or type(value) in (bool, float, str):
+        return value
+    if isinstance(value, Tensor):
+        with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what its numbers are
+            plain = value.detach().as_subclass(Tensor)
+            if plain.layout != torch.strided or plain.is_meta or plain.is_complex():
+                return {"other": f"{plain.layout} {plain.dtype} tensor on {plain.device}"}
+            tensors[str(len(tensors))] = plain.cpu().contiguous().clone()
+        return {"tensor": str(len(tensors) - 1)}
+    if isinstance(value, (tuple, list)):
+        return {"tuple" if isinstance(value, tuple) else "list": [_tree(part, tensors) for part in list(value)]}
+    if type(value) is dict:
+        return {"dict": [[_tree(k, tensors), _tree(v, tensors)] for k, v in value.items()]}
+    if isinstance(value, int) or type(value).__module__ == "numpy":
+        return _number(value)
+    return {"other": type(value).__name__}
+
+
+def _number(value: object) -> object:
+    if hasattr(value, "item") and getattr(value, "size", 2) == 1:
+        value = value.item()
+    if isinstance(value, (int, float)) and -(10**300) < value < 10**300:
+        return int(value) if isinstance(value, int) else float(value)
+    return {"other": type(value).__name__}
+
+
+def unpack(data: bytes) -> object:
+    """Return the value that `pack` wrote.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    try:
+        (size,) = struct.unpack(">I", data[:4])
+        tensors = safetensors.torch.load(data[4 + size :])
+        return _value(json.loads(data[4 : 4 + size]), tensors)
+    except (struct.error, safetensors.SafetensorError, KeyError, TypeError, RecursionError, ValueError) as error:
+        raise ValueError(f"a reply that is no packed value: {type(error).__name__}") from None
+
+
+def _value(tree: object, tensors: dict[str, Tensor]) -> object:
+    if not isinstance(tree, dict):
+        if isinstance(tree, list):
+            raise ValueError("a bare list")
+        return tree
+    ((kind, content),) = tree.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "other":
+        return Other(str(content)[:80])
+    if kind == "dict":
+        return {_value(k, tensors): _value(v, tensors) for k, v in content}
+    parts = [_value(part, tensors) for part in content]
+    return {"tuple": tuple, "list": list}[kind](parts)
+
+
+def send(channel: socket.socket, header: dict, payload: bytes = b"") -> None:
+    """Send one message."""
+    text = json.dumps(header).encode()
+    channel.sendall(HEAD.pack(len(text), len(payload)) + text + payload)
+
+
+def receive(channel: socket.socket, seconds: float | None = None) -> tuple[dict, bytes]:
+    """Return the next message, waiting `seconds` at most for all of it.
+
+    Raises:
+        TimeoutError: if it does not come in time.
+        EOFError: if the other side is gone.
+        ValueError: if it is malformed or too large.
+    """
+    end = None if seconds is None else time.monotonic() + seconds
+    head, size = HEAD.unpack(_exactly(channel, HEAD.size, end))
+    if head > 2**20 or size > LARGEST:
+        raise ValueError(f"a message of {head + size} bytes")
+    try:
+        header = json.loads(_exactly(channel, head, end))
+    except (ValueError, RecursionError):
+        raise ValueError("a message whose header is no JSON") from None
+    if not isinstance(header, dict):
+        raise ValueError("a message without a header")
+    return header, _exactly(channel, size, end)
+
+
+def _exactly(channel: socket.socket, count: int, end: float | None) -> bytes:
+    data = bytearray()
+    while len(data) < count:
+        if end is not None:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            channel.settimeout(left)
+        else:
+            channel.settimeout(None)
+        try:
+            part = channel.recv(min(count - len(data), 2**20))
+        except (ConnectionError, OSError) as error:
+            if isinstance(error, TimeoutError):
+                raise
+            raise EOFError from None
+        if not part:
+            raise EOFError
+        data += part
+    return bytes(data)
