@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from wwlib.answers import EXERCISES
-from wwlib.exercises import check, describe, quiz, same
+from wwlib.exercises import as_double, check, describe, quiz, same
 from wwlib.notebooks import lesson_files
 from wwlib.questions import QUESTIONS
+from wwlib.release import solution
+from wwlib.submissions import masters
 
 
 def stub(*arguments):
@@ -36,7 +38,61 @@ def test_every_mistake_fails_and_is_named(id, number):
     assert not result.passed
     if "raised" not in result.body:
         assert mistake.why in result.body
-        assert "expected" in result.body
+        assert "expected" in result.body or EXERCISES[id].properties
+
+
+DEVICES = [
+    "cpu",
+    *(["cuda"] if torch.cuda.is_available() else []),
+    *(["mps"] if torch.backends.mps.is_available() else []),
+]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("id", sorted(id for id, exercise in EXERCISES.items() if exercise.cases))
+def test_the_reference_keeps_to_the_number_format_and_device_of_its_input(id, device):
+    exercise = EXERCISES[id]
+    for number, make in enumerate(exercise.cases):
+        single = make(torch.Generator().manual_seed(number))
+        moved = tuple(a.to(device) if isinstance(a, (torch.Tensor, torch.nn.Module)) else a for a in single)
+        results = [exercise.reference(*moved)]
+        if device != "mps":  # which has no float64
+            results.append(exercise.reference(*as_double(moved)))
+        expected = exercise.reference(*make(torch.Generator().manual_seed(number)))
+        for result in results:
+            flat = result if isinstance(result, tuple) else (result,)
+            back = tuple(part.cpu() if isinstance(part, torch.Tensor) else part for part in flat)
+            assert same(back if isinstance(result, tuple) else back[0], expected, 1e-4)
+
+
+@pytest.mark.parametrize("task", [t for master in masters().values() for t in master.tasks], ids=lambda t: t.exercise)
+def test_the_written_solution_of_each_stub_passes_and_calls_nothing_of_the_library(task):
+    source = solution(task.exercise, task.stub)
+    assert "wwlib" not in source
+    names = {"torch": torch, "F": torch.nn.functional}
+    exec(source, names)
+    result = check(task.exercise, names[task.function])
+    assert result.passed, result
+
+
+def test_every_lesson_has_two_to_four_exercises_and_the_last_is_open():
+    for master in masters().values():
+        ids = [task.exercise for task in master.tasks]
+        assert 2 <= len(ids) <= 4
+        assert [bool(EXERCISES[id].properties) for id in ids] == [False] * (len(ids) - 1) + [True]
+        assert sorted(EXERCISES) == sorted(t.exercise for m in masters().values() for t in m.tasks)
+
+
+def test_an_answer_that_is_right_in_float32_only_is_told_so():
+    result = check("02.1", lambda logits: logits.float().softmax(-1).cumsum(-1))
+    assert not result.passed
+    assert "right in float32" in result.body
+
+
+def test_an_open_exercise_says_which_property_does_not_hold_and_passes_on_what_was_raised():
+    result = check("04.4", lambda first, second: "undecided")
+    assert "must hold" in result.body
+    assert "ZeroDivisionError" in check("04.4", lambda first, second: 1 / 0).body
 
 
 def test_every_exercise_has_at_least_three_mistakes():

@@ -95,8 +95,10 @@ def check(id: str, answer: Callable) -> Result:
         id: such as "02.1".
         answer: the learner's function.
     """
-    from wwlib.answers import EXERCISES
-
+    try:
+        from wwlib.answers import EXERCISES
+    except ImportError:  # while a submission is graded there are no answers to compare with
+        return Result(False, f"… {id}: checked by the grader", "", GREY)
     exercise = EXERCISES.get(str(id))
     if exercise is None:
         return Result(False, f"no exercise {id!r}", f"known: {', '.join(sorted(EXERCISES))}", GREY)
@@ -158,9 +160,7 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, i
     def report(what: str, colour: str = RED) -> Result:
         called = ",\n                  ".join(describe(a) for a in arguments())
         if in_double:
-            what += (
-                "\nhint       float32 inputs came out right: take dtype and device from the input, and lose no digits"
-            )
+            what += "\nhint       right in float32: take dtype and device from the input, and lose no digits"
         return Result(
             False, f"✗ {exercise.id} {exercise.title}: not yet", f"called     answer({called})\n{what}", colour
         )

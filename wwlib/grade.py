@@ -38,8 +38,12 @@ SECRETS = ("wwlib/answers.py", "wwlib/answers_measuring.py", "wwlib/answers_open
 FLOAT64_SHARE = 0.25
 
 
-class Died(RuntimeError):
-    """The learner's process ended, or was ended, before it answered."""
+class Died(BaseException):
+    """The learner's process ended, or was ended, before it answered; no `except Exception` on the way may keep it."""
+
+
+class Library(BaseException):
+    """The learner's function called the library's own answer."""
 
 
 class Infrastructure(RuntimeError):
@@ -159,14 +163,14 @@ class Session:
         header, payload = self._next(self.settings.cell_timeout)
         if header.get("returned"):
             if not header.get("unchanged"):
-                raise RuntimeError("the function changed its input in place")
+                raise _named("Changed")("its input in place: work on a copy, tensor.clone()")
             return wire.unpack(payload)
         kind, message = str(header.get("raised"))[:80], str(header.get("message", ""))[:500]
         if message == TRIPWIRE:
             raise Library(TRIPWIRE)
         if kind == "NotImplementedError":
             raise NotImplementedError
-        raise RuntimeError(f"{kind}: {message}{str(header.get('line', ''))[:60]}")
+        raise _named(kind)(f"{message}{str(header.get('line', ''))[:60]}")
 
     def _next(self, seconds: float) -> tuple[dict, bytes]:
         """Wait for a message, watching time, memory and the number of processes."""
@@ -225,10 +229,6 @@ class Session:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-class Library(RuntimeError):
-    """The learner's function called the library's own answer."""
-
-
 class Remote:
     """Stands in for a learner's function: calling it calls the function in its own process."""
 
@@ -242,6 +242,11 @@ class Remote:
         """Return the loss and its gradients, both computed where the function lives."""
         found = self.session.call(self.exercise, self.function, arguments, slopes=True)
         return found if isinstance(found, tuple) and len(found) == 2 else (found, [])
+
+
+def _named(kind: str) -> type[Exception]:
+    """An exception class with the name of one that was raised elsewhere, for messages that read as its own."""
+    return type(kind if kind.isidentifier() else "Error", (Exception,), {})
 
 
 def _readable(channel: socket.socket, seconds: float) -> bool:

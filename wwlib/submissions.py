@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from wwlib.notebooks import lesson_files
 
 LARGEST = 20 * 2**20  # bytes of one notebook
+JUNK = (".ipynb_checkpoints", ".DS_Store", "__MACOSX")  # what systems leave beside notebooks
 MEMBERS = 2_000  # files in one zip
 LESSON_NAME = re.compile(r"^(\d\d)_\w+$")
 
@@ -108,7 +109,7 @@ def find(folder: Path) -> list[Submission]:
 
     The learner is the folder directly below `folder`, or the file's name. A zip counts as a folder of its own name,
     but notebooks in it that are not named after a lesson belong to learners of their own names. Symbolic links are
-    not followed; hidden files and folders, and `.csv` and `.txt` files, are passed over.
+    not followed; what systems leave behind, and `.csv` and `.txt` files, are passed over.
 
     Raises:
         FileNotFoundError: if the folder is not there.
@@ -119,7 +120,8 @@ def find(folder: Path) -> list[Submission]:
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         linked = any((folder / Path(*parts[:n])).is_symlink() for n in range(1, len(parts)))
-        if linked or any(part.startswith(".") for part in parts) or (path.is_dir() and not path.is_symlink()):
+        junk = any(part in JUNK or part.startswith("._") for part in parts)
+        if linked or junk or (path.is_dir() and not path.is_symlink()):
             continue
         learner = parts[0] if len(parts) > 1 else path.stem
         if path.is_symlink():
@@ -147,7 +149,9 @@ def _file(path: Path, learner: str, name: str) -> Submission:
 def _unzip(path: Path, learner: str, name: str) -> list[Submission]:
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if m.filename.endswith(".ipynb") and "__MACOSX" not in m.filename]
+            members = [
+                m for m in archive.infolist() if m.filename.endswith(".ipynb") and not m.filename.startswith("__MACOSX")
+            ]
             if not members or len(members) > MEMBERS:
                 return [Submission(learner, name, problem=f"a zip with {len(members)} notebooks")]
             found = []

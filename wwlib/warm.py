@@ -228,8 +228,9 @@ class _trapped:
         for name in names:
             module, _, attribute = name.partition(":")
             found.append(getattr(importlib.import_module(module), attribute))
-            found.append(namespace.get(attribute))
-        self.functions = [inspect.unwrap(f) for f in found if inspect.isroutine(f) and f is not own]
+            if namespace.get(attribute) is not own:  # the lesson's own cells define some of the library's functions
+                found.append(namespace.get(attribute))
+        self.functions = list({id(f): f for f in map(inspect.unwrap, filter(inspect.isroutine, found))}.values())
         self.codes = [f.__code__ for f in self.functions]
 
     def __enter__(self):
