@@ -167,12 +167,15 @@ def _add_select(commands) -> None:
     parser.add_argument("--storage", default="sqlite:///runs/select.db", help="Optuna's database (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the search and every training (default: %(default)s)")
     parser.add_argument("--threads", type=int, help="CPU threads (default: measured at the start)")
+    parser.add_argument("--ship", action="store_true", help="also score every finished trial into data/select.json")
     parser.set_defaults(run=_select)
 
 
 def _select(options) -> int:
+    from wwlib.files import save_json
     from wwlib.perceptual import PerceptualDistance
-    from wwlib.search import Budget, chosen_trial, reveal, search
+    from wwlib.search import Budget, chosen_trial, record_of, reveal, search
+    from wwlib.selection import SEARCH
 
     if options.trials < 1 or options.active < 1:
         raise ValueError(f"--trials and --active must be at least 1, got {options.trials} and {options.active}")
@@ -192,6 +195,11 @@ def _select(options) -> int:
     print(f"chosen without labels: trial {chosen.number}, {chosen.params}, TPL {chosen.value:.2f}")
     scores = reveal(folder, chosen, data)
     print("what labels say: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+    if options.ship:
+        command = (
+            f"python -m wwlib select --dataset {options.dataset} --trials {options.trials} --images {options.images}"
+        )
+        save_json(SEARCH, record_of(study, folder, data, f"{command} --active {options.active} --net {options.net}"))
     return 0
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 from matplotlib.figure import Figure
 
-from wwlib.records import seed_scores
+from wwlib.models import shipped_record
+from wwlib.records import seed_names, seed_scores
 from wwlib.report import Table
 from wwlib.selection import (
+    SEARCH,
     by_family,
     choose,
     column,
@@ -106,6 +110,20 @@ def _judged(candidates: list[dict], record: dict) -> tuple[str, ...]:
     return tuple(cells)
 
 
+def search_table() -> Table:
+    """The recorded search without labels: every trial, and what labels said of it afterwards."""
+    record = json.loads(SEARCH.read_text(encoding="utf-8"))
+    rows = []
+    for trial in record["trials"]:
+        scores = trial.get("scores", {})
+        shown = [f"{scores[name]:.3f}" if name in scores else "–" for name in ("factor_vae", "dci")]
+        mark = " (chosen)" if trial["number"] == record["chosen"] else ""
+        length = "–" if trial["tpl"] is None else f"{trial['tpl']:.2f}"
+        rows.append((f"{trial['number']}{mark}", f"{trial['family']} {trial['strength']:.1f}", trial["state"],
+                     "–" if trial["active_codes"] is None else trial["active_codes"], length, *shown))  # fmt: skip
+    return Table(["trial", "settings", "state", "active codes", "TPL", "FactorVAE score", "DCI"], rows)
+
+
 def seeds_of(records: list[dict], kind: str) -> list[dict]:
     """Return the seeds of one kind of GAN, such as "ps-sc", without its variants."""
     return [record for record in records if without_seed(record["name"]) == kind]
@@ -181,8 +199,9 @@ def paper_table(records: list[dict], least: int = LEAST) -> Table:
         rows.append((f"{label}: FactorVAE score / where score", "not recovered", " / ".join(cells),
                      f"{len(seeds)} seeds", "rendered 3D Shapes, 32 px, 10,000 images"))  # fmt: skip
     shipped = np.array(seed_scores("shapes3d-32"))
+    images = {shipped_record(name)["images"] for name in seed_names("shapes3d-32")}
     rows.append(("PS-SC, shipped: FactorVAE score", "not recovered", mean_and_spread(shipped), f"{len(shipped)} seeds",
-                 "rendered 3D Shapes, 32 px, 72,000 images shown"))  # fmt: skip
+                 f"rendered 3D Shapes, 32 px, {max(images):,} images shown"))  # fmt: skip
     return Table(["result", "paper", "ours", "from", "data"], rows)
 
 

@@ -103,6 +103,29 @@ def chosen_trial(study: optuna.Study) -> optuna.trial.FrozenTrial:
     return min(complete, key=lambda trial: trial.value)
 
 
+def record_of(study: optuna.Study, folder: Path, data: FactorData, command: str) -> dict:
+    """Return a finished search as a record: every trial, and what labels say of each whose weights were kept.
+
+    Args:
+        study: of the search.
+        folder: that it wrote weights to.
+        data: with labels.
+        command: that ran it.
+    """
+    trials = []
+    for trial in study.get_trials(deepcopy=False):
+        one = dict(
+            number=trial.number, state=trial.state.name.lower(), **trial.params,
+            tpl=trial.value if trial.state == optuna.trial.TrialState.COMPLETE else None,
+            active_codes=trial.user_attrs.get("active_codes"),
+        )  # fmt: skip
+        if (folder / f"trial{trial.number}.safetensors").exists():
+            scores = reveal(folder, trial, data, ("factor_vae", "mig", "dci"))
+            one["scores"] = {score: round(value, 4) for score, value in scores.items()}
+        trials.append(one)
+    return dict(command=command, chosen=chosen_trial(study).number, trials=trials)
+
+
 def reveal(folder: Path, trial: optuna.trial.FrozenTrial, data: FactorData, names=("factor_vae", "mig")) -> dict:
     """Return supervised scores of a finished trial: the first moment at which labels are looked at."""
     model = load_vae(folder / f"trial{trial.number}.safetensors")

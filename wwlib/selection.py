@@ -12,6 +12,7 @@ import numpy as np
 from wwlib.files import load_tensors
 from wwlib.paths import DATA
 
+SEARCH = DATA / "select.json"  # what the recorded search tried and chose
 RECORDS, ARRAYS = DATA / "population.json", DATA / "population-arrays.safetensors"
 
 

@@ -8,18 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wwlib.files import write_whole
-from wwlib.findings import choice_table, claims_table, correlation_table, paper_table
+from wwlib.findings import choice_table, claims_table, correlation_table, paper_table, search_table
 from wwlib.models import load_model, shipped_names, shipped_record
 from wwlib.notebooks import COSTS, lesson_files
 from wwlib.paths import DATA, ROOT
 from wwlib.records import ablation_record, ablation_table, minutes_to, model_table, published_scores, seed_names
 from wwlib.report import Table
 from wwlib.selection import load_population
+from wwlib.submissions import masters
 from wwlib.viz import traversal_sheet
 
 BENCH = DATA / "bench.json"
 ATTEMPTS = DATA / "attempts.json"
 PEERS = DATA / "peers.json"
+GRADING = DATA / "grading.json"
 
 # disentanglement_lib at commit 86a644d and Ubisoft's metrics, run once on the fixed points for the design notes
 REFERENCE = {
@@ -102,6 +104,41 @@ def digits_table() -> str:
     return Table(["library", *names.values()], rows).markdown()
 
 
+def mistakes_table() -> str:
+    """The exercises with their points, and the mistakes that `check` names."""
+    from wwlib.answers import EXERCISES
+
+    rows = []
+    for task in (task for master in masters().values() for task in master.tasks):
+        exercise = EXERCISES[task.exercise]
+        named = "; ".join(dict.fromkeys(mistake.why for mistake in exercise.mistakes)).replace("|", "\\|")
+        kind = "open" if exercise.properties else "exact"
+        rows.append((task.exercise, exercise.title, f"{task.points:g}", kind, named))
+    return Table(["exercise", "title", "points", "kind", "what goes wrong"], rows).markdown()
+
+
+def kinds_table() -> str:
+    """Every kind of submission that the grader is tried on, and what came of it."""
+    rows = []
+    for row in json.loads(GRADING.read_text(encoding="utf-8"))["kinds"]:
+        points = row["points"]
+        shown = "–" if points is None else "{:g} to {:g}".format(*points) if isinstance(points, list) else f"{points:g}"
+        says = row["says"].replace("|", "\\|")
+        rows.append((row["kind"].replace("|", "\\|"), row["outcome"], shown, f"`{says}`" if says else ""))
+    return Table(["first answer, or file", "outcome", "points of 6", "the learner reads"], rows).markdown()
+
+
+def grading_table() -> str:
+    """How fast a hundred submissions are graded."""
+    speed = json.loads(GRADING.read_text(encoding="utf-8"))["speed"]
+    rows = [
+        (f"{speed['submissions']} submissions of lesson 02, --jobs {speed['jobs']}", f"{speed['minutes']:.1f} minutes"),
+        ("a submission", f"{speed['seconds_each']:.2f} s"),
+        ("the same cells with plain papermill", f"{speed['plain_papermill_seconds']:.2f} s, {speed['ratio']:.0f}×"),
+    ]
+    return Table(["what", "measured"], rows).markdown()
+
+
 GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {
         "lessons": lesson_table,
@@ -113,8 +150,15 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "paper": lambda: paper_table(load_population()).markdown(),
         "correlation": lambda: correlation_table(load_population()).markdown(),
         "choice": lambda: choice_table(load_population()).markdown(),
+        "search": lambda: search_table().markdown(),
         "claims": lambda: claims_table(load_population()).markdown(),
         "digits": digits_table,
+    },
+    ROOT / "docs" / "instructors.md": {
+        "timings": lambda: lesson_table().replace("](notebooks/", "](../notebooks/"),
+        "mistakes": mistakes_table,
+        "grading": grading_table,
+        "kinds": kinds_table,
     },
     DATA / "README.md": {"provenance": provenance_table, "attempts": attempts_table},
 }
