@@ -114,6 +114,8 @@ def record_of(study: optuna.Study, folder: Path, data: FactorData, command: str)
     """
     trials = []
     for trial in study.get_trials(deepcopy=False):
+        if not trial.state.is_finished() or trial.state == optuna.trial.TrialState.FAIL:
+            continue  # stopped half-way by hand or by a crash
         one = dict(
             number=trial.number, state=trial.state.name.lower(), **trial.params,
             tpl=trial.value if trial.state == optuna.trial.TrialState.COMPLETE else None,
