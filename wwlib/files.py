@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+
+class Damaged(ValueError):
+    """A file of ours that cannot be read as what it says it is."""
 
 
 def write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
@@ -70,8 +76,33 @@ def _opened(path: str | Path) -> Iterator[tuple]:
     try:
         with safe_open(path, framework="pt") as file:
             yield file, json.loads((file.metadata() or {})["about"])
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{path} is not a readable wwlib weights file: {error}") from None
+    except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
+        raise Damaged(f"{path} is not a readable wwlib weights file: {error}") from None
+
+
+def keep_previous(path: Path, previous: Path) -> None:
+    """Let `previous` hold what `path` holds now, if it is there; at every moment both names lead to whole files."""
+    if not path.exists():
+        return
+
+    def link(temporary: Path) -> None:
+        temporary.unlink()
+        try:
+            os.link(path, temporary)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(path, temporary)
+
+    write_whole(previous, link)
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """Return a digest of tensors' names, shapes and bytes: safetensors itself does not notice a flipped bit."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy() if tensor.numel() else b"")
+    return found.hexdigest()
 
 
 def prefixed(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

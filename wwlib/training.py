@@ -20,7 +20,16 @@ from tqdm.auto import tqdm
 
 from wwlib.device import Compute, headless
 from wwlib.factors import FactorData
-from wwlib.files import load_tensors, prefixed, save_json, save_tensors, unprefixed
+from wwlib.files import (
+    Damaged,
+    digest,
+    keep_previous,
+    load_tensors,
+    prefixed,
+    save_json,
+    save_tensors,
+    unprefixed,
+)
 from wwlib.losses import (
     discriminator_loss,
     generator_loss,
@@ -278,6 +287,7 @@ class Training:
             log=self.log,
             penalty=self.penalty.item(),
             scaler=self.scaler.state_dict(),
+            digest=digest(tensors),
         )
         save_tensors(path, tensors, about)
 
@@ -300,7 +310,9 @@ class Training:
         if about["step"]:
             expected |= {f"{name}.0.exp_avg_sq" for name in ("g_optimiser", "d_optimiser")}
         if missing := sorted(expected - set(tensors)):
-            raise ValueError(f"{path} is no whole checkpoint: it lacks {len(missing)} tensors, such as {missing[:3]}")
+            raise Damaged(f"{path} is no whole checkpoint: it lacks {len(missing)} tensors, such as {missing[:3]}")
+        if about.get("digest", digest(tensors)) != digest(tensors):
+            raise Damaged(f"{path} is damaged: its tensors are not those that were written")
         for name, network in self.networks().items():
             network.load_state_dict(unprefixed(name, tensors))
         for name, optimiser in (("g_optimiser", self.g_optimiser), ("d_optimiser", self.d_optimiser)):
@@ -335,7 +347,7 @@ def train(
     Args:
         config: what to train.
         data: where real images come from.
-        folder: receives `checkpoint.safetensors` and the run record `run.json`.
+        folder: receives `checkpoint.safetensors`, the one before it, and the run record `run.json`.
         compute: device and number format.
         resume: "auto" continues from the folder's checkpoint if there is one; False starts over; True demands one.
         log_every: steps between two lines of the log.
@@ -351,8 +363,9 @@ def train(
     folder = Path(folder)
     checkpoint = folder / "checkpoint.safetensors"
     state = Training(config, data, compute)
-    if resume is True or (resume == "auto" and checkpoint.exists()):
-        state.load(checkpoint)
+    previous = folder / "checkpoint.previous.safetensors"
+    if resume is True or (resume == "auto" and (checkpoint.exists() or previous.exists())):
+        load_newest(state, checkpoint, previous)
     clock, saved = time.perf_counter(), time.perf_counter()
     bar = tqdm(
         total=config.steps, initial=state.step_number, mininterval=0.5, unit="step", disable=headless() or not progress
@@ -379,12 +392,30 @@ def train(
                     state.log.append({"images": shown, "seconds": round(state.seconds, 1), **numbers})
                 clock = time.perf_counter()  # measuring is not training
             if time.perf_counter() - saved > save_seconds:
+                state.check_finite()
+                keep_previous(checkpoint, previous)
                 state.save(checkpoint)
                 saved = time.perf_counter()
         state.seconds += time.perf_counter() - clock
     state.save(checkpoint)
     save_json(folder / "run.json", run_record(state))
     return state
+
+
+def load_newest(state: Training, checkpoint: Path, previous: Path) -> None:
+    """Continue from a checkpoint, or, where it is damaged or gone, from the one before it, and say so.
+
+    Raises:
+        FileNotFoundError: if there is neither.
+        ValueError: if neither can be read, or they belong to another run.
+    """
+    try:
+        return state.load(checkpoint)
+    except (Damaged, FileNotFoundError) as error:
+        if not previous.exists():
+            raise
+        state.load(previous)
+        print(f"{error}; continued from {previous.name}, step {state.step_number}")
 
 
 def run_record(state: Training) -> dict:
