@@ -65,7 +65,7 @@ class Settings:
     @property
     def fingerprint(self) -> str:
         """Of what decides a grade, the exercises and hidden inputs included."""
-        text = f"{self.cell_timeout} {self.timeout} {self.memory} {self.seed}"
+        text = f"{self.cell_timeout:g} {self.timeout:g} {self.memory:g} {self.seed}"
         for name in ("wwlib/answers.py", "wwlib/answers_measuring.py", "wwlib/answers_open.py", "wwlib/exercises.py"):
             text += (ROOT / name).read_text(encoding="utf-8")
         for path in sorted(Path(self.hidden).glob("*.py")) if self.hidden else ():
@@ -397,15 +397,20 @@ def _outputs(notebook: dict) -> dict[str, list[dict]]:
                 if output["output_type"] == "error":
                     shown = {"error": f"{output['ename']}: {output['evalue']}"[:500]}
                 elif output["output_type"] == "stream":
-                    shown = {"text": str(output["text"])[:5_000]}
+                    shown = {"text": _joined(output["text"])[:5_000]}
                 elif "image/png" in output["data"]:
-                    shown = {"png": str(output["data"]["image/png"])}
+                    shown = {"png": _joined(output["data"]["image/png"])}
                 else:
-                    shown = {"text": str(output["data"].get("text/plain", ""))[:5_000]}
+                    shown = {"text": _joined(output["data"].get("text/plain", ""))[:5_000]}
                 found.setdefault(exercise, []).append(shown)
         except (KeyError, TypeError, AttributeError):
             continue
     return found
+
+
+def _joined(text: object) -> str:
+    """A notebook's text, which files hold as one string or as lines."""
+    return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
 def probe(server: WarmServer, settings: Settings) -> list[str]:

@@ -204,6 +204,11 @@ def _notebook(submission: Submission) -> dict:
         raise ValueError(f"not JSON: {error.msg} in line {error.lineno}") from None
     if not isinstance(raw, dict) or not ("cells" in raw or "worksheets" in raw):
         raise ValueError("JSON, but not a notebook")
+    for cell in raw.get("cells", []):  # what other tools leave out does no harm
+        cell.setdefault("metadata", {})
+        if cell.get("cell_type") == "code":
+            cell.setdefault("outputs", [])
+            cell.setdefault("execution_count", None)
     version = raw.get("nbformat")
     if version != 4:
         submission.notes.append(f"written in notebook format {version}, converted")

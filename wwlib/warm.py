@@ -6,6 +6,7 @@ functions answer calls over a socket. Nothing that could tell right from wrong i
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import importlib
 import inspect
@@ -83,6 +84,7 @@ def _ended(pid: int) -> int | None:
 def _shell():
     """An IPython shell without history, threads or colours."""
     from IPython.core.interactiveshell import InteractiveShell
+    from matplotlib_inline.backend_inline import configure_inline_support
     from traitlets.config import Config
 
     quiet = Config()
@@ -90,6 +92,7 @@ def _shell():
     quiet.InteractiveShell.colors = "NoColor" if "NoColor" in str(InteractiveShell.colors.info()) else "nocolor"
     shell = InteractiveShell.instance(config=quiet)
     shell.InteractiveTB.set_mode("Minimal")
+    configure_inline_support(shell, "module://matplotlib_inline.backend_inline")  # figures become PNG
     return shell
 
 
@@ -185,10 +188,13 @@ def run_cell(shell, source: str) -> list[dict]:
         cut = f"\n… {len(text) - TEXT} more characters" if len(text) > TEXT else ""
         outputs.append(new_output("stream", name="stdout", text=text[:TEXT] + cut))
     for shown in captured.outputs[:20]:
-        data = {kind: shown.data[kind] for kind in ("text/plain", "image/png") if kind in shown.data}
-        if len(data.get("image/png", "")) <= PICTURE:
-            data["text/plain"] = str(data.get("text/plain", ""))[:TEXT]
-            outputs.append(new_output("display_data", data=data))
+        picture = shown.data.get("image/png", "")
+        if isinstance(picture, bytes):
+            picture = base64.b64encode(picture).decode()
+        data = {"text/plain": str(shown.data.get("text/plain", ""))[:TEXT]}
+        if 0 < len(picture) <= PICTURE:
+            data["image/png"] = picture.replace("\n", "")
+        outputs.append(new_output("display_data", data=data))
     if error is not None:
         message = re.sub(r"\x1b\[[0-9;]*m", "", str(error))[:2000]
         outputs.append(new_output("error", ename=type(error).__name__, evalue=message, traceback=[]))
