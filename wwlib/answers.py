@@ -60,6 +60,23 @@ def _blend(g):
     return _images(3)(g), _images(3)(g), torch.rand(3, 8, 8, generator=g)
 
 
+def _start(g):
+    return int(torch.randint(3, 60, (), generator=g)), round(float(torch.rand((), generator=g)) * 8 + 0.5, 2)
+
+
+def _half_life(g):
+    batch = int(torch.randint(4, 257, (), generator=g))
+    return batch, 100 * int(torch.randint(20, 200, (), generator=g))
+
+
+def _module_list(g):
+    kinds = torch.randint(4, (9,), generator=g).tolist()
+    numbers = torch.randint(1, 13, (9, 2), generator=g).tolist()
+    tokens = {0: "C_spgroup-{0}-{1}", 1: "C_global-{1}", 2: "ResConv-id-1", 3: "Noise-1"}
+    middle = (tokens[kind].format(*pair) for kind, pair in zip(kinds, numbers, strict=True))
+    return (("Const-64", "ResConv-up-1", "C_spgroup-4-3", "C_global-2", *middle),)
+
+
 def _logistic(scale: float):
     return lambda g: (scale * torch.randn(16, generator=g),)
 
@@ -294,7 +311,7 @@ _ALL = (
         "04.3",
         "the loss before any learning",
         losses.untrained_ps_loss,
-        (lambda g: (10, 6.0), lambda g: (25, 6.0), lambda g: (4, 1.0)),
+        (_start, _start, _start),
         (
             Mistake("the perturbation's variance is halved: it is in one of the two images", lambda d, s: d + s**2),
             Mistake("variance is the square of the standard deviation", lambda d, s: d + s / 2),
@@ -306,7 +323,7 @@ _ALL = (
         "05.1",
         "decay from half-life",
         training.ema_decay,
-        (lambda g: (8, 10_000), lambda g: (32, 5_000), lambda g: (128, 10_000)),
+        (_half_life, _half_life, _half_life),
         (
             Mistake("the half-life is in images, a step is `batch` images", lambda b, h: 0.5 ** (1 / h)),
             Mistake("after half_life images a half is left, not 1/e", lambda b, h: torch.tensor(-b / h).exp().item()),
@@ -318,12 +335,7 @@ _ALL = (
         "05.2",
         "count the codes",
         networks.count_codes,
-        (
-            lambda g: (("Const-64", "ResConv-up-1", "C_spgroup-4-3", "ResConv-id-1", "ResConv-up-1", "C_spgroup-2-5"),),
-            lambda g: (("Const-64", "ResConv-up-1", "C_global-2", "Noise-1", "C_spgroup-1-1"),),
-            lambda g: (("Const-64", "C_spgroup-4-12", "ResConv-up-2"),),
-            lambda g: (("Const-64", "ResConv-up-2"),),
-        ),
+        (_module_list, _module_list, _module_list, lambda g: (("Const-64", "ResConv-up-2"),)),
         (
             Mistake("J comes first, n second", lambda m: sum(int(t.split("-")[1]) for t in m if t.startswith("C_"))),
             Mistake("every module has its own n", lambda m: sum(t.startswith("C_") for t in m)),

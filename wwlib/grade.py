@@ -5,6 +5,7 @@ Learners' functions run in sandboxed forks (`wwlib.warm`), the hidden inputs and
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.util
@@ -29,12 +30,16 @@ from wwlib.answers import EXERCISES
 from wwlib.exercises import Exercise, first_fault
 from wwlib.files import save_json
 from wwlib.paths import ROOT
+from wwlib.recipes import make_data
 from wwlib.sandbox import NAMESPACES, Limits
 from wwlib.submissions import Master, Submission, Task, find, masters, newest, read, safe_name, transplant, untouched
 from wwlib.warm import TRIPWIRE
 
 SECRETS = ("wwlib/answers.py", "wwlib/answers_measuring.py", "wwlib/answers_open.py", "wwlib/solutions.py",
-           "wwlib/questions.py", "wwlib/grade.py", "tests", "runs")  # fmt: skip
+           "wwlib/questions.py", "wwlib/grade.py", "wwlib/__pycache__", "tests", "runs", "release", ".git")  # fmt: skip
+# where other programs listen, and what an account keeps to itself
+PRIVATE = ("/run", "/var/run", "/var/tmp", "/dev/shm", "~/.ssh", "~/.config", "~/.cache", "~/.aws", "~/.docker",
+           "~/.gnupg", "~/.netrc", "~/.gitconfig", "~/.git-credentials")  # fmt: skip
 FLOAT64_SHARE = 0.25
 
 
@@ -62,15 +67,21 @@ class Settings:
     hidden: str = ""
     strict: bool = False
 
-    @property
     def fingerprint(self) -> str:
-        """Of what decides a grade, the exercises and hidden inputs included."""
-        text = f"{self.cell_timeout:g} {self.timeout:g} {self.memory:g} {self.seed}"
-        for name in ("wwlib/answers.py", "wwlib/answers_measuring.py", "wwlib/answers_open.py", "wwlib/exercises.py"):
-            text += (ROOT / name).read_text(encoding="utf-8")
+        """Return a digest of what decides a grade: limits, seed, lessons, library and hidden inputs."""
+        text = f"{self.cell_timeout:g} {self.timeout:g} {self.memory:g} {self.seed} {sorted(masters().items())}"
+        for path in sorted((ROOT / "wwlib").glob("*.py")):
+            text += path.read_text(encoding="utf-8")
         for path in sorted(Path(self.hidden).glob("*.py")) if self.hidden else ():
             text += path.read_text(encoding="utf-8")
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass
+class Clock:
+    """Seconds that a submission has left; they pass only while its own process is waited for."""
+
+    left: float
 
 
 class WarmServer:
@@ -127,19 +138,33 @@ class WarmServer:
 class Session:
     """One fork with one submission's answers: executed once, then called with hidden inputs."""
 
-    def __init__(self, server: WarmServer, notebook: dict, hide: list[str], settings: Settings, deadline: float):
-        self.server, self.settings, self.deadline = server, settings, deadline
+    def __init__(self, server: WarmServer, notebook: dict, hide: list[str], settings: Settings, clock: Clock):
+        self.server, self.settings, self.clock = server, settings, clock
         self.home = tempfile.mkdtemp(prefix="ww-home-")
         limits = Limits(cpu_seconds=int(settings.timeout) + 5, memory=settings.memory)
-        order = dict(home=self.home, hide=hide, limits=dataclasses.asdict(limits), notebook=notebook,
-                     parameters={"profile": "quick", "seed": settings.seed % 1_000})  # fmt: skip
+        order = dict(home=self.home, hide=hide, limits=dataclasses.asdict(limits),
+                     parameters={"profile": "quick", "seed": secrets.randbelow(1_000)})  # fmt: skip
         self.pid, self.channel = server.fork(order)
+        self.text = json.dumps(notebook).encode()
+        self.ended = False
         self.protections: list[str] = []
         self.notebook: dict | None = None
         self.running = ""
 
     def execute(self) -> None:
-        """Wait until every cell has run; raise `Died` with the reason if that does not happen."""
+        """Wait until every cell has run; raise `Died` with the reason if that does not happen.
+
+        What goes wrong before the process is in its sandbox is ours: `Infrastructure`.
+        """
+        try:
+            wire.send(self.channel, {}, self.text)
+            self._execute()
+        except (Died, OSError) as reason:
+            if not self.protections:
+                raise Infrastructure(f"no sandbox: {reason}") from None
+            raise
+
+    def _execute(self) -> None:
         while self.notebook is None:
             header, payload = self._next(self.settings.cell_timeout if self.protections else 60.0)
             state = header.get("state")
@@ -174,25 +199,26 @@ class Session:
 
     def _next(self, seconds: float) -> tuple[dict, bytes]:
         """Wait for a message, watching time, memory and the number of processes."""
-        limit = time.monotonic() + seconds
-        while True:
-            now = time.monotonic()
-            if now >= self.deadline:
-                raise Died(f"no time left: {self.settings.timeout:g} s for the whole submission")
-            if now >= limit:
-                raise Died(f"too slow: stopped after {seconds:g} s")
-            try:
-                wait = min(0.25, limit - now, self.deadline - now)
-                if not _readable(self.channel, wait):
+        begun = looked = time.monotonic()
+        allowed = min(seconds, self.clock.left)
+        try:
+            while (waited := time.monotonic() - begun) < allowed:
+                if time.monotonic() - looked > 0.25:
                     self._watch()
-                    continue
-                return wire.receive(self.channel, min(limit, self.deadline) - now)
-            except TimeoutError:
-                continue
-            except EOFError:
-                raise Died(self._why()) from None
-            except ValueError as error:
-                raise Died(f"sent something else than an answer ({error})") from None
+                    looked = time.monotonic()
+                if _readable(self.channel, min(0.25, allowed - waited)):
+                    return wire.receive(self.channel, max(0.01, allowed - waited))
+        except TimeoutError:
+            pass
+        except EOFError:
+            raise Died(self._why()) from None
+        except ValueError as error:
+            raise Died(f"sent something else than an answer ({error})") from None
+        finally:
+            self.clock.left -= time.monotonic() - begun
+        if self.clock.left <= 0:
+            raise Died(f"no time left: {self.settings.timeout:g} s for the whole submission")
+        raise Died(f"too slow: stopped after {seconds:g} s")
 
     def _watch(self) -> None:
         memory, processes = usage(self.pid)
@@ -205,25 +231,24 @@ class Session:
         for _ in range(20):
             status = self.server.ended(self.pid)
             if status is not None:
+                self.ended = True
                 break
             time.sleep(0.05)
         if not status:
             return "the process ended itself"
         number = -status if status < 0 else 256 - status
-        if 0 < number < 65:
+        if number in set(signal.Signals):
             return f"the process was ended by {signal.Signals(number).name}"
         return f"the process ended itself with status {status}"
 
     def close(self) -> None:
         """End every process of the submission and delete its home."""
         self.channel.close()
-        for kill in (os.kill, os.killpg):
-            try:
+        for kill in (os.kill, os.killpg) if not self.ended else ():  # a number whose process is gone may be another's
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill(self.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                continue
         for _ in range(100):
-            if self.server.ended(self.pid) is not None:
+            if self.ended or self.server.ended(self.pid) is not None:
                 break
             time.sleep(0.02)
         shutil.rmtree(self.home, ignore_errors=True)
@@ -271,21 +296,20 @@ def usage(root: int) -> tuple[float, int]:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
-                text = Path(entry.path, "stat").read_text()
-                resident, shared = map(int, Path(entry.path, "statm").read_text().split()[1:3])
-            except (OSError, ValueError):
+                lines = Path(entry.path, "status").read_bytes().splitlines()
+            except OSError:
                 continue
-            parents[int(entry.name)] = int(text.rsplit(")", 1)[1].split()[1])
-            sizes[int(entry.name)] = resident - shared
-    base = sizes.get(parents.get(root, 0), 0)  # pages that every fork has from the server
+            found = dict(line.split(b":", 1) for line in lines if line.startswith((b"PPid", b"RssAnon", b"RssShmem")))
+            parents[int(entry.name)] = int(found.get(b"PPid", b"0"))
+            sizes[int(entry.name)] = sum(int(found.get(key, b"0 kB").split()[0]) for key in (b"RssAnon", b"RssShmem"))
+    base = sizes.get(parents.get(root, 0), 0)  # what every fork has from the server
     below = {root}
     for _ in range(len(parents)):
         more = {pid for pid, parent in parents.items() if parent in below} - below
         if not more:
             break
         below |= more
-    pages = sum(max(0, sizes.get(pid, 0) - base) for pid in below)
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**30, len(below)
+    return sum(max(0, sizes.get(pid, 0) - base) for pid in below) / 2**20, len(below)
 
 
 def hidden_exercises(folder: str) -> dict[str, Exercise]:
@@ -319,6 +343,8 @@ def score(task: Task, exercise: Exercise, session: Session, secret: int) -> dict
             fault = first_fault(exercise, answer, seed, double)
         except Library:
             return _result(task, "library", 0, f"{TRIPWIRE}: write it yourself, the lesson shows every piece")
+        except Exception as error:  # an answer that cannot even be compared or described
+            return _result(task, "wrong", 0, f"the answer could not be compared: {type(error).__name__}")
         found.append((name, share, fault))
         if fault is not None and not found[0][2] is None:  # noqa: E714
             break
@@ -330,14 +356,14 @@ def score(task: Task, exercise: Exercise, session: Session, secret: int) -> dict
 
 def _result(task: Task, status: str, points: float, text: str) -> dict:
     return dict(exercise=task.exercise, title=EXERCISES[task.exercise].title, status=status, points=points,
-                of=task.points, text=text[:4000])  # fmt: skip
+                of=task.points, text=wire.clean(text)[:4000])  # fmt: skip
 
 
 def grade_one(submission: Submission, master: Master, server: WarmServer, hide: list[str], settings: Settings,
               exercises: dict[str, Exercise]) -> dict:  # fmt: skip
     """Grade one submission: run its answers, and after each that ends the process go on without it."""
     start = time.monotonic()
-    deadline = start + settings.timeout
+    clock = Clock(settings.timeout)
     results: dict[str, dict] = {}
     answers = dict(submission.answers)
     for task in master.tasks:
@@ -348,7 +374,7 @@ def grade_one(submission: Submission, master: Master, server: WarmServer, hide: 
             del answers[task.exercise]
     notebook, protections = {"cells": []}, []
     while pending := [t for t in master.tasks if t.exercise not in results]:
-        session = Session(server, transplant(master, answers), hide, settings, deadline)
+        session = Session(server, transplant(master, answers), hide, settings, clock)
         asked = ""
         try:
             session.execute()
@@ -390,12 +416,13 @@ def _errors(notebook: dict) -> dict[str, str]:
 def _outputs(notebook: dict) -> dict[str, list[dict]]:
     """What the learner's cells showed, as text and PNG only; whatever is not of that form is left out."""
     found: dict[str, list[dict]] = {}
-    for cell in notebook.get("cells", []) if isinstance(notebook, dict) else ():
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    for cell in cells if isinstance(cells, list) else ():
         try:
             exercise = str(cell["metadata"]["ww"]["exercise"])
             for output in cell["outputs"][:20]:
                 if output["output_type"] == "error":
-                    shown = {"error": f"{output['ename']}: {output['evalue']}"[:500]}
+                    shown = {"error": wire.clean(f"{output['ename']}: {output['evalue']}")[:500]}
                 elif output["output_type"] == "stream":
                     shown = {"text": _joined(output["text"])[:5_000]}
                 elif "image/png" in output["data"]:
@@ -410,13 +437,13 @@ def _outputs(notebook: dict) -> dict[str, list[dict]]:
 
 def _joined(text: object) -> str:
     """A notebook's text, which files hold as one string or as lines."""
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
+    return wire.clean("".join(map(str, text)) if isinstance(text, list) else text)
 
 
-def probe(server: WarmServer, settings: Settings) -> list[str]:
-    """Run an empty notebook and return the protections in force."""
+def probe(server: WarmServer, hide: list[str], settings: Settings) -> list[str]:
+    """Run an empty notebook as submissions are run, and return the protections in force."""
     empty = transplant(Master("00", ()), {})
-    session = Session(server, empty, [], settings, time.monotonic() + 60)
+    session = Session(server, empty, hide, settings, Clock(60.0))
     try:
         session.execute()
         return session.protections
@@ -427,7 +454,7 @@ def probe(server: WarmServer, settings: Settings) -> list[str]:
 
 
 def grade(folder: Path, out: Path, settings: Settings, lesson: str = "", shard: tuple[int, int] = (1, 1),
-          fresh: bool = False, report=print) -> dict:  # fmt: skip
+          fresh: bool = False, report=print, private: tuple[str, ...] = ()) -> dict:  # fmt: skip
     """Grade every submission in a folder and keep one result file each in `out/graded`; return a summary.
 
     Finished results with the same file and settings are kept, so a batch that was stopped goes on where it was.
@@ -440,12 +467,15 @@ def grade(folder: Path, out: Path, settings: Settings, lesson: str = "", shard: 
         shard: (k, n) grades the k-th of n parts of the learners; run all parts anywhere, then once more with `(1, 1)`.
         fresh: grade everything anew.
         report: called with one line a learner.
+        private: more files and folders that submissions must not see, such as a roster.
 
     Raises:
         Infrastructure: if grading itself does not work.
         ValueError: for an unknown lesson or hidden exercise.
     """
     known = masters()
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"--out must lie outside the submissions, got {out}")
     if lesson and lesson not in known:
         raise ValueError(f"lesson must be one of {sorted(known)}, got {lesson!r}")
     out.mkdir(parents=True, exist_ok=True)
@@ -459,13 +489,16 @@ def grade(folder: Path, out: Path, settings: Settings, lesson: str = "", shard: 
     counted, replaced = newest(readable)
     mine = [s for s in counted if _part(s.learner, shard[1]) == shard[0]]
     todo, kept = [], 0
+    fingerprint = settings.fingerprint()
     for submission in mine:
-        if fresh or not _finished(out, submission, settings):
+        if fresh or not _finished(out, submission, fingerprint):
             todo.append(submission)
         else:
             kept += 1
     start = time.monotonic()
-    protections = _run(todo, known, out, settings, exercises, [str(folder), str(out)], report) if todo else None
+    protections = (
+        _run(todo, known, out, settings, exercises, [str(folder), str(out), *private], report) if todo else None
+    )
     return dict(submissions=len(everything), graded=len(todo), kept=kept, replaced=[s.name for s in replaced],
                 unreadable=[{"learner": s.learner, "file": s.name, "problem": s.problem} for s in unreadable],
                 counted=[result_file(out, s).name for s in counted], seconds=round(time.monotonic() - start, 1),
@@ -474,13 +507,20 @@ def grade(folder: Path, out: Path, settings: Settings, lesson: str = "", shard: 
 
 def _run(todo, known, out, settings, exercises, private, report) -> list[str]:
     hide = [*(str(ROOT / name) for name in SECRETS), *(os.path.abspath(path) for path in private)]
+    hide += [os.path.realpath(os.path.expanduser(path)) for path in PRIVATE]
     if settings.hidden:
         hide.append(os.path.abspath(settings.hidden))
+    needed = [str(ROOT), sys.prefix, sys.base_prefix]
+    if not any(Path(path).is_relative_to(tempfile.gettempdir()) for path in needed):
+        hide.insert(0, tempfile.gettempdir())
+    hide = [path for path in dict.fromkeys(hide) if not any(Path(one).is_relative_to(path) for one in needed)]
+    make_data("shapes3d", 32)  # rendered once, before any submission's exercises ask for it
     servers = [WarmServer() for _ in range(min(settings.jobs, len(todo)))]
+    fingerprint = settings.fingerprint()
     try:
         for server in servers:
             server.wait()
-        protections = probe(servers[0], settings)
+        protections = probe(servers[0], hide, settings)
         report("protections in force: " + ", ".join(protections))
         if missing := [name for name in NAMESPACES if name not in protections]:
             report("NOT in force: " + ", ".join(missing))
@@ -491,31 +531,45 @@ def _run(todo, known, out, settings, exercises, private, report) -> list[str]:
         def one(submission: Submission) -> dict:
             server = free.pop()
             try:
-                return grade_one(submission, known[submission.lesson], server, hide, settings, exercises)
+                master = known[submission.lesson]
+                try:
+                    result = grade_one(submission, master, server, hide, settings, exercises)
+                except Infrastructure:  # once more, with a new server
+                    server.close()
+                    server = WarmServer()
+                    servers.append(server)
+                    server.wait()
+                    result = grade_one(submission, master, server, hide, settings, exercises)
+            except Exception as error:
+                result = _ungraded(submission, known, f"{type(error).__name__}: {error}")
             finally:
                 free.append(server)
+            save_json(result_file(out, submission), {**result, "fingerprint": fingerprint})
+            return result
 
-        with ThreadPoolExecutor(len(servers)) as pool:
+        with ThreadPoolExecutor(settings.jobs) as pool:
             futures = {pool.submit(one, s): s for s in todo}
-            for done, future in enumerate(as_completed(futures), start=1):
-                submission = futures[future]
-                try:
-                    result = future.result()
-                except Exception as error:
-                    result = dict(learner=submission.learner, lesson=submission.lesson, file=submission.name,
-                                  digest=submission.digest, modified=submission.modified, notes=submission.notes,
-                                  graded=False, why=f"{type(error).__name__}: {error}", tests=[], points=None,
-                                  of=sum(t.points for t in known[submission.lesson].tasks), seconds=0.0,
-                                  protections=[], outputs={})  # fmt: skip
-                save_json(result_file(out, submission), {**result, "fingerprint": settings.fingerprint})
-                left = (time.monotonic() - begun) / done * (len(todo) - done)
-                grade_text = f"{result['points']:g} of {result['of']:g}" if result["graded"] else "not graded"
-                report(f"[{done}/{len(todo)}, {left:.0f} s left] {submission.learner} lesson {submission.lesson}: "
-                       f"{grade_text} ({result['seconds']:.1f} s)")  # fmt: skip
+            try:
+                for done, future in enumerate(as_completed(futures), start=1):
+                    result, left = future.result(), (time.monotonic() - begun) / done * (len(todo) - done)
+                    points = f"{result['points']:g} of {result['of']:g}" if result["graded"] else "not graded"
+                    report(f"[{done}/{len(todo)}, {left:.0f} s left] {result['learner']} lesson {result['lesson']}: "
+                           f"{points} ({result['seconds']:.1f} s)")  # fmt: skip
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         return protections
     finally:
         for server in servers:
             server.close()
+
+
+def _ungraded(submission: Submission, known: dict[str, Master], why: str) -> dict:
+    return dict(
+        learner=submission.learner, lesson=submission.lesson, file=submission.name, digest=submission.digest,
+        modified=submission.modified, notes=submission.notes, graded=False, why=wire.clean(why)[:500], tests=[],
+        points=None, of=sum(t.points for t in known[submission.lesson].tasks), seconds=0.0, protections=[], outputs={},
+    )  # fmt: skip
 
 
 def _secret(out: Path) -> int:
@@ -537,10 +591,11 @@ def result_file(out: Path, submission: Submission) -> Path:
     return out / "graded" / f"{submission.lesson}-{safe_name(submission.learner)}.json"
 
 
-def _finished(out: Path, submission: Submission, settings: Settings) -> bool:
+def _finished(out: Path, submission: Submission, fingerprint: str) -> bool:
     try:
         result = json.loads(result_file(out, submission).read_text(encoding="utf-8"))
-        same = result["digest"] == submission.digest and result["fingerprint"] == settings.fingerprint
+        same = result["digest"] == submission.digest and result["learner"] == submission.learner
+        same = same and result["fingerprint"] == fingerprint
         return bool(same and result["graded"])
     except (OSError, ValueError, KeyError, TypeError):
         return False

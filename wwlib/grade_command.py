@@ -15,9 +15,9 @@ def add(commands) -> None:
         "grade",
         help="grade a folder of submitted notebooks",
         description="Grade a folder of notebooks in sandboxes. Run it again to go on after an interruption.",
-        epilog="Exit codes: 0 graded, 2 some submissions could not be read or graded, 3 grading itself failed.",
+        epilog="Exit codes: 0 graded, 2 some submissions could not be read, 3 grading itself failed (for some or all).",
     )
-    parser.add_argument("submissions", type=Path, help="folder: ID.ipynb, ID/…/*.ipynb, or zips of those")
+    parser.add_argument("submissions", type=Path, help="folder, or one zip: ID.ipynb, ID/…/*.ipynb, ID.zip")
     parser.add_argument("--out", type=Path, required=True, help="folder for grades, feedback and reports")
     parser.add_argument("--lesson", default="", help="grade this lesson only, such as 02 (default: each file's own)")
     parser.add_argument("--hidden", default="", help='folder of *.py with CASES = {"02.1": [generator -> arguments]}')
@@ -59,7 +59,8 @@ def _grade(options) -> int:
         raise ValueError(f"--shard must be k/n with 1 <= k <= n, got {options.shard!r}")
     shard, roster = (int(part[1]), int(part[2])), read_roster(options.roster)
     report = lambda line: print(line, flush=True)  # noqa: E731
-    summary = grade(options.submissions, options.out, settings, options.lesson, shard, options.fresh, report)
+    private = (str(options.roster),) if options.roster else ()
+    summary = grade(options.submissions, options.out, settings, options.lesson, shard, options.fresh, report, private)
     if shard != (1, 1):
         print(f"part {options.shard}: {summary['graded']} graded, {summary['kept']} kept; merge with --shard 1/1")
         return 0
@@ -70,4 +71,4 @@ def _grade(options) -> int:
     ungraded = [r for r in results if not r["graded"]]
     print(f"{len(results) - len(ungraded)} graded ({summary['kept']} kept from before), {len(ungraded)} not, "
           f"{len(summary['unreadable'])} unreadable, {summary['seconds']:.0f} s; see {options.out}")  # fmt: skip
-    return 2 if ungraded or summary["unreadable"] else 0
+    return 3 if ungraded else 2 if summary["unreadable"] else 0

@@ -80,7 +80,10 @@ def write_books(out: Path, summary: dict, lateness: Lateness, roster: dict[str, 
         name = safe_name(learner)
         save_json(out / "results" / name / "results.json", gradescope(own, problems))
         page = feedback(learner, own, problems, titles)
-        write_whole(out / "feedback" / f"{name}.html", lambda file, page=page: file.write_text(page, encoding="utf-8"))
+        write_whole(
+            out / "feedback" / f"{name}.html",
+            lambda file, page=page: file.write_text(page, encoding="utf-8", errors="replace"),
+        )
     save_json(out / "run.json", {
         "seed": summary["seed"], "settings": settings, "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": summary["seconds"], "submissions": summary["submissions"], "graded now": summary["graded"],
@@ -99,7 +102,7 @@ def _csv(path: Path, rows: list[list[object]]) -> None:
     writer = csv.writer(target, lineterminator="\n")
     for row in rows:
         writer.writerow([f"'{c}" if isinstance(c, str) and c.startswith(tuple("=+-@\t\r")) else c for c in row])
-    write_whole(path, lambda file: file.write_text(target.getvalue(), encoding="utf-8"))
+    write_whole(path, lambda file: file.write_text(target.getvalue(), encoding="utf-8", errors="replace"))
 
 
 def _tables(out: Path, results: list[dict], titles: dict, lateness: Lateness, roster: dict[str, dict]) -> None:
@@ -147,10 +150,13 @@ def gradescope(results: list[dict], problems: list[dict]) -> dict:
     notes += [f"{r['file']}: not graded, because {r['why']}" for r in results if not r["graded"]]
     notes += [f"{p['file']}: not graded, because {p['problem']}" for p in problems]
     lost = sum(r.get("lost", 0.0) for r in results)
+    graded = bool(results) and all(r["graded"] for r in results)
+    # without a score Gradescope shows an error to the instructor: what is not graded must not look like a zero
     return {
-        "score": round(sum(t["score"] for t in tests) - lost, 3), "execution_time": sum(r["seconds"] for r in results),
+        **({"score": round(sum(t["score"] for t in tests) - lost, 3)} if graded else {}),
+        "execution_time": sum(r["seconds"] for r in results),
         "output": "\n".join(notes), "visibility": "visible", "stdout_visibility": "hidden", "tests": tests,
-        "extra_data": {"graded": bool(results) and all(r["graded"] for r in results), "late penalty": lost},
+        "extra_data": {"graded": graded, "late penalty": lost},
     }  # fmt: skip
 
 
@@ -160,7 +166,7 @@ def _junit(path: Path, results: list[dict], unreadable: list[dict]) -> None:
         failed = sum(test["points"] < test["of"] for test in result["tests"])
         learner = _printable(result["learner"])
         suite = ElementTree.SubElement(
-            root, "testsuite", name=f"{result['lesson']} {learner}", tests=str(len(result["tests"])),
+            root, "testsuite", name=f"{result['lesson']} {learner}", tests=str(len(result["tests"]) or 1),
             failures=str(failed), errors=str(int(not result["graded"])), time=str(result["seconds"]),
         )  # fmt: skip
         for test in result["tests"]:

@@ -37,11 +37,11 @@ RUN = """#!/usr/bin/env bash
 set -uo pipefail
 root="${{AUTOGRADER_ROOT:-/autograder}}"
 cd "$root/source"
-rm -rf "$root/graded"
-"${{PYTHON:-python3}}" -m wwlib grade "$root/submission" --out "$root/graded" --lesson {lesson} --jobs 1
-found=("$root"/graded/results/*/results.json)
-mkdir -p "$root/results"
-cp "${{found[0]}}" "$root/results/results.json"
+rm -rf "$root/graded" "$root/one"
+mkdir -p "$root/one/learner" "$root/results"
+find "$root/submission" -name '*.ipynb' -type f -exec cp -p {{}} "$root/one/learner/" \\;
+"${{PYTHON:-python3}}" -m wwlib grade "$root/one" --out "$root/graded" --lesson {lesson} --jobs 1
+cp "$root/graded/results/learner/results.json" "$root/results/results.json"
 """
 
 

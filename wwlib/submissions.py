@@ -6,18 +6,18 @@ import ast
 import hashlib
 import io
 import json
-import os
 import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from wwlib.notebooks import lesson_files
+from wwlib.wire import clean
 
 LARGEST = 20 * 2**20  # bytes of one notebook
 JUNK = (".ipynb_checkpoints", ".DS_Store", "__MACOSX")  # what systems leave beside notebooks
-MEMBERS = 2_000  # files in one zip
-LESSON_NAME = re.compile(r"^(\d\d)_\w+$")
+MEMBERS, UNPACKED = 500, 200 * 2**20  # notebooks and bytes in one zip
+CELLS, ANSWER = 2_000, 200_000  # cells of one notebook, characters of one answer
 
 
 @dataclass(frozen=True)
@@ -104,33 +104,49 @@ def function_name(source: str) -> str:
     return found[1] if found else ""
 
 
-def find(folder: Path) -> list[Submission]:
-    """Return every notebook below a folder, and every other file as a submission with a problem.
+def find(place: Path) -> list[Submission]:
+    """Return every notebook below a folder or in a zip, and every other file as a submission with a problem.
 
-    The learner is the folder directly below `folder`, or the file's name. A zip counts as a folder of its own name,
-    but notebooks in it that are not named after a lesson belong to learners of their own names. Symbolic links are
-    not followed; what systems leave behind, and `.csv` and `.txt` files, are passed over.
+    The learner is the folder directly below `place`, or the file's name; a zip below it belongs, with all it holds, to
+    its own name. Symbolic links are not followed; what systems leave behind, `.csv` and `.txt` files are passed over.
+
+    Args:
+        place: a folder, or one zip with what such a folder would hold, as an LMS gives it out.
 
     Raises:
-        FileNotFoundError: if the folder is not there.
+        FileNotFoundError: if there is neither.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder of submissions at {folder}")
+    if place.is_file() and place.suffix == ".zip":
+        return [_named(s) for s in _unzip(place, "", place.name)]
+    if not place.is_dir():
+        raise FileNotFoundError(f"no folder of submissions at {place}, and no zip")
     found = []
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        linked = any((folder / Path(*parts[:n])).is_symlink() for n in range(1, len(parts)))
-        junk = any(part in JUNK or part.startswith("._") for part in parts)
-        if linked or junk or (path.is_dir() and not path.is_symlink()):
+    for path in sorted(place.rglob("*")):
+        parts = path.relative_to(place).parts
+        linked = any((place / Path(*parts[:n])).is_symlink() for n in range(1, len(parts)))
+        if linked or _is_junk(parts) or (path.is_dir() and not path.is_symlink()):
             continue
-        learner = parts[0] if len(parts) > 1 else path.stem
+        learner, name = parts[0] if len(parts) > 1 else path.stem, str(Path(*parts))
         if path.is_symlink():
-            found.append(Submission(learner, str(Path(*parts)), problem="a symbolic link; send the file itself"))
+            found.append(Submission(learner, name, problem="a symbolic link; send the file itself"))
         elif path.suffix == ".zip":
-            found += _unzip(path, learner, str(Path(*parts)))
-        elif path.suffix == ".ipynb" or path.suffix not in (".csv", ".txt"):
-            found.append(_file(path, learner, str(Path(*parts))))
-    return found
+            found += _unzip(path, learner, name)
+        elif path.suffix not in (".csv", ".txt"):
+            found.append(_file(path, learner, name))
+    return [_named(submission) for submission in found]
+
+
+def _is_junk(parts: tuple[str, ...]) -> bool:
+    return any(part in JUNK or part.startswith("._") for part in parts)
+
+
+def _named(submission: Submission) -> Submission:
+    """Names that no file of ours could hold make a submission unreadable, not the batch."""
+    learner, name = clean(submission.learner), clean(submission.name)
+    if (learner, name) != (submission.learner, submission.name):
+        submission.problem = submission.problem or "its name is not printable text"
+    submission.learner, submission.name = learner, name
+    return submission
 
 
 def _file(path: Path, learner: str, name: str) -> Submission:
@@ -141,32 +157,43 @@ def _file(path: Path, learner: str, name: str) -> Submission:
             return Submission(learner, name, problem="not a regular file")
         if path.stat().st_size > LARGEST:
             return Submission(learner, name, problem=f"larger than {LARGEST // 2**20} MB; clear its outputs")
-        return Submission(learner, name, path.read_bytes(), path.stat().st_mtime)
+        return Submission(learner, name, path.read_bytes(), _time_of(path))
     except OSError as error:
         return Submission(learner, name, problem=f"cannot be read: {error.strerror}")
 
 
+def _time_of(path: Path) -> float:
+    return min(max(path.stat().st_mtime, 0.0), 4e9)  # what a calendar can hold
+
+
 def _unzip(path: Path, learner: str, name: str) -> list[Submission]:
+    """The notebooks of a zip: all of one learner, or, without a learner, as if the zip were the folder."""
     try:
+        if not path.is_file():
+            return [Submission(learner or path.stem, name, problem="not a regular file")]
         with zipfile.ZipFile(path) as archive:
-            members = [
-                m for m in archive.infolist() if m.filename.endswith(".ipynb") and not m.filename.startswith("__MACOSX")
-            ]
-            if not members or len(members) > MEMBERS:
-                return [Submission(learner, name, problem=f"a zip with {len(members)} notebooks")]
-            found = []
-            for member in members:
-                stem = PurePosixPath(member.filename).stem
-                whose = learner if LESSON_NAME.match(stem) else stem
-                if member.file_size > LARGEST:
-                    found.append(Submission(whose, f"{name}:{member.filename}", problem="larger than 20 MB unpacked"))
-                    continue
-                with archive.open(member) as file:
-                    data = file.read(LARGEST + 1)
-                found.append(Submission(whose, f"{name}:{member.filename}", data, path.stat().st_mtime))
-            return found
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-        return [Submission(learner, name, problem=f"a zip that cannot be read: {type(error).__name__}")]
+            members = [m for m in archive.infolist() if m.filename.endswith(".ipynb")]
+            members = [m for m in members if not _is_junk(PurePosixPath(m.filename).parts)]
+            size = sum(member.file_size for member in members)
+            if not members or len(members) > MEMBERS or size > UNPACKED:
+                problem = f"a zip with {len(members)} notebooks, {size / 2**20:.0f} MB unpacked"
+                return [Submission(learner or path.stem, name, problem=problem)]
+            return [_member(archive, member, learner, name, _time_of(path)) for member in members]
+    except Exception as error:  # zipfile raises whatever its decompressors do
+        return [Submission(learner or path.stem, name, problem=f"a zip that cannot be read: {type(error).__name__}")]
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, learner: str, name: str, modified: float) -> Submission:
+    parts = [part for part in PurePosixPath(member.filename).parts if part not in ("/", "..")]
+    whose = learner or (parts[0] if len(parts) > 1 else PurePosixPath(member.filename).stem)
+    name = f"{name}:{member.filename}"
+    if member.file_size > LARGEST:
+        return Submission(whose, name, problem=f"larger than {LARGEST // 2**20} MB unpacked")
+    try:
+        with archive.open(member) as file:
+            return Submission(whose, name, file.read(LARGEST), modified)
+    except Exception as error:
+        return Submission(whose, name, problem=f"cannot be unpacked: {type(error).__name__}")
 
 
 def read(submission: Submission, known: dict[str, Master]) -> None:
@@ -180,6 +207,8 @@ def read(submission: Submission, known: dict[str, Master]) -> None:
     try:
         notebook = _notebook(submission)
         cells = [(source_of(c), c) for c in notebook.get("cells", []) if c.get("cell_type") == "code"]
+        if len(cells) > CELLS:
+            raise ValueError(f"more than {CELLS} cells")
     except (ValueError, RecursionError, TypeError, AttributeError, KeyError) as error:
         submission.problem = str(error) or type(error).__name__
         return
@@ -204,6 +233,8 @@ def _notebook(submission: Submission) -> dict:
         raise ValueError(f"not JSON: {error.msg} in line {error.lineno}") from None
     if not isinstance(raw, dict) or not ("cells" in raw or "worksheets" in raw):
         raise ValueError("JSON, but not a notebook")
+    if len(raw.get("cells", [])) > 2 * CELLS:
+        raise ValueError(f"more than {CELLS} cells")
     for cell in raw.get("cells", []):  # what other tools leave out does no harm
         cell.setdefault("metadata", {})
         if cell.get("cell_type") == "code":
@@ -227,12 +258,15 @@ def _metadata(cell: dict) -> str:
 
 def _lesson(submission: Submission, cells: list[tuple[str, dict]], known: dict[str, Master]) -> str:
     """The lesson whose exercises the notebook holds, by metadata, then by functions, then by the file's name."""
-    votes: dict[str, int] = {}
+    exercises = {task.exercise: number for number, master in known.items() for task in master.tasks}
+    functions = {task.function: number for number, master in known.items() for task in master.tasks}
+    votes = dict.fromkeys(known, 0)
     for source, cell in cells:
-        for number, master in known.items():
-            here = any(_metadata(cell) == task.exercise for task in master.tasks)
-            named = any(re.search(rf"^def +{task.function}\b", source, re.MULTILINE) for task in master.tasks)
-            votes[number] = votes.get(number, 0) + 2 * here + named
+        if number := exercises.get(_metadata(cell)):
+            votes[number] += 2
+        for name in re.findall(r"^def +(\w+)", source, re.MULTILINE):
+            if number := functions.get(name):
+                votes[number] += 1
     best = max(votes, key=lambda number: votes[number], default="")
     if best and votes[best]:
         return best
@@ -253,7 +287,11 @@ def _match(submission: Submission, task: Task, cells: list[tuple[str, dict]]) ->
     solved = [s for s in claims if not untouched(s, task)]
     if len(solved) > 1:
         submission.notes.append(f"{task.exercise}: {len(solved)} cells answer it, the last counts")
-    submission.answers[task.exercise] = (solved or claims)[-1]
+    answer = (solved or claims)[-1]
+    if len(answer) > ANSWER:
+        submission.notes.append(f"{task.exercise}: an answer of more than {ANSWER:,} characters is not run")
+        return
+    submission.answers[task.exercise] = answer
 
 
 def untouched(source: str, task: Task) -> bool:
@@ -299,9 +337,11 @@ def transplant(master: Master, answers: dict[str, str]) -> dict:
 
 
 def safe_name(learner: str) -> str:
-    """Return a learner's name as a file name that cannot leave its folder: odd characters become %XX."""
-    name = "".join(c if c.isalnum() or c in " -_@+" else f"%{ord(c):02X}" for c in learner).strip() or "%"
-    return name if len(os.fsencode(name)) <= 120 else f"{name[:30]}%{hashlib.sha256(learner.encode()).hexdigest()[:16]}"
+    """Return a learner's id as a file name that cannot leave its folder; different ids have different names."""
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "-_@+") else "~" for c in learner)[:60]
+    if name == learner and name:
+        return name
+    return f"{name}~{hashlib.sha256(learner.encode('utf-8', 'replace')).hexdigest()[:12]}"
 
 
 def zip_of(files: dict[str, bytes]) -> bytes:

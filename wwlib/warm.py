@@ -52,7 +52,7 @@ def main(control: socket.socket) -> None:
     while True:
         try:
             header, _ = wire.receive(control)
-        except EOFError:
+        except (EOFError, ValueError):
             return
         if header["ask"] == "ended":
             wire.send(control, {"status": _ended(header["pid"])})
@@ -103,6 +103,7 @@ def learn(order: dict, channel: socket.socket, shell) -> None:
     for number in (0, 1, 2):
         os.dup2(nothing, number)
     home = Path(order["home"])
+    _, notebook = wire.receive(channel)
     protections = enter(home, order["hide"], Limits(**order["limits"]))
     wire.send(channel, {"state": "entered", "protections": protections})
     _keep_apart()
@@ -111,8 +112,8 @@ def learn(order: dict, channel: socket.socket, shell) -> None:
     def after(exercise: str, name: str) -> None:
         functions[exercise] = shell.user_ns.get(name)
 
-    notebook = execute(order["notebook"], order["parameters"], home, shell, channel, after)
-    wire.send(channel, {"state": "executed"}, json.dumps(notebook).encode())
+    executed = execute(json.loads(notebook), order["parameters"], home, shell, channel, after)
+    wire.send(channel, {"state": "executed"}, json.dumps(executed).encode())
     while True:
         header, payload = wire.receive(channel)
         wire.send(channel, *_answer(header, payload, functions, shell.user_ns))
@@ -186,17 +187,17 @@ def run_cell(shell, source: str) -> list[dict]:
         text = text[: max(0, text.rfind("Traceback"))] if "Traceback" in text else text
     if text:
         cut = f"\n… {len(text) - TEXT} more characters" if len(text) > TEXT else ""
-        outputs.append(new_output("stream", name="stdout", text=text[:TEXT] + cut))
+        outputs.append(new_output("stream", name="stdout", text=wire.clean(text[:TEXT]) + cut))
     for shown in captured.outputs[:20]:
         picture = shown.data.get("image/png", "")
         if isinstance(picture, bytes):
             picture = base64.b64encode(picture).decode()
-        data = {"text/plain": str(shown.data.get("text/plain", ""))[:TEXT]}
+        data = {"text/plain": wire.clean(shown.data.get("text/plain", ""))[:TEXT]}
         if 0 < len(picture) <= PICTURE:
             data["image/png"] = picture.replace("\n", "")
         outputs.append(new_output("display_data", data=data))
     if error is not None:
-        message = re.sub(r"\x1b\[[0-9;]*m", "", str(error))[:2000]
+        message = wire.clean(re.sub(r"\x1b\[[0-9;]*m", "", str(error))[:2000])
         outputs.append(new_output("error", ename=type(error).__name__, evalue=message, traceback=[]))
     return outputs
 

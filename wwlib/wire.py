@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 HEAD = struct.Struct(">IQ")
-LARGEST = 64 * 2**20
+LARGEST = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,12 @@ def _value(tree: object, tensors: dict[str, Tensor]) -> object:
         return {_value(k, tensors): _value(v, tensors) for k, v in content}
     parts = [_value(part, tensors) for part in content]
     return {"tuple": tuple, "list": list}[kind](parts)
+
+
+def clean(text: object) -> str:
+    """Return text that every file can hold: lone surrogates and control characters replaced."""
+    plain = str(text).encode("utf-8", "replace").decode("utf-8")
+    return "".join(c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in plain)
 
 
 def send(channel: socket.socket, header: dict, payload: bytes = b"") -> None:

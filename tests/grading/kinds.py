@@ -133,9 +133,19 @@ def _zip(folder: Path, who: str) -> None:
         archive.writestr(LESSON.name, json.dumps(PERFECT))
 
 
-def _zip_of_many(folder: Path, who: str) -> None:
-    with zipfile.ZipFile(folder / "from-the-lms.zip", "w") as archive:
-        archive.writestr(f"../../{who}.ipynb", json.dumps(PERFECT))
+def _zip_with_anothers_name(folder: Path, who: str) -> None:
+    with zipfile.ZipFile(folder / f"{who}.zip", "w") as archive:
+        archive.writestr("../../anna.ipynb", json.dumps(first_answer("def my_cumax(logits):\n    return logits")))
+
+
+def _zip_bomb(folder: Path, who: str) -> None:
+    with zipfile.ZipFile(folder / f"{who}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(30):
+            archive.writestr(f"{number}.ipynb", b" " * 15 * 2**20)
+
+
+def _pipe(folder: Path, who: str) -> None:
+    os.mkfifo(folder / f"{who}.zip")
 
 
 def _bad_zip(folder: Path, who: str) -> None:
@@ -236,7 +246,7 @@ KINDS = (
     answer("finds it through inspect", "import inspect, wwlib.solutions\nexec(inspect.getsource(wwlib.solutions.my_cumax))\n"
            "def unused(): pass", status="error"),
     answer("opens a socket", "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=2)\n" + RIGHT, 5, "error",
-           "unreachable"),
+           "PermissionError"),
     answer("asks for input", "name = input('who?')\n" + RIGHT, 5, "error", "EOFError"),
     answer("bash cell", "%%bash\necho hello\n", 5),
     answer("pip install", "!pip install antigravity\n" + RIGHT, 6, "right"),
@@ -244,6 +254,23 @@ KINDS = (
            6, "right"),
     answer("changes its input", "def my_cumax(logits):\n    logits.zero_()\n    return logits.softmax(-1).cumsum(-1)",
            says="in place"),
+    answer("an answer of a megabyte", "#" * 1_100_000 + "\n" + RIGHT, 5, "missing"),
+    answer("raises what no file can hold", "raise ValueError('\\ud800')", status="error", says="ValueError"),
+    answer("ends with an odd status", CALL.format("import os; os._exit(224)"), status="stopped", says="status 224"),
+    answer("lists in lists", "def my_cumax(logits):\n    x = []\n    for _ in range(450):\n        x = [x]\n    return x",
+           status="wrong"),
+    answer("forges its own notebook", "import os, struct, json\ntext = json.dumps({'state': 'executed'}).encode()\n"
+           "body = b'{\"cells\": null}'\nfor number in range(3, 60):\n    try:\n"
+           "        os.write(number, struct.pack('>IQ', len(text), len(body)) + text + body)\n"
+           "    except OSError:\n        pass\ndef my_cumax(logits):\n    return logits", (0, 5)),
+    answer("hoards in memory files", "import os\nfor _ in range(60):\n    os.write(os.memfd_create('x'), bytes(2**27))\n"
+           + RIGHT, 5, "error", "PermissionError"),
+    answer("copies the library's code", "import types, wwlib.masks as m\n"
+           "copy = types.FunctionType(m.cumax.__code__, m.cumax.__globals__)\n"
+           "def my_cumax(logits):\n    return copy(logits)", 6, "right"),
+    answer("reads git", "import subprocess, wwlib, os\nroot = os.path.dirname(os.path.dirname(wwlib.__file__))\n"
+           "show = subprocess.run(['git', '-C', root, 'show', 'HEAD:wwlib/solutions.py'], capture_output=True)\n"
+           "assert not show.stdout\n" + RIGHT, 6, "right"),
     answer("returns nothing", "def my_cumax(logits):\n    pass", status="wrong"),
     answer("returns a generator", "def my_cumax(logits):\n    yield logits", status="wrong"),
     answer("a nested list without end", "def my_cumax(logits):\n    x = []\n    x.append(x)\n    return x"),
@@ -266,7 +293,9 @@ KINDS = (
     edited("..", lambda n: n, 6),
     Kind("symbolic link", _link, None, "", "symbolic link"),
     Kind("zip of a notebook", _zip, 6, "right"),
-    Kind("zip from the LMS", _zip_of_many, 6, "right"),
+    Kind("zip with another's name", _zip_with_anothers_name, 5, "wrong"),
+    Kind("zip bomb", _zip_bomb, None, "", "MB unpacked"),
+    Kind("a pipe called zip", _pipe, None, "", "not a regular file"),
     Kind("broken zip", _bad_zip, None, "", "zip that cannot be read"),
     Kind("two attempts", _two_files, 6, "right"),
 )  # fmt: skip

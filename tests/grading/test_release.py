@@ -103,6 +103,7 @@ def test_gradescopes_archive_grades_a_submission(released, tmp_path):
         assert archive.getinfo("run_autograder").external_attr >> 16 & 0o111
         archive.extractall(tmp_path / "source")
     (tmp_path / "submission").mkdir()
+    (tmp_path / "submission" / "00_photo.png").write_bytes(b"a picture beside it")
     answer = released / "instructor" / f"{LESSON}.ipynb"
     (tmp_path / "submission" / "notebook.ipynb").write_bytes(answer.read_bytes())
     ran = run(["bash", str(tmp_path / "source" / "run_autograder")], tmp_path, AUTOGRADER_ROOT=str(tmp_path),
@@ -121,6 +122,6 @@ def test_an_unreadable_submission_still_gives_gradescope_a_result(released, tmp_
     run(["bash", str(tmp_path / "source" / "run_autograder")], tmp_path, AUTOGRADER_ROOT=str(tmp_path),
         PYTHON=sys.executable, WW_ROOT=str(tmp_path / "source"), PYTHONPATH=str(tmp_path / "source"))  # fmt: skip
     results = json.loads((tmp_path / "results" / "results.json").read_text())
-    assert results["score"] == 0
+    assert "score" not in results
     assert "not graded, because not JSON" in results["output"]
     assert results["extra_data"]["graded"] is False
