@@ -13,6 +13,7 @@ from wwlib.findings import (
     paper_table,
     remedies_table,
     scatter,
+    search_table,
     seeds_of,
     variant_table,
 )
@@ -20,7 +21,7 @@ from wwlib.lengths import tpl
 from wwlib.paths import DATA
 from wwlib.perceptual import PerceptualDistance
 from wwlib.population import POINTS, SHIPPED, THRESHOLD, TRAVERSALS, load_member, members
-from wwlib.selection import column, load_arrays, load_population, spread_gap
+from wwlib.selection import column, load_arrays, load_population, load_search, rank_correlation, spread_gap
 from wwlib.tables import PEERS, REFERENCE
 
 
@@ -129,3 +130,14 @@ def test_our_digits_are_the_references():
         assert ours[name] == pytest.approx(theirs[name], abs=1e-9)
     for name in ("dci", "completeness"):  # ties between equal float32 values
         assert ours[name] == pytest.approx(theirs[name], abs=1e-4)
+
+
+def test_the_recorded_search_says_what_lesson_09_and_the_readme_say():
+    record = load_search()
+    ended = [trial for trial in record["trials"] if trial["state"] == "complete"]
+    best = max((t for t in record["trials"] if "scores" in t), key=lambda trial: trial["scores"]["factor_vae"])
+    assert best["number"] == record["chosen"] == min(ended, key=lambda trial: trial["tpl"])["number"]
+    for score in ("factor_vae", "dci"):
+        assert rank_correlation([t["tpl"] for t in ended], [t["scores"][score] for t in ended]).value < 0
+    assert "--images 192000" in record["command"]
+    assert search_table().markdown().count("(chosen)") == 1

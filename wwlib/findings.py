@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -11,11 +9,11 @@ from wwlib.models import shipped_record
 from wwlib.records import seed_names, seed_scores
 from wwlib.report import Table
 from wwlib.selection import (
-    SEARCH,
     by_family,
     choose,
     column,
     enough_active,
+    load_search,
     rank_correlation,
     spread_gap,
     standing,
@@ -112,7 +110,7 @@ def _judged(candidates: list[dict], record: dict) -> tuple[str, ...]:
 
 def search_table() -> Table:
     """The recorded search without labels: every trial, and what labels said of it afterwards."""
-    record = json.loads(SEARCH.read_text(encoding="utf-8"))
+    record = load_search()
     rows = []
     for trial in record["trials"]:
         scores = trial.get("scores", {})

@@ -55,7 +55,7 @@ _PS_SC_32 = Config(
     recogniser_noise=0.25,
     batch=8,
     learning_rate=0.004,
-    images=72_000,
+    images=144_000,
 )
 
 # compared with the others early on, while their learning rate is still constant
@@ -73,7 +73,7 @@ _PS_SC_64 = replace(
     discriminator_widths={32: 16, 16: 32, 8: 64, 4: 128},
     recogniser_widths={32: 16, 16: 32, 8: 64, 4: 128},
     resolution=64,
-    images=32_000,
+    images=128_000,
 )
 
 _AVATARS_32 = replace(

@@ -16,6 +16,11 @@ SEARCH = DATA / "select.json"  # what the recorded search tried and chose
 RECORDS, ARRAYS = DATA / "population.json", DATA / "population-arrays.safetensors"
 
 
+def load_search() -> dict:
+    """Return the record of the shipped search without labels: its trials, the chosen one's number, the command."""
+    return json.loads(SEARCH.read_text(encoding="utf-8"))
+
+
 @dataclass(frozen=True)
 class Correlation:
     """Spearman's rank correlation, its bootstrap interval (95 %), and how many models it rests on."""
