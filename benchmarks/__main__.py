@@ -1,7 +1,9 @@
-"""`python -m benchmarks`: measure the speed ratios of the README in one run, and write data/bench.json."""
+"""`python -m benchmarks`: measure the README's speed ratios, each within one run, and write data/bench.json."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import statistics
 import tempfile
@@ -99,15 +101,15 @@ def batches() -> dict[str, float]:
     return {name: seconds[name] / seconds["ours"] for name in ("h5", "npz")}
 
 
-def main() -> None:
-    threads = choose_threads()
+def training_rows() -> list[measuring.Row]:
+    """Measure the modules and the loop of Part I."""
     sc, difference = constriction()
     print(f"SC closed form: {sc:.1f} x, differs by {difference:.0e}", flush=True)
     speed, step, alone = training_step()
     print(f"training step: {step:.1f} x the official step, {speed:.0f} images/s; SC alone {alone:.2f} x", flush=True)
     reading = batches()
     print(f"64 px batches: {reading['h5']:.0f} x HDF5, {reading['npz']:.0f} x NPZ", flush=True)
-    rows = [
+    return [
         ("Spatial Constriction forward + backward at [64, 32, 32, 32], 4 codes, against the loop", "≥ 3×",
          f"{sc:.1f}× (largest difference {difference:.0e})"),
         ("One PS-SC step at the shipped 32 px configuration, against a straight port of the official step", "≥ 2×",
@@ -116,12 +118,30 @@ def main() -> None:
         ("Random batches at 64 px, against reading them from gzip HDF5", "≥ 20×", f"{reading['h5']:.0f}×"),
         ("Random batches at 64 px, against reading them from a compressed NPZ", "≥ 20×", f"{reading['npz']:.0f}×"),
     ]  # fmt: skip
-    found = measuring.peers()
-    rows += measuring.scores(found) + measuring.trees() + measuring.perceptual()
-    rows += measuring.autoencoders(found, interleaved)
-    save_json(PEERS, dict(command="make bench", libraries=measuring.digits(found)))
+
+
+def main() -> None:
+    """Measure everything, or the parts that are named, and bring data/bench.json up to date."""
+    parts: dict[str, Callable[[], list[measuring.Row]]] = {
+        "training": training_rows,
+        "scores": lambda: measuring.scores(measuring.peers()),
+        "trees": measuring.trees,
+        "perceptual": measuring.perceptual,
+        "autoencoders": lambda: measuring.autoencoders(measuring.peers(), interleaved),
+    }
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(parts)} (default: all)")
+    chosen = parser.parse_args().parts or list(parts)
+    if unknown := sorted(set(chosen) - set(parts)):
+        parser.error(f"parts must be among {', '.join(parts)}, got {', '.join(unknown)}")
+    threads = choose_threads()
+    rows = {row[0]: row for part in chosen for row in parts[part]()}
+    if "scores" in chosen:
+        save_json(PEERS, dict(command="make bench", libraries=measuring.digits(measuring.peers())))
+    kept = json.loads(BENCH.read_text(encoding="utf-8"))["rows"] if BENCH.exists() else []
+    merged = {row["what"]: row for row in kept} | {w: dict(what=w, goal=g, measured=m) for w, g, m in rows.values()}
     about = dict(command="make bench", threads=threads, cores=os.cpu_count(), torch=torch.__version__)
-    save_json(BENCH, {**about, "rows": [dict(what=w, goal=g, measured=m) for w, g, m in rows]})
+    save_json(BENCH, {**about, "rows": list(merged.values())})
 
 
 if __name__ == "__main__":

@@ -159,12 +159,23 @@ def _prefers_target_to_everything(answer, seed):
     return right < everything - 0.1 and right < nothing - 0.1
 
 
+def _half_is_half(answer, seed):
+    small, large = _box(5, 5, 4), _box(2, 2, 12)
+    halves = []
+    for target, columns in ((small, slice(5, 7)), (large, slice(2, 8))):
+        half = target.clone()
+        half[:, :, columns] = 0
+        halves.append(float(answer(half, target)))
+    return abs(halves[0] - halves[1]) < 0.1 * max(abs(halves[0]), abs(halves[1]))
+
+
 _OVERLAP = (
     Property("one loss for each mask: [n, R, R] twice give [n]",
              lambda f, s: f(torch.rand(3, 8, 8), torch.rand(3, 8, 8).round()).shape == (3,)),
     Property("the loss grows at every step as a box slides off its target", _grows_with_overlap),
     Property("covering everything, or nothing, is clearly worse than the target", _prefers_target_to_everything),
     Property("pictures of twice the size have the same loss: count shares, not pixels", _same_at_any_size),
+    Property("missing half of a small target costs as much as missing half of a large one", _half_is_half),
 )  # fmt: skip
 
 
@@ -417,7 +428,7 @@ def _moves_with_models(answer, seed):
 
 
 def _collapse_is_last(answer, seed):
-    score = answer(torch.tensor([0.0, 3.0, 9.0]), torch.tensor([0, 5, 9]))
+    score = answer(torch.tensor([0.0, 3.0, 90.0]), torch.tensor([0, 5, 9]))
     return bool(score[0] >= score[1:].max())
 
 
@@ -479,7 +490,8 @@ OPEN = (
           (2, lambda v: v.float() @ (torch.ones(6, 6) + 0.1 * torch.eye(6)))),
     _open("02.4", "a loss for overlap", soft_overlap_loss, _OVERLAP,
           (0, lambda m, t: soft_overlap_loss(m, t).mean()), (2, lambda m, t: -(m * t).mean(dim=(1, 2))),
-          (3, lambda m, t: (m - t).square().sum(dim=(1, 2))), (1, lambda m, t: -soft_overlap_loss(m, t))),
+          (3, lambda m, t: (m - t).square().sum(dim=(1, 2))), (1, lambda m, t: -soft_overlap_loss(m, t)),
+          (4, lambda m, t: (m - t).square().mean(dim=(1, 2)))),
     _open("03.4", "a number that sees collapse", mean_deviation, _DIVERSITY,
           (0, lambda x: x.std()), (1, lambda x: x[0].mean() - x[-1].mean()), (2, lambda x: -x.std(dim=0).mean()),
           (0, lambda x: x.std(dim=(1, 2, 3)).mean())),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import sys
 from datetime import datetime
@@ -15,7 +16,8 @@ def add(commands) -> None:
         "grade",
         help="grade a folder of submitted notebooks",
         description="Grade a folder of notebooks in sandboxes. Run it again to go on after an interruption.",
-        epilog="Exit codes: 0 graded, 2 some submissions could not be read, 3 grading itself failed (for some or all).",
+        epilog="Exit codes: 0 graded, 2 some submissions could not be read, 3 grading itself failed (for some or all), "
+        "64 a wrong option.",
     )
     parser.add_argument("submissions", type=Path, help="folder, or one zip: ID.ipynb, ID/…/*.ipynb, ID.zip")
     parser.add_argument("--out", type=Path, required=True, help="folder for grades, feedback and reports")
@@ -39,7 +41,10 @@ def run(options) -> int:
     """Grade a batch; return its exit code."""
     try:
         return _grade(options)
-    except (ValueError, OSError, RuntimeError) as error:
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 64  # sysexits' EX_USAGE, as for an unknown option
+    except (OSError, RuntimeError) as error:
         print(f"grading failed: {error}", file=sys.stderr)
         return 3
 
@@ -58,12 +63,21 @@ def _grade(options) -> int:
     if not part or not 1 <= int(part[1]) <= int(part[2]):
         raise ValueError(f"--shard must be k/n with 1 <= k <= n, got {options.shard!r}")
     shard, roster = (int(part[1]), int(part[2])), read_roster(options.roster)
+    if not 0 <= options.late_penalty <= 1:
+        raise ValueError(f"--late-penalty is a share of the points, from 0 to 1, got {options.late_penalty}")
+    if options.late_penalty and options.due is None:
+        raise ValueError("--late-penalty needs --due")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        print("WARNING: grading as root: submissions can read what root can read; use another account")
     report = lambda line: print(line, flush=True)  # noqa: E731
     private = (str(options.roster),) if options.roster else ()
+    print("starting: the first result takes a while, since every library is loaded first", flush=True)
     summary = grade(options.submissions, options.out, settings, options.lesson, shard, options.fresh, report, private)
     if shard != (1, 1):
         print(f"part {options.shard}: {summary['graded']} graded, {summary['kept']} kept; merge with --shard 1/1")
         return 0
+    if not summary["submissions"]:
+        raise ValueError(f"no submissions in {options.submissions}")
     lateness = Lateness(options.due, options.late_penalty)
     results = write_books(options.out, summary, lateness, roster, dataclasses.asdict(settings))
     for one in summary["unreadable"]:

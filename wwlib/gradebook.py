@@ -85,7 +85,8 @@ def write_books(out: Path, summary: dict, lateness: Lateness, roster: dict[str, 
             lambda file, page=page: file.write_text(page, encoding="utf-8", errors="replace"),
         )
     save_json(out / "run.json", {
-        "seed": summary["seed"], "settings": settings, "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": summary["seed"], "settings": {k: v for k, v in settings.items() if k != "seed"},
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": summary["seconds"], "submissions": summary["submissions"], "graded now": summary["graded"],
         "kept": summary["kept"], "replaced": summary["replaced"], "unreadable": summary["unreadable"],
         "protections": next((r["protections"] for r in results if r["protections"]), []), "device": "cpu",

@@ -246,12 +246,15 @@ def test_strict_refuses_without_isolation(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--shard", "3/2"), ("--jobs", "0"), ("--hidden", "/nowhere"), ("--lesson", "99"), ("--roster", "/nowhere.csv")],
-)
-def test_a_wrong_option_is_an_error_of_ours_not_of_the_learners(arguments, tmp_path, capsys):
+    [
+        ("--shard", "3/2"), ("--jobs", "0"), ("--hidden", "/nowhere"), ("--lesson", "99"), ("--late-penalty", "5"),
+        ("--late-penalty", "0.1"), (),
+    ],
+)  # fmt: skip
+def test_a_wrong_option_and_an_empty_folder_are_usage_errors(arguments, tmp_path, capsys):
     (tmp_path / "in").mkdir()
-    assert run(tmp_path / "in", "--out", tmp_path / "out", *arguments) == 3
-    assert "grading failed" in capsys.readouterr().err
+    assert run(tmp_path / "in", "--out", tmp_path / "out", *arguments) == 64
+    assert "error: " in capsys.readouterr().err
 
 
 def test_a_missing_folder_is_said(tmp_path, capsys):
@@ -325,7 +328,7 @@ def test_one_zip_as_an_lms_gives_it_is_a_folder(tmp_path):
 
 
 def test_results_cannot_lie_among_the_submissions(tmp_path, capsys):
-    assert run(tmp_path, "--out", tmp_path / "out") == 3
+    assert run(tmp_path, "--out", tmp_path / "out") == 64
     assert "outside the submissions" in capsys.readouterr().err
 
 
