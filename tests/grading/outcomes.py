@@ -13,7 +13,7 @@ import papermill
 from tests.grading.kinds import KINDS, LESSON, PERFECT, Kind, put
 from wwlib.files import save_json
 from wwlib.grade import Settings, grade
-from wwlib.paths import DATA
+from wwlib.paths import DATA, ROOT
 from wwlib.submissions import Submission, masters, read, transplant
 
 BYSTANDERS = ("anna", "zoë")
@@ -50,10 +50,9 @@ def table(found: dict[str, dict]) -> list[dict]:
             continue
         first = result["tests"][0]
         says = next((line for line in first["text"].splitlines() if not line.startswith("called")), "")
+        says = " ".join(says.replace(str(ROOT), "…").split())[:QUICK_TO_READ]
         points = result["points"] if not isinstance(kind.points, tuple) else list(kind.points)
-        rows.append(
-            dict(kind=kind.name, outcome=first["status"], points=points, says=" ".join(says.split())[:QUICK_TO_READ])
-        )
+        rows.append(dict(kind=kind.name, outcome=first["status"], points=points, says=says))
     return rows
 
 
