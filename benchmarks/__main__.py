@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -122,12 +123,13 @@ def training_rows() -> list[measuring.Row]:
 
 def main() -> None:
     """Measure everything, or the parts that are named, and bring data/bench.json up to date."""
+    peers = functools.cache(measuring.peers)
     parts: dict[str, Callable[[], list[measuring.Row]]] = {
         "training": training_rows,
-        "scores": lambda: measuring.scores(measuring.peers()),
+        "scores": lambda: measuring.scores(peers()),
         "trees": measuring.trees,
         "perceptual": measuring.perceptual,
-        "autoencoders": lambda: measuring.autoencoders(measuring.peers(), interleaved),
+        "autoencoders": lambda: measuring.autoencoders(peers(), interleaved),
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(parts)} (default: all)")
@@ -137,7 +139,7 @@ def main() -> None:
     threads = choose_threads()
     rows = {row[0]: row for part in chosen for row in parts[part]()}
     if "scores" in chosen:
-        save_json(PEERS, dict(command="make bench", libraries=measuring.digits(measuring.peers())))
+        save_json(PEERS, dict(command="make bench", libraries=measuring.digits(peers())))
     kept = json.loads(BENCH.read_text(encoding="utf-8"))["rows"] if BENCH.exists() else []
     merged = {row["what"]: row for row in kept} | {w: dict(what=w, goal=g, measured=m) for w, g, m in rows.values()}
     about = dict(command="make bench", threads=threads, cores=os.cpu_count(), torch=torch.__version__)

@@ -1,6 +1,7 @@
-"""Open exercises, one a lesson: no single right answer, but properties that every good one has.
+"""Open exercises of lessons 00 to 05, and what all open ones share.
 
-Each example is one good answer among many, written as a learner would.
+They have no single right answer, but properties that every good one has. Each example is one good answer among many,
+written as a learner would.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from wwlib.recipes import recipe
 SIZES = (10, 10, 10, 8, 4, 15)  # of 3D Shapes
 
 
-def _random(seed: int) -> torch.Generator:
+def random_of(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
 def _pictures(seed: int, n: int = 6, side: int = 32) -> Tensor:
-    return torch.rand(n, 3, side, side, generator=_random(seed)) * 1.8 - 0.9
+    return torch.rand(n, 3, side, side, generator=random_of(seed)) * 1.8 - 0.9
 
 
-def _rooms(n: int, seed: int) -> Tensor:
+def rooms(n: int, seed: int) -> Tensor:
     from wwlib.shapes3d import Shapes3D
 
-    return Shapes3D(32).sample_images(n, _random(seed))
+    return Shapes3D(32).sample_images(n, random_of(seed))
 
 
-def _factors(seed: int, n: int = 6_000) -> Tensor:
-    random = _random(seed)
+def factors_of(seed: int, n: int = 6_000) -> Tensor:
+    random = random_of(seed)
     return torch.stack([torch.randint(size, (n,), generator=random) for size in SIZES], dim=1)
 
 
@@ -92,15 +93,15 @@ def leaking_codes(factors):
     return factors + 0.1 * factors.roll(1, dims=1)
 
 
-def _factor_vae(answer, seed):
+def factor_vae(answer, seed):
     from wwlib.metrics import factor_vae_score
 
-    factors = _factors(seed)
-    return factor_vae_score(answer(factors).float(), factors, _random(seed), train_votes=600, test_votes=300).score
+    factors = factors_of(seed)
+    return factor_vae_score(answer(factors).float(), factors, random_of(seed), train_votes=600, test_votes=300).score
 
 
 def _every_code_mixes(answer, seed):
-    factors = _factors(seed, 32)
+    factors = factors_of(seed, 32)
     before = answer(factors)
     moved = torch.zeros(before.shape[1])
     for factor, size in enumerate(SIZES):
@@ -114,14 +115,14 @@ _CODES = (
     Property(
         "factors [n, 6] become codes [n, d] with d at most 6, all finite",
         lambda f, s: (
-            (codes := f(_factors(s, 50))).dim() == 2
+            (codes := f(factors_of(s, 50))).dim() == 2
             and codes.shape[0] == 50
             and codes.shape[1] <= 6
             and bool(codes.isfinite().all())
         ),
     ),
     Property("every code changes with at least two factors", _every_code_mixes),
-    Property("the FactorVAE score of the codes is at least 0.95", lambda f, s: _factor_vae(f, s) >= 0.95),
+    Property("the FactorVAE score of the codes is at least 0.95", lambda f, s: factor_vae(f, s) >= 0.95),
 )
 
 
@@ -134,33 +135,33 @@ def soft_overlap_loss(mask, target):
     return 1 - both / (mask + target - mask * target).sum(dim=(1, 2)).clamp(min=1e-6)
 
 
-def _box(top: int, left: int, size: int = 6, side: int = 16) -> Tensor:
+def box(top: int, left: int, size: int = 6, side: int = 16) -> Tensor:
     box = torch.zeros(1, side, side)
     box[:, top : top + size, left : left + size] = 1
     return box
 
 
 def _grows_with_overlap(answer, seed):
-    target = _box(4, 4)
-    losses = [answer(_box(4, 4 + shift), target).sum().item() for shift in (0, 1, 3, 5)]
+    target = box(4, 4)
+    losses = [answer(box(4, 4 + shift), target).sum().item() for shift in (0, 1, 3, 5)]
     return all(a < b - 1e-6 for a, b in itertools.pairwise(losses))
 
 
 def _same_at_any_size(answer, seed):
-    mask, target = torch.rand(2, 3, 16, 16, generator=_random(seed))
+    mask, target = torch.rand(2, 3, 16, 16, generator=random_of(seed))
     large = [x.repeat_interleave(2, 1).repeat_interleave(2, 2) for x in (mask, target.round())]
     losses, again = answer(mask, target.round()), answer(*large)
     return losses.shape == again.shape == (3,) and torch.allclose(losses, again, atol=1e-4)
 
 
 def _prefers_target_to_everything(answer, seed):
-    target = _box(4, 4)
+    target = box(4, 4)
     right, everything, nothing = (answer(m, target).sum().item() for m in (target, target * 0 + 1, target * 0))
     return right < everything - 0.1 and right < nothing - 0.1
 
 
 def _half_is_half(answer, seed):
-    small, large = _box(5, 5, 4), _box(2, 2, 12)
+    small, large = box(5, 5, 4), box(2, 2, 12)
     halves = []
     for target, columns in ((small, slice(5, 7)), (large, slice(2, 8))):
         half = target.clone()
@@ -188,20 +189,20 @@ def mean_deviation(images):
 
 
 def _towards_the_mean(answer, seed):
-    images = _rooms(24, seed)
+    images = rooms(24, seed)
     mean = images.mean(dim=0, keepdim=True)
     values = [float(answer(mean + t * (images - mean))) for t in (0.1, 0.4, 0.7, 1.0)]
     return all(a < b - 1e-6 for a, b in itertools.pairwise(values))
 
 
 def _order_is_nothing(answer, seed):
-    images = _rooms(24, seed)
+    images = rooms(24, seed)
     return abs(float(answer(images)) - float(answer(images.flip(0)))) < 1e-4
 
 
 _DIVERSITY = (
     Property("a batch of equal drawings has the value 0",
-             lambda f, s: abs(float(f(_rooms(1, s).repeat(8, 1, 1, 1)))) < 1e-4),
+             lambda f, s: abs(float(f(rooms(1, s).repeat(8, 1, 1, 1)))) < 1e-4),
     Property("the order of the batch does not matter", _order_is_nothing),
     Property("the value grows as drawings move away from their mean", _towards_the_mean),
     Property("busy drawings that are all alike have the value 0: variety is between drawings, not within one",
@@ -223,13 +224,13 @@ def verdict_of_spreads(first, second):
 
 def _symmetric(answer, seed):
     other = {"first": "second", "second": "first", "undecided": "undecided"}
-    pairs = [torch.rand(2, 4, generator=_random(seed + n)) + torch.tensor([[n / 10], [0.0]]) for n in range(12)]
+    pairs = [torch.rand(2, 4, generator=random_of(seed + n)) + torch.tensor([[n / 10], [0.0]]) for n in range(12)]
     pairs = [(a.tolist(), b.tolist()) for a, b in pairs]
     return all(answer(a, b) == other.get(answer(b, a)) for a, b in pairs)
 
 
 def _knows_no_units(answer, seed):
-    a, b = torch.rand(2, 5, generator=_random(seed)).tolist()
+    a, b = torch.rand(2, 5, generator=random_of(seed)).tolist()
     grown = [[100 * x - 7 for x in part] for part in (a, b)]
     apart = [0.9, 0.92, 0.94], [0.5, 0.52, 0.51]
     shrunk = [[0.001 * x for x in part] for part in apart]
@@ -268,7 +269,7 @@ def _build(answer):
 
 def _draws_32(answer, seed):
     generator = _build(answer)
-    return generator(torch.randn(2, generator.codes, generator=_random(seed))).shape == (2, 3, 32, 32)
+    return generator(torch.randn(2, generator.codes, generator=random_of(seed))).shape == (2, 3, 32, 32)
 
 
 def _affordable(answer, seed):
@@ -287,238 +288,34 @@ _MODULES = (
 )
 
 
-# 06.4 how much overlap is luck
-
-
-def best_of_random_boxes(target, count, seed):
-    """The largest intersection over union that `count` random rectangles reach."""
-    random = torch.Generator().manual_seed(seed)
-    side, best = target.shape[-1], 0.0
-    for _ in range(count):
-        (top, bottom), (left, right) = torch.randint(side + 1, (2, 2), generator=random).sort(dim=1).values.tolist()
-        box = torch.zeros_like(target, dtype=torch.bool)
-        box[top:bottom, left:right] = True
-        best = max(best, float((box & target).sum() / (box | target).sum().clamp(min=1)))
-    return best
-
-
-def _target(seed: int) -> Tensor:
-    return _box(5 + seed % 3, 4, 7)[0].bool()
-
-
-def _overlaps(answer, seed, count: int) -> list[float]:
-    return [float(answer(_target(seed), count, seed + n)) for n in range(8)]
-
-
-def _whole_pixels(answer, seed):
-    covered = [16 * float(answer(torch.ones(4, 4, dtype=torch.bool), 1, seed + n)) for n in range(12)]
-    return all(abs(c - round(c)) < 1e-3 for c in covered) and len(set(covered)) > 2
-
-
-_CONTROL = (
-    Property("the value lies in [0, 1]", lambda f, s: 0 <= min(_overlaps(f, s, 20)) <= max(_overlaps(f, s, 20)) <= 1),
-    Property("the same seed gives the same value", lambda f, s: _overlaps(f, s, 20) == _overlaps(f, s, 20)),
-    Property("other seeds give other values", lambda f, s: len(set(_overlaps(f, s, 2))) > 1),
-    Property("one rectangle on a target that is everything covers a whole number of pixels", _whole_pixels),
-    Property("more tries find more: the mean over seeds is larger for 100 rectangles than for 3",
-             lambda f, s: sum(_overlaps(f, s, 100)) - sum(_overlaps(f, s, 3)) > 0.8),
-    Property("an empty footprint cannot be met",
-             lambda f, s: float(f(torch.zeros(16, 16, dtype=torch.bool), 20, s)) == 0),
-)  # fmt: skip
-
-
-# 07.4 a patient that two metrics judge differently
-
-
-def rare_value_codes(factors):
-    """One code a factor that only says whether the factor has its first value."""
-    return (factors == 0).float()
-
-
-def _turned(factors):
-    return factors.float() @ torch.linalg.qr(torch.randn(6, 6, generator=_random(1)))[0]
-
-
-def _mig(answer, seed):
-    from wwlib.information import mig_score
-
-    factors = _factors(seed)
-    return mig_score(answer(factors).float().numpy(), factors.numpy()).score
-
-
-def _nothing_twice(answer, seed):
-    relation = torch.corrcoef(answer(_factors(seed)).double().t()).nan_to_num().abs()
-    return bool((relation - torch.eye(len(relation))).max() < 0.9)
-
-
-_PATIENT = (
-    Property("factors [n, 6] become finite codes [n, d]",
-             lambda f, s: (c := f(_factors(s, 50))).dim() == 2 and len(c) == 50 and bool(c.isfinite().all())),
-    Property("nothing is stored twice: no two codes correlate by 0.9 or more", _nothing_twice),
-    Property("the FactorVAE score is above 0.9", lambda f, s: _factor_vae(f, s) > 0.9),
-    Property("MIG is below 0.2", lambda f, s: _mig(f, s) < 0.2),
-)  # fmt: skip
-
-
-# 08.3 a distance of your own
-
-
-def coarse_pixels(images):
-    """The picture averaged over 4 x 4 pixels, as one vector: squared distances compare it point by point."""
-    return torch.nn.functional.avg_pool2d(images, 4).flatten(1)
-
-
-def _rounded_mean(images):
-    return images.mean(dim=(1, 2, 3))[:, None].round()
-
-
-def _sees_every_factor(answer, seed):
-    from wwlib.shapes3d import Shapes3D
-
-    data = Shapes3D(32)
-    room = data.sample_factors(1, _random(seed))
-    for name in data.factor_names:
-        embedded = answer(data.variations(room, name)[0])
-        if not bool(((embedded[1:] - embedded[:-1]).square().sum(dim=1) > 1e-6).all()):
-            return False
-    return True
-
-
-def _smaller_than_any_factor(answer, seed):
-    from wwlib.shapes3d import Shapes3D
-
-    data = Shapes3D(32)
-    room = data.sample_factors(1, _random(seed))
-    image = data.images(room)
-    grain = 0.004 * torch.randn(image.shape, generator=_random(seed))
-    speckle = (answer(image + grain) - answer(image)).square().sum()
-    steps = [answer(data.variations(room, name)[0][:2]) for name in data.factor_names]
-    return all(bool((step[1] - step[0]).square().sum() > speckle) for step in steps)
-
-
-_DISTANCE = (
-    Property("images [n, 3, H, W] become one vector each, [n, F]",
-             lambda f, s: (e := f(_rooms(5, s))).dim() == 2 and len(e) == 5 and bool(e.isfinite().all())),
-    Property("each picture is embedded by itself: its neighbours in the batch do not matter",
-             lambda f, s: torch.allclose(f(_rooms(5, s))[:1], f(_rooms(5, s)[:1]), atol=1e-4)),
-    Property("it sees every step of every factor of a room", _sees_every_factor),
-    Property("a step of any factor is longer than a grain too fine to see", _smaller_than_any_factor),
-)  # fmt: skip
-
-
-# 09.4 a rule that does not reward sleep
-
-
-def length_per_code(tpl, active):
-    """TPL for each active code; a model without active codes comes last."""
-    return torch.where(active > 0, tpl / active.clamp(min=1), torch.inf)
-
-
-def _as_tpl(answer, seed):
-    tpl = torch.rand(9, generator=_random(seed)) * 5 + 0.1
-    score = answer(tpl, torch.full((9,), 6))
-    return score.shape == tpl.shape and bool((score.argsort() == tpl.argsort()).all())
-
-
-def _moves_with_models(answer, seed):
-    random = _random(seed)
-    tpl, active = torch.rand(9, generator=random) * 5, torch.randint(1, 10, (9,), generator=random)
-    order = torch.randperm(9, generator=random)
-    return torch.allclose(answer(tpl, active)[order].float(), answer(tpl[order], active[order]).float(), atol=1e-5)
-
-
-def _collapse_is_last(answer, seed):
-    score = answer(torch.tensor([0.0, 3.0, 90.0]), torch.tensor([0, 5, 9]))
-    return bool(score[0] >= score[1:].max())
-
-
-def _twice_as_much(answer, seed):
-    score = answer(torch.tensor([2.0, 4.0]), torch.tensor([4, 8]))
-    return bool(score[1] <= score[0] + 1e-6)
-
-
-_RULE = (
-    Property("models with equally many active codes are ordered as by TPL, the smallest value best", _as_tpl),
-    Property("each model keeps its value when the models come in another order", _moves_with_models),
-    Property("a model with no active code, whose TPL is 0, is not better than any other", _collapse_is_last),
-    Property("twice as many codes of the same length are no worse", _twice_as_much),
-)
-
-
-# 10.3 a decision with known errors
-
-
-def permutation_decision(first, second):
-    """Different if at most one in twenty ways to deal the seeds out again gives so large a gap of means."""
-    values, n = list(first) + list(second), len(first)
-    gaps = []
-    for chosen in itertools.combinations(range(len(values)), n):
-        one = sum(values[i] for i in chosen) / n
-        gaps.append(abs(one - (sum(values) - one * n) / (len(values) - n)))
-    seen = abs(sum(first) / n - sum(second) / (len(values) - n))
-    return sum(gap >= seen - 1e-9 for gap in gaps) / len(gaps) <= 0.05
-
-
-def _rate(answer, seed, effect: float, scale: float = 1.0, tries: int = 200) -> float:
-    drawn = torch.randn(tries, 2, 5, generator=_random(seed)) + torch.tensor([[effect], [0.0]])
-    return sum(bool(answer(*pair)) for pair in (scale * drawn).tolist()) / tries
-
-
-_DECISION = (
-    Property("without any effect, five seeds a side give a false alarm in at most 10 % of 200 experiments",
-             lambda f, s: _rate(f, s, 0.0) <= 0.1),
-    Property("an effect of four standard deviations is found in at least 90 % of them",
-             lambda f, s: _rate(f, s, 4.0) >= 0.9),
-    Property("so is one in the other direction", lambda f, s: _rate(f, s, -4.0) >= 0.9),
-    Property("the unit does not matter: the same when all scores are divided by 1,000",
-             lambda f, s: _rate(f, s, 4.0, 0.001) >= 0.9 and _rate(f, s, 0.0, 0.001) <= 0.1),
-)  # fmt: skip
-
-
-def _open(id: str, title: str, example, properties, *mistakes) -> Exercise:
+def open_exercise(id: str, title: str, example, properties, *mistakes) -> Exercise:
     """An open exercise; each mistake is given with the number of the property that it breaks."""
     wrong = tuple(Mistake(properties[number].what, function) for number, function in mistakes)
     return Exercise(id, title, example, mistakes=wrong, properties=properties)
 
 
-OPEN = (
-    _open("00.3", "an edit with a place", corner_negative, _EDIT,
+BUILDING_OPEN = (
+    open_exercise("00.3", "an edit with a place", corner_negative, _EDIT,
           (0, lambda x: x[:, :, ::2, ::2]), (1, lambda x: x.clone()), (2, lambda x: -x),
           (3, _somewhere_else_each_time)),
-    _open("01.3", "codes that fool a score", leaking_codes, _CODES,
+    open_exercise("01.3", "codes that fool a score", leaking_codes, _CODES,
           (0, lambda v: torch.cat([v, v], dim=1)), (1, lambda v: v.float()),
           (2, lambda v: v.float() @ (torch.ones(6, 6) + 0.1 * torch.eye(6)))),
-    _open("02.4", "a loss for overlap", soft_overlap_loss, _OVERLAP,
+    open_exercise("02.4", "a loss for overlap", soft_overlap_loss, _OVERLAP,
           (0, lambda m, t: soft_overlap_loss(m, t).mean()), (2, lambda m, t: -(m * t).mean(dim=(1, 2))),
           (3, lambda m, t: (m - t).square().sum(dim=(1, 2))), (1, lambda m, t: -soft_overlap_loss(m, t)),
           (4, lambda m, t: (m - t).square().mean(dim=(1, 2)))),
-    _open("03.4", "a number that sees collapse", mean_deviation, _DIVERSITY,
+    open_exercise("03.4", "a number that sees collapse", mean_deviation, _DIVERSITY,
           (0, lambda x: x.std()), (1, lambda x: x[0].mean() - x[-1].mean()), (2, lambda x: -x.std(dim=0).mean()),
           (0, lambda x: x.std(dim=(1, 2, 3)).mean())),
-    _open("04.4", "a verdict over seeds", verdict_of_spreads, _VERDICT,
+    open_exercise("04.4", "a verdict over seeds", verdict_of_spreads, _VERDICT,
           (1, lambda a, b: "first" if sum(a) / len(a) > sum(b) / len(b) else "second"),
           (2, lambda a, b: "first" if min(a) > max(b) else "second" if min(b) > max(a) else "undecided"),
           (3, lambda a, b: "first" if len(a) > 2 and min(a) > max(b) else "undecided"),
           (4, lambda a, b: verdict_of_spreads(a, b) if abs(sum(a) - sum(b)) > 0.1 else "undecided")),
-    _open("05.3", "a generator of your own", all_codes_at_8, _MODULES,
+    open_exercise("05.3", "a generator of your own", all_codes_at_8, _MODULES,
           (0, lambda: ("Const-128", "C_spgroup-4-8", "ResConv-up-1")),
           (1, lambda: ("Const-128", "ResConv-up-1", "C_spgroup-4-2", "ResConv-up-1", "ResConv-up-1")),
           (2, lambda: ("Const-128", "C_spgroup-4-8", *["ResConv-id-1"] * 12, *["ResConv-up-1"] * 3)),
           (3, lambda: recipe("shapes3d-32").modules)),
-    _open("06.4", "how much overlap is luck", best_of_random_boxes, _CONTROL,
-          (1, lambda t, n, s: torch.rand(()).item()), (2, lambda t, n, s: best_of_random_boxes(t, n, 0)),
-          (4, lambda t, n, s: best_of_random_boxes(t, 1, s)), (3, lambda t, n, s: (n + s % 7) / 200),
-          (5, lambda t, n, s: max(best_of_random_boxes(t, n, s), 1 / 16))),
-    _open("07.4", "a patient of your own", rare_value_codes, _PATIENT,
-          (1, lambda v: torch.cat([v, v], dim=1).float()), (2, _turned),
-          (3, lambda v: v.float())),
-    _open("08.3", "a distance of your own", coarse_pixels, _DISTANCE,
-          (0, lambda x: x), (1, lambda x: (x - x.mean(dim=0)).flatten(1)), (2, _rounded_mean),
-          (2, lambda x: x[:, :, :4].flatten(1))),
-    _open("09.4", "a better rule", length_per_code, _RULE,
-          (2, lambda t, a: t), (0, lambda t, a: -t), (3, lambda t, a: torch.where(a > 0, t, torch.inf)),
-          (1, lambda t, a: t / torch.arange(1, len(t) + 1).sqrt() if a.unique().numel() > 1 else t)),
-    _open("10.3", "a decision with known errors", permutation_decision, _DECISION,
-          (0, lambda a, b: sum(a) / 5 != sum(b) / 5), (1, lambda a, b: False),
-          (2, lambda a, b: min(a) > max(b)), (3, lambda a, b: abs(sum(a) - sum(b)) / 5 > 1.4)),
 )  # fmt: skip

@@ -106,9 +106,9 @@ def check(id: str, answer: Callable) -> Result:
         return Result(False, f"{id}: give check a function", f"got {describe(answer)}", RED)
     if fault := first_fault(exercise, answer):
         return fault
-    tried = f"{len(exercise.properties)} properties hold" if exercise.properties else f"{len(exercise.cases)} inputs"
-    return Result(True, f"✓ {id} {exercise.title}: right", f"{tried} tried in float32 and float64" if exercise.cases
-                  else tried, GREEN)  # fmt: skip
+    cases, properties = len(exercise.cases), len(exercise.properties)
+    tried = f"{properties} properties hold" if properties else f"{cases} inputs tried in float32 and float64"
+    return Result(True, f"✓ {id} {exercise.title}: right", tried, GREEN)
 
 
 def first_fault(exercise: Exercise, answer: Callable, seed: int = 0, double: bool | None = None) -> Result | None:
@@ -138,7 +138,7 @@ def _try_property(exercise: Exercise, one: Property, answer: Callable, seed: int
     except NotImplementedError:
         return _waiting(exercise)
     except (Exception, SystemExit) as error:
-        body = f"must hold  {one.what}\nraised     {type(error).__name__}: {error}{_line_of(error, answer)}"
+        body = f"must hold  {one.what}\nraised     {type(error).__name__}: {error}{line_of(error, answer)}"
     return Result(False, f"✗ {exercise.id} {exercise.title}: not yet", body, RED)
 
 
@@ -174,9 +174,9 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, i
     except NotImplementedError:
         return _waiting(exercise)
     except (Exception, SystemExit) as error:
-        where = _line_of(error, answer)
+        where = line_of(error, answer)
         return report(f"raised     {type(error).__name__}: {error}{where}\nexpected   {describe(expected)}")
-    if not all(same(now, before, 0.0) for now, before in zip(given, arguments(), strict=True) if _is_data(before)):
+    if not unchanged(given, arguments()):
         return report("returned   a result, but changed its input in place\nhint       work on a copy: tensor.clone()")
     if same(got, expected, tolerance):
         if slopes is not None and not same(my_slopes, slopes, 1e-6 if in_double else 1e-4):
@@ -213,8 +213,10 @@ def value_and_slopes(function: Callable, arguments: tuple) -> tuple[object, list
     return value.detach(), [torch.zeros_like(p) if s is None else s for p, s in zip(leaves, slopes, strict=True)]
 
 
-def _is_data(value: object) -> bool:
-    return isinstance(value, (Tensor, list))
+def unchanged(given: tuple, before: tuple) -> bool:
+    """Say whether the tensors and lists among a function's arguments are as they were."""
+    pairs = zip(given, before, strict=True)
+    return all(same(now, old, 0.0) for now, old in pairs if isinstance(old, (Tensor, list)))
 
 
 def same(got: object, expected: object, tolerance: float) -> bool:
@@ -260,7 +262,7 @@ def describe(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _line_of(error: Exception, answer: Callable) -> str:
+def line_of(error: Exception, answer: Callable) -> str:
     """The line of the learner's own function in which an error arose."""
     try:
         code = inspect.unwrap(answer).__code__

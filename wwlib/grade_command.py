@@ -70,7 +70,7 @@ def _grade(options) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         print("WARNING: grading as root: submissions can read what root can read; use another account")
     report = lambda line: print(line, flush=True)  # noqa: E731
-    private = (str(options.roster),) if options.roster else ()
+    private = (options.roster,) if options.roster else ()
     print("starting: the first result takes a while, since every library is loaded first", flush=True)
     summary = grade(options.submissions, options.out, settings, options.lesson, shard, options.fresh, report, private)
     if shard != (1, 1):

@@ -19,6 +19,7 @@ from pathlib import Path
 from wwlib.files import save_json, write_whole
 from wwlib.notebooks import lesson_files
 from wwlib.submissions import safe_name
+from wwlib.wire import clean
 
 COLUMNS = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
            "late_submission_penalty", "score", "max_score")  # fmt: skip
@@ -165,7 +166,7 @@ def _junit(path: Path, results: list[dict], unreadable: list[dict]) -> None:
     root = ElementTree.Element("testsuites")
     for result in results:
         failed = sum(test["points"] < test["of"] for test in result["tests"])
-        learner = _printable(result["learner"])
+        learner = clean(result["learner"])
         suite = ElementTree.SubElement(
             root, "testsuite", name=f"{result['lesson']} {learner}", tests=str(len(result["tests"]) or 1),
             failures=str(failed), errors=str(int(not result["graded"])), time=str(result["seconds"]),
@@ -173,22 +174,16 @@ def _junit(path: Path, results: list[dict], unreadable: list[dict]) -> None:
         for test in result["tests"]:
             case = ElementTree.SubElement(suite, "testcase", classname=learner, name=test["exercise"])
             if test["points"] < test["of"]:
-                ElementTree.SubElement(case, "failure", message=test["status"]).text = _printable(test["text"])
+                ElementTree.SubElement(case, "failure", message=test["status"]).text = clean(test["text"])
         if not result["graded"]:
             case = ElementTree.SubElement(suite, "testcase", classname=learner, name="grading")
-            ElementTree.SubElement(case, "error", message=_printable(result["why"]))
+            ElementTree.SubElement(case, "error", message=clean(result["why"]))
     for one in unreadable:
-        suite = ElementTree.SubElement(root, "testsuite", name=_printable(one["file"]), tests="1", errors="1")
-        case = ElementTree.SubElement(suite, "testcase", classname=_printable(one["learner"]), name="reading")
-        ElementTree.SubElement(case, "error", message=_printable(one["problem"]))
+        suite = ElementTree.SubElement(root, "testsuite", name=clean(one["file"]), tests="1", errors="1")
+        case = ElementTree.SubElement(suite, "testcase", classname=clean(one["learner"]), name="reading")
+        ElementTree.SubElement(case, "error", message=clean(one["problem"]))
     data = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     write_whole(path, lambda file: file.write_bytes(data))
-
-
-def _printable(text: str) -> str:
-    """XML knows no control characters and no lone surrogates."""
-    return "".join(c if c in "\n\t" or (c >= " " and not 0xD800 <= ord(c) <= 0xDFFF and ord(c) < 0xFFFE) else "?"
-                   for c in text)  # fmt: skip
 
 
 MARKS = {"right": "#2e8b57", "partly right": "#b8860b"}

@@ -25,6 +25,23 @@ def lesson_files() -> list[Path]:
     return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
 
+def choose_lessons(numbers: list[str] | None = None) -> list[Path]:
+    """Return the lessons with these numbers, such as ["00", "03"], in order; all when there is none.
+
+    Raises:
+        ValueError: if no lesson has such a number.
+    """
+    known = [lesson.name[:2] for lesson in lesson_files()]
+    if unknown := sorted(set(numbers or ()) - set(known)):
+        raise ValueError(f"lessons must be among {known}, got {unknown}")
+    return [lesson for lesson in lesson_files() if not numbers or lesson.name[:2] in numbers]
+
+
+def exercise_cell(exercise: str, role: str = "exercise") -> str:
+    """Return the id of the cell that belongs to an exercise: "exercise-02-1" for "02.1"."""
+    return f"{role}-{exercise.replace('.', '-')}"
+
+
 def repository_url() -> str:
     """Return the address of the public repository, which `pyproject.toml` alone names."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
@@ -78,7 +95,7 @@ def clean(notebook: dict) -> dict:
         if "injected-parameters" in cell.get("metadata", {}).get("tags", []):
             continue
         kept = {key: cell["metadata"][key] for key in ("tags", "ww") if cell.get("metadata", {}).get(key)}
-        name = f"exercise-{kept['ww']['exercise']}".replace(".", "-") if "ww" in kept else f"cell-{len(cells):02d}"
+        name = exercise_cell(kept["ww"]["exercise"]) if "ww" in kept else f"cell-{len(cells):02d}"
         cell = {**cell, "metadata": kept, "id": name}
         if cell["cell_type"] == "code":
             cell["outputs"] = [_clean_output(output) for output in cell["outputs"]]
@@ -109,10 +126,7 @@ def run_all(numbers: list[str] | None = None) -> None:
     Raises:
         ValueError: if no lesson has such a number.
     """
-    known = [lesson.name[:2] for lesson in lesson_files()]
-    if unknown := sorted(set(numbers) - set(known)):
-        raise ValueError(f"lessons must be among {known}, got {unknown}")
-    lessons = [lesson for lesson in lesson_files() if not numbers or lesson.name[:2] in numbers]
+    lessons = choose_lessons(numbers)
     costs = json.loads(COSTS.read_text(encoding="utf-8")) if COSTS.exists() else {}
     for lesson in lessons:
         output = ROOT / "data" / "cache" / lesson.name
@@ -135,10 +149,14 @@ def _execute_measured(lesson: Path, output: Path) -> tuple[float, float]:
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
 
 
+def notebook_text(notebook: dict) -> str:
+    """Return a notebook as the JSON text that its file holds."""
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
 def write_notebook(path: Path, notebook: dict) -> None:
     """Write a notebook as JSON, whole or not at all."""
-    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-    write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
+    write_whole(path, lambda file: file.write_text(notebook_text(notebook), encoding="utf-8"))
 
 
 def with_cost(notebook: dict, cost: dict) -> dict:

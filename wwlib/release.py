@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import copy
 import inspect
+import io
 import json
 import re
+import zipfile
 from pathlib import Path
 
 from wwlib import solutions
-from wwlib.answers_open import OPEN
+from wwlib.answers import EXERCISES
 from wwlib.files import write_whole
-from wwlib.notebooks import lesson_files
+from wwlib.notebooks import choose_lessons, exercise_cell, lesson_files, notebook_text
 from wwlib.paths import ROOT
-from wwlib.submissions import function_name, source_of, zip_of
+from wwlib.submissions import function_name, source_of
 
 NBGRADER_CONFIG = """c = get_config()
 c.CourseDirectory.course_id = "where-and-what"
@@ -48,8 +50,8 @@ cp "$root/graded/results/learner/results.json" "$root/results/results.json"
 def solution(exercise: str, stub: str) -> str:
     """Return the source of a right answer under the stub's name, docstring kept, complete with its imports."""
     name = function_name(stub)
-    example = {one.id: one.reference for one in OPEN}.get(exercise)
-    function = example or getattr(solutions, name)
+    known = EXERCISES[exercise]
+    function = known.reference if known.properties else getattr(solutions, name)
     source = inspect.getsource(function).replace(f"def {function.__name__}(", f"def {name}(", 1)
     head, body = source.split("\n", 1)
     body = re.sub(r'^    """.*?"""\n', "", body, count=1, flags=re.DOTALL)
@@ -89,19 +91,16 @@ def nbgrader_copy(notebook: dict) -> dict:
     source = instructor_copy(notebook, marked=True)
     cells = []
     for cell in source["cells"]:
-        cell["metadata"] = dict(cell["metadata"])
         ww = cell["metadata"].get("ww")
-        if cell["cell_type"] == "code":
-            cell["outputs"], cell["execution_count"] = [], None
         cells.append(cell)
         if not ww:
             continue
-        name = ww["exercise"].replace(".", "-")
-        cell["metadata"]["nbgrader"] = _role(f"answer-{name}", solution=True)
+        answer, test_id = (exercise_cell(ww["exercise"], role) for role in ("answer", "test"))
+        cell["metadata"]["nbgrader"] = _role(answer, solution=True)
         call = f'check("{ww["exercise"]}", {function_name(source_of(cell))})'
         test = f"from wwlib.exercises import check\n\nresult = {call}\nassert result.passed, result"
-        metadata = {"nbgrader": _role(f"test-{name}", grade=True, locked=True, points=ww["points"])}
-        cells.append(dict(cell_type="code", id=f"test-{name}", metadata=metadata, outputs=[], execution_count=None,
+        metadata = {"nbgrader": _role(test_id, grade=True, locked=True, points=ww["points"])}
+        cells.append(dict(cell_type="code", id=test_id, metadata=metadata, outputs=[], execution_count=None,
                           source=test.splitlines(keepends=True)))  # fmt: skip
     source["cells"] = cells
     return source
@@ -112,16 +111,20 @@ def _role(grade_id: str, solution: bool = False, grade: bool = False, locked: bo
     return {**role, "points": points} if grade else role
 
 
-def autograder(lesson: Path) -> bytes:
-    """Return the Gradescope archive of one lesson: set-up, runner, library, and the lessons without outputs."""
-    files = {"setup.sh": SETUP.encode(), "run_autograder": RUN.format(lesson=lesson.name[:2]).encode()}
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        files[name] = (ROOT / name).read_bytes()
+def autograder(lesson: Path, course: dict[str, bytes]) -> bytes:
+    """Return the Gradescope archive of one lesson: set-up, runner, and what `course_files` returns."""
+    runner = RUN.format(lesson=lesson.name[:2])
+    return zip_of({**course, "setup.sh": SETUP.encode(), "run_autograder": runner.encode()})
+
+
+def course_files() -> dict[str, bytes]:
+    """Return what grading anywhere needs, by name: the library, and the lessons without outputs."""
+    files = {name: (ROOT / name).read_bytes() for name in ("pyproject.toml", "README.md", "LICENSE")}
     for path in sorted((ROOT / "wwlib").glob("*.py")):
         files[f"wwlib/{path.name}"] = path.read_bytes()
     for path in lesson_files():
-        files[f"notebooks/{path.name}"] = _text(_without_outputs(path)).encode()
-    return zip_of(files)
+        files[f"notebooks/{path.name}"] = notebook_text(_without_outputs(path)).encode()
+    return files
 
 
 def _without_outputs(lesson: Path) -> dict:
@@ -132,8 +135,15 @@ def _without_outputs(lesson: Path) -> dict:
     return notebook
 
 
-def _text(notebook: dict) -> str:
-    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+def zip_of(files: dict[str, bytes]) -> bytes:
+    """Return a zip archive with fixed dates, so that equal contents make equal bytes."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            entry.external_attr = (0o755 if name.endswith((".sh", "run_autograder")) else 0o644) << 16
+            archive.writestr(entry, files[name], zipfile.ZIP_DEFLATED)
+    return target.getvalue()
 
 
 def release(out: Path, numbers: list[str] | None = None) -> list[Path]:
@@ -146,17 +156,14 @@ def release(out: Path, numbers: list[str] | None = None) -> list[Path]:
     Raises:
         ValueError: if no lesson has such a number.
     """
-    lessons = {lesson.name[:2]: lesson for lesson in lesson_files()}
-    if unknown := sorted(set(numbers or ()) - set(lessons)):
-        raise ValueError(f"lessons must be among {sorted(lessons)}, got {unknown}")
     files: dict[Path, bytes] = {out / "nbgrader" / "nbgrader_config.py": NBGRADER_CONFIG.encode()}
-    for number in numbers or lessons:
-        lesson = lessons[number]
-        notebook = json.loads(lesson.read_text(encoding="utf-8"))
-        files[out / "student" / lesson.name] = _text(notebook).encode()
-        files[out / "instructor" / lesson.name] = _text(instructor_copy(_without_outputs(lesson))).encode()
-        files[out / "nbgrader" / "source" / lesson.stem / lesson.name] = _text(nbgrader_copy(notebook)).encode()
-        files[out / "gradescope" / f"{lesson.stem}.zip"] = autograder(lesson)
+    course = course_files()
+    for lesson in choose_lessons(numbers):
+        bare = _without_outputs(lesson)
+        files[out / "student" / lesson.name] = lesson.read_bytes()
+        files[out / "instructor" / lesson.name] = notebook_text(instructor_copy(bare)).encode()
+        files[out / "nbgrader" / "source" / lesson.stem / lesson.name] = notebook_text(nbgrader_copy(bare)).encode()
+        files[out / "gradescope" / f"{lesson.stem}.zip"] = autograder(lesson, course)
     for path, data in files.items():
         write_whole(path, lambda file, data=data: file.write_bytes(data))
     return sorted(files)

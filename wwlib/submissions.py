@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import io
 import json
 import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from wwlib.notebooks import lesson_files
+from wwlib.notebooks import KERNEL, exercise_cell, lesson_files
 from wwlib.wire import clean
 
 LARGEST = 20 * 2**20  # bytes of one notebook
@@ -275,7 +274,7 @@ def _lesson(submission: Submission, cells: list[tuple[str, dict]], known: dict[s
 
 
 def _match(submission: Submission, task: Task, cells: list[tuple[str, dict]]) -> None:
-    cell_id = f"exercise-{task.exercise.replace('.', '-')}"
+    cell_id = exercise_cell(task.exercise)
     defines = re.compile(rf"^def +{task.function}\b", re.MULTILINE)
     by_mark = [s for s, c in cells if _metadata(c) == task.exercise or c.get("id") == cell_id]
     claims = [s for s in by_mark if defines.search(s)] or [s for s, _ in cells if defines.search(s)] or by_mark
@@ -332,8 +331,7 @@ def transplant(master: Master, answers: dict[str, str]) -> dict:
             dict(cell_type="code", id=f"cell-{number}", metadata=metadata, source=source, outputs=[],
                  execution_count=None)
         )  # fmt: skip
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    return {"cells": cells, "metadata": {"kernelspec": KERNEL}, "nbformat": 4, "nbformat_minor": 5}
 
 
 def safe_name(learner: str) -> str:
@@ -342,14 +340,3 @@ def safe_name(learner: str) -> str:
     if name == learner and name:
         return name
     return f"{name}~{hashlib.sha256(learner.encode('utf-8', 'replace')).hexdigest()[:12]}"
-
-
-def zip_of(files: dict[str, bytes]) -> bytes:
-    """Return a zip archive with fixed dates, so that equal contents make equal bytes."""
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
-            entry.external_attr = (0o755 if name.endswith((".sh", "run_autograder")) else 0o644) << 16
-            archive.writestr(entry, files[name], zipfile.ZIP_DEFLATED)
-    return target.getvalue()

@@ -266,8 +266,12 @@ class Training:
             if not all(parameter.isfinite().all() for parameter in network.parameters()):
                 raise FloatingPointError(f"weights of the {name} are not finite at step {self.step_number}")
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: Path, previous: Path | None = None) -> None:
         """Write everything needed to continue to the bit into one safetensors file.
+
+        Args:
+            path: of the file.
+            previous: where the file that is there already is kept.
 
         Raises:
             FloatingPointError: if weights are not finite; the file that is there stays as it is.
@@ -289,6 +293,8 @@ class Training:
             scaler=self.scaler.state_dict(),
             digest=digest(tensors),
         )
+        if previous is not None:
+            keep_previous(path, previous)
         save_tensors(path, tensors, about)
 
     def load(self, path: str | Path) -> None:
@@ -311,7 +317,7 @@ class Training:
             expected |= {f"{name}.0.exp_avg_sq" for name in ("g_optimiser", "d_optimiser")}
         if missing := sorted(expected - set(tensors)):
             raise Damaged(f"{path} is no whole checkpoint: it lacks {len(missing)} tensors, such as {missing[:3]}")
-        if about.get("digest", digest(tensors)) != digest(tensors):
+        if "digest" in about and about["digest"] != digest(tensors):
             raise Damaged(f"{path} is damaged: its tensors are not those that were written")
         for name, network in self.networks().items():
             network.load_state_dict(unprefixed(name, tensors))
@@ -392,9 +398,7 @@ def train(
                     state.log.append({"images": shown, "seconds": round(state.seconds, 1), **numbers})
                 clock = time.perf_counter()  # measuring is not training
             if time.perf_counter() - saved > save_seconds:
-                state.check_finite()
-                keep_previous(checkpoint, previous)
-                state.save(checkpoint)
+                state.save(checkpoint, previous)
                 saved = time.perf_counter()
         state.seconds += time.perf_counter() - clock
     state.save(checkpoint)
