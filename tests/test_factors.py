@@ -6,14 +6,14 @@ import torch
 from wwlib.avatars import Avatars
 from wwlib.dsprites import DSprites
 from wwlib.factors import rotate_codes
+from wwlib.portraits import Portraits
 from wwlib.shapes3d import Shapes3D, render_layers
 
 
-@pytest.fixture(scope="module", params=["shapes3d", "dsprites", "avatars"])
+@pytest.fixture(scope="module", params=["shapes3d", "dsprites", "avatars", "portraits"])
 def data(request, shapes):
-    return {"shapes3d": lambda: shapes, "dsprites": lambda: DSprites(32), "avatars": lambda: Avatars(32)}[
-        request.param
-    ]()
+    makers = {"dsprites": DSprites, "avatars": Avatars, "portraits": Portraits}
+    return shapes if request.param == "shapes3d" else makers[request.param](32)
 
 
 def test_images_are_in_range_and_repeatable(data, generator):
@@ -138,6 +138,44 @@ def test_avatars_are_what_the_artists_package_draws():
         colours = {name: palette[values[i]] for i, (name, palette) in enumerate(PALETTES.items())}
         ours = (data.images(torch.tensor([values]))[0].permute(1, 2, 0) + 1) * 127.5
         assert abs(ours.numpy() - draw(parts, colours)).max() < 1
+
+
+def test_portraits_are_what_the_artists_package_draws():
+    """Composed from layers, they differ from a face drawn whole by the rounding of nine layers to 8 bits."""
+    pytest.importorskip("dicebear", reason="drawing portraits anew needs dicebear-core")
+    pytest.importorskip("resvg_py", reason="drawing portraits anew needs resvg-py")
+    from wwlib.portraits import COLOURS, FACTOR_OF, LAYERS, PALETTES, draw
+
+    data = Portraits(64)
+    for factors in data.sample_factors(6, torch.Generator().manual_seed(0)):
+        value = dict(zip(data.factor_names, factors.tolist(), strict=True))
+        parts = {name: variants[value.get(FACTOR_OF.get(name), 0)] for name, variants in LAYERS.items()}
+        colours = {name: PALETTES[name][value[name]] for name in COLOURS}
+        whole = draw(parts, colours, PALETTES["background"][value["background"]])[:, :, :3]
+        ours = (data.images(factors[None])[0].permute(1, 2, 0) + 1) * 127.5
+        assert abs(ours.numpy() - whole).max() < 8
+        assert abs(ours.numpy() - whole).mean() < 1
+
+
+def test_a_portrait_is_painted_layer_over_layer(generator):
+    data = Portraits(64)
+    factors = data.sample_factors(5, generator)
+    stages = data.stages(factors)
+    assert torch.equal(stages[:, -1], data.images(factors))
+    assert stages[:, 0].flatten(2).std(dim=2).max() < 1e-6  # a bare background
+    assert torch.equal(stages[factors[:, 4] == 0, 0], stages[factors[:, 4] == 0, 1])  # no hair behind: nothing painted
+
+
+def test_portraits_remake_their_archive(tmp_path):
+    pytest.importorskip("dicebear", reason="drawing portraits anew needs dicebear-core")
+    pytest.importorskip("resvg_py", reason="drawing portraits anew needs resvg-py")
+    from wwlib.files import load_tensors
+    from wwlib.portraits import ARCHIVE, make_archive
+
+    make_archive(tmp_path / "portraits.safetensors")
+    remade, shipped = load_tensors(tmp_path / "portraits.safetensors")[0], load_tensors(ARCHIVE)[0]
+    assert all(torch.equal(remade[name], shipped[name]) for name in shipped)
+    assert remade.keys() == shipped.keys()
 
 
 def test_rotation_keeps_lengths_and_a_quarter_turn_swaps_codes(generator):

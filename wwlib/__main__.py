@@ -217,6 +217,8 @@ def _add_small_commands(commands) -> None:
     parser.set_defaults(run=_compare)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
     parser.set_defaults(run=_avatars)
+    parser = commands.add_parser("portraits", help="draw the layers of the portraits anew (needs the same)")
+    parser.set_defaults(run=_portraits)
     parser = commands.add_parser("ship", help="score a finished run and put its model and record into data/")
     parser.add_argument("folder", type=Path, help="the run's folder")
     parser.add_argument("name", help="name of the shipped model")
@@ -225,6 +227,9 @@ def _add_small_commands(commands) -> None:
     parser.add_argument("--filmstrip", type=int, default=0, help="snapshots to copy to data/filmstrip (default: 0)")
     parser.add_argument("--record-only", action="store_true", help="ship the run record without weights")
     parser.set_defaults(run=_ship)
+    parser = commands.add_parser("examine", help="measure a shipped model on unseen pictures, for lesson 11")
+    parser.add_argument("name", help="name of a shipped model")
+    parser.set_defaults(run=_examine)
     parser = commands.add_parser("rescore", help="score shipped models anew and update their records")
     parser.add_argument("names", nargs="+", help="names of shipped models")
     parser.set_defaults(run=_rescore)
@@ -264,6 +269,23 @@ def _avatars(options) -> int:
 
     make_archive()
     print(f"wrote {ARCHIVE}")
+    return 0
+
+
+def _portraits(options) -> int:
+    from wwlib.portraits import ARCHIVE, make_archive
+
+    make_archive()
+    print(f"wrote {ARCHIVE}")
+    return 0
+
+
+def _examine(options) -> int:
+    from wwlib.examination import examine
+
+    choose_threads()
+    found = examine(options.name)
+    print(f"TPL {found['tpl']['score']:.2f}; projection {found['projection']['errors']['search']}")
     return 0
 
 

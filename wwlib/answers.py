@@ -9,6 +9,7 @@ from wwlib import editing, factors, losses, masks, networks, training, where
 from wwlib.answers_measuring import MEASURING
 from wwlib.answers_open import BUILDING_OPEN
 from wwlib.answers_open_measuring import MEASURING_OPEN
+from wwlib.answers_real import REAL
 from wwlib.exercises import Exercise, Mistake, TinyCritic
 
 
@@ -404,4 +405,4 @@ def _front_to_back(m):
     return weights.flip(1), ground
 
 
-EXERCISES = {exercise.id: exercise for exercise in (*_ALL, *MEASURING, *BUILDING_OPEN, *MEASURING_OPEN)}
+EXERCISES = {exercise.id: exercise for exercise in (*_ALL, *MEASURING, *BUILDING_OPEN, *MEASURING_OPEN, *REAL)}

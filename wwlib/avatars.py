@@ -67,7 +67,7 @@ class Avatars(FactorData):
             raise ValueError(f"{archive} must hold avatar layers {expected}, got {about.get('kind')!r}")
         self._base = tensors["base"].to(self.device).float() / 255
         self._weights = tensors["weights"].to(self.device).float() / 255
-        self._palettes = [torch.tensor([_rgb(c) for c in colours], device=self.device) for colours in PALETTES.values()]
+        self._palettes = [palette(colours).to(self.device) for colours in PALETTES.values()]
 
     def images(self, factors: Tensor) -> Tensor:
         """Return images `[n, 3, H, W]` in [-1, 1] for `factors` `[n, 7]`."""
@@ -80,8 +80,9 @@ class Avatars(FactorData):
         return images.repeat_interleave(repeat, dim=2).repeat_interleave(repeat, dim=3)
 
 
-def _rgb(colour: str) -> tuple[float, float, float]:
-    return tuple(int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4))
+def palette(colours: tuple[str, ...]) -> Tensor:
+    """Return colours given as six hex digits as `[n, 3]` in [0, 1]."""
+    return torch.tensor([[int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)] for colour in colours])
 
 
 def make_archive(path: str | Path = ARCHIVE) -> None:
@@ -112,10 +113,6 @@ def draw(parts: dict[str, str | None], colours: dict[str, str]) -> np.ndarray:
         parts: variant of "hair", "glasses" (None for none) and "mouth".
         colours: six hex digits for each name in `PALETTES`.
     """
-    import resvg_py
-    from dicebear import Avatar
-    from PIL import Image
-
     options = dict(
         seed="ww",
         eyesVariant=["variant11"],
@@ -134,8 +131,17 @@ def draw(parts: dict[str, str | None], colours: dict[str, str]) -> np.ndarray:
     if parts["glasses"]:
         options["glassesVariant"] = [parts["glasses"]]
     options |= {COLOUR_OPTIONS[name]: [colour] for name, colour in colours.items()}
-    png = resvg_py.svg_to_bytes(svg_string=Avatar(_style(), options).to_string(), width=SIDE, height=SIDE)
-    return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGB")).copy()
+    return rasterise(_style(), options, SIDE)[:, :, :3]
+
+
+def rasterise(style, options: dict, side: int) -> np.ndarray:
+    """Draw one picture in a style of DiceBear: uint8 `[side, side, 4]`, red, green, blue and opacity."""
+    import resvg_py
+    from dicebear import Avatar
+    from PIL import Image
+
+    png = resvg_py.svg_to_bytes(svg_string=Avatar(style, options).to_string(), width=side, height=side)
+    return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGBA"))
 
 
 @lru_cache(maxsize=1)

@@ -103,6 +103,16 @@ _QUESTIONS = (
         "10.b", "bdc0cceb85e9ae94", "A plain GAN's codes are whatever they happen to be: Q reads them, G does not care."
     ),
     Question("10.c", "d2a2757fb4d2cfc9", "The change shows where a code acts; the score needs no mask."),
+    Question(
+        "11.a",
+        "d85f73bef556257f",
+        "Eyes and votes ask different questions; a reader needs both, and which was asked.",
+    ),
+    Question("11.b", "b98c57ca04de8c64", "An answer without a model is the level from which a model's answer counts."),
+    Question(
+        "11.c", "04dcda2e1222f2f1", "TPL asks the generator alone; the other three need the factors of every picture."
+    ),
+    Question("11.d", "7b3b576adbfdbf91", "Another crop is another data set, and a score belongs to its pictures."),
 )
 
 QUESTIONS = {question.id: question for question in _QUESTIONS}
