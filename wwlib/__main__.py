@@ -10,7 +10,8 @@ from pathlib import Path
 
 from wwlib import grade_command
 from wwlib.device import choose_compute, choose_threads
-from wwlib.recipes import DATASETS, RECIPES, make_data, recipe
+from wwlib.prepare import FORMS, prepare
+from wwlib.recipes import DATASETS, FOLDER, RECIPES, make_data, recipe, training_data
 from wwlib.training import Config, replace_config, train
 
 HELP = {
@@ -23,7 +24,8 @@ HELP = {
     "features": "length of the feature vector of D and Q",
     "resolution": "image side, pixels",
     "channels": "image channels, 1 or 3",
-    "dataset": f"one of {', '.join(DATASETS)}",
+    "dataset": f"one of {', '.join(DATASETS)}, or {FOLDER} (with --pictures)",
+    "mirror": "show half of a folder's pictures mirrored left to right: true or false",
     "objective": "ps, infogan or gan",
     "C_lambda": "weight of the PS (or InfoGAN) loss",
     "perturbation": "standard deviation of the perturbation p, in units of the prior's",
@@ -46,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m wwlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_train(commands)
+    _add_prepare(commands)
     _add_population(commands)
     _add_select(commands)
     grade_command.add(commands)
@@ -82,6 +85,10 @@ def _add_train(commands) -> None:
     parser.add_argument(
         "--snapshot-every", type=int, default=10_000, help="images between pictures and scores (default: %(default)s)"
     )
+    parser.add_argument("--pictures", type=Path, help="folder of pictures to train on, as `prepare` makes it")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes that read pictures ahead (default: %(default)s)"
+    )
     shown = recipe("shapes3d-32")
     for field in dataclasses.fields(Config):
         default = getattr(shown, field.name)
@@ -97,6 +104,8 @@ def _train(options) -> int:
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config)}
     base = recipe(options.recipe)
     changes = {name: parse(name, text, getattr(base, name)) for name, text in given.items() if text is not None}
+    if options.pictures and options.dataset is None:
+        changes["dataset"] = FOLDER
     config = replace_config(base, **changes)
     folder = options.folder or Path("runs") / f"{options.recipe}-seed{config.seed}"
     if options.threads is not None and options.threads < 1:
@@ -104,7 +113,7 @@ def _train(options) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     threads = choose_threads(options.threads)
     compute = choose_compute(options.device, options.precision)
-    data = make_data(config.dataset, config.resolution, compute.device)
+    data = training_data(config, compute.device, options.pictures, options.workers)
     print(f"{options.recipe}: {config.images:,} images of {data}\non {compute} ({threads} CPU threads), into {folder}")
     state = train(
         config,
@@ -120,6 +129,31 @@ def _train(options) -> int:
     rest = "see run.json" if done else f"the same command{', without --fresh,' * options.fresh} continues"
     print(f"{'finished' if done else 'stopped'} at step {state.step_number} of {config.steps}; {rest}")
     return 0 if done else 130
+
+
+def _add_prepare(commands) -> None:
+    parser = commands.add_parser(
+        "prepare",
+        help="turn CelebA, FFHQ, UT-Zappos shoes, CLEVR or any pictures into a folder to train on",
+        description="Crop and shrink a published picture folder; run again to continue. " + "; ".join(
+            f"{name}: {form.crop}" for name, form in FORMS.items()
+        ),
+    )  # fmt: skip
+    parser.add_argument("set", choices=FORMS, help="whose pictures these are; folder for any others")
+    parser.add_argument("source", type=Path, help="the folder as published")
+    parser.add_argument("out", type=Path, help="receives the PNGs and about.json")
+    parser.add_argument("--resolution", type=int, default=64, help="side of the result, pixels (default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=1, help="that work side by side (default: %(default)s)")
+    parser.set_defaults(run=_prepare)
+
+
+def _prepare(options) -> int:
+    about = prepare(options.set, options.source, options.out, options.resolution, options.processes)
+    published = f" of {about['published']:,} published ones" if about["published"] else ""
+    print(f"{about['count']:,} pictures{published} of {about['resolution']} px in {options.out}")
+    for name in about["damaged"]:
+        print(f"damaged, left out: {name}")
+    return 0
 
 
 def _add_population(commands) -> None:
