@@ -191,22 +191,41 @@ def alive(process):
         return False
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes as Linux shows them")
-def test_interrupted_or_killed_the_command_leaves_no_worker_behind(folder, tmp_path):
-    """Ctrl-C reaches the workers of a terminal too: the step ends, the state is saved, and nobody is left."""
-    out = tmp_path / "run"
-    for number, ends_with in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
-        process = subprocess.Popen(command(folder, out), start_new_session=True, stdout=subprocess.PIPE, text=True)
-        workers = eventually(lambda process=process: len(children(process.pid)) >= 2 and children(process.pid))
-        if number == signal.SIGINT:
-            eventually(lambda process=process: all(alive(worker) for worker in workers))
-            time.sleep(1)
-            os.killpg(process.pid, number)
-            said, _ = process.communicate(timeout=60)
-            assert "the same command continues" in said
-            assert (out / "checkpoint.safetensors").exists()
-        else:
-            process.kill()
-            process.communicate(timeout=60)
-        assert process.returncode == ends_with
-        eventually(lambda workers=workers: not any(alive(worker) for worker in workers))
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes as Linux shows them")
+READER = """
+import sys, time
+from wwlib.pictures import ImageFolder, PictureStream
+stream = PictureStream(ImageFolder(sys.argv[1], 32), workers=2)
+stream.sample_images(4)
+time.sleep(600)
+"""
+
+
+def started(*arguments):
+    """A process of its own group with two workers; returns it with their numbers."""
+    process = subprocess.Popen(arguments, start_new_session=True, stdout=subprocess.PIPE, text=True)
+    return process, eventually(lambda: len(children(process.pid)) == 2 and children(process.pid))
+
+
+def nobody_left(processes):
+    return not any(alive(process) for process in processes)
+
+
+@LINUX
+def test_ctrl_c_reaches_the_workers_too_and_still_the_state_is_saved(folder, tmp_path):
+    process, workers = started(*command(folder, tmp_path / "run"))
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert "the same command continues" in said
+    assert process.returncode == 130
+    assert (tmp_path / "run" / "checkpoint.safetensors").exists()
+    eventually(lambda: nobody_left(workers))
+
+
+@LINUX
+def test_workers_of_a_killed_process_end_by_themselves(folder):
+    process, workers = started(sys.executable, "-c", READER, str(folder))
+    process.kill()
+    process.communicate(timeout=60)
+    eventually(lambda: nobody_left(workers))

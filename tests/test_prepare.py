@@ -15,7 +15,7 @@ SIZES = {"celeba": (178, 218), "ffhq": (512, 512), "shoes": (136, 102), "clevr":
 NAMES = {
     "celeba": [f"img_align_celeba_png/{n:06d}.png" for n in (1, 2, 3)],
     "ffhq": ["images512x512/00000/00000.png", "images512x512/00000/00001.png", "images512x512/01000/01000.png"],
-    "shoes": [f"ut-zap50k-images/{n}.jpg" for n in ("Shoes/Oxfords/A. Brand/100.72", "Boots/Ankle/B/7.1", "Slippers/9")],
+    "shoes": [f"ut-zap50k-images/{n}.jpg" for n in ("Shoes/Oxfords/A. Brand/100.72", "Boots/Ankle/B/7.1", "Slips/9")],
     "clevr": [f"CLEVR_v1.0/images/{n}.png" for n in ("train/CLEVR_train_000000", "train/CLEVR_train_000001", "val/v")],
     "folder": ["a.png", "deeper/b.png", "deeper/still/c.png"],
 }  # fmt: skip
