@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wwlib import grade_command
 from wwlib.device import choose_compute, choose_threads
+from wwlib.lengths import PRESETS
 from wwlib.prepare import FORMS, prepare
 from wwlib.recipes import DATASETS, FOLDER, RECIPES, make_data, recipe, training_data
 from wwlib.training import Config, replace_config, train
@@ -89,6 +90,7 @@ def _add_train(commands) -> None:
     parser.add_argument(
         "--workers", type=int, default=0, help="processes that read pictures ahead (default: %(default)s)"
     )
+    _add_watching(parser)
     shown = recipe("shapes3d-32")
     for field in dataclasses.fields(Config):
         default = getattr(shown, field.name)
@@ -98,8 +100,26 @@ def _add_train(commands) -> None:
     parser.set_defaults(run=_train)
 
 
+def _add_watching(parser) -> None:
+    parser.add_argument(
+        "--tpl",
+        choices=("off", "alex", "vgg"),
+        default="off",
+        help="measure TPL at every snapshot with this network and keep best.safetensors, the model with the lowest "
+        "TPL among those with enough active codes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tpl-preset", default="tpl_small_0.1", help=f"one of {', '.join(PRESETS)} (default: %(default)s)"
+    )
+    parser.add_argument("--active", type=int, default=5, help="active codes the best must have (default: %(default)s)")
+    parser.add_argument(
+        "--fid", type=int, default=0, metavar="N", help="images of an FID at every snapshot; 0 for none (needs "
+        "--pictures and torch-fidelity; default: %(default)s)"
+    )  # fmt: skip
+
+
 def _train(options) -> int:
-    from wwlib.watch import watcher
+    from wwlib.watch import BestByTPL, BestRule, watcher
 
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config)}
     base = recipe(options.recipe)
@@ -115,6 +135,10 @@ def _train(options) -> int:
     compute = choose_compute(options.device, options.precision)
     data = training_data(config, compute.device, options.pictures, options.workers)
     print(f"{options.recipe}: {config.images:,} images of {data}\non {compute} ({threads} CPU threads), into {folder}")
+    best = None
+    if options.tpl != "off":
+        rule = BestRule(options.tpl, options.tpl_preset, options.active)
+        best = BestByTPL(folder / "best.safetensors", rule, fresh=options.fresh)
     state = train(
         config,
         data,
@@ -123,7 +147,7 @@ def _train(options) -> int:
         resume=False if options.fresh else "auto",
         save_seconds=options.save_seconds,
         snapshot_every=options.snapshot_every,
-        on_snapshot=watcher(folder, data),
+        on_snapshot=watcher(folder, data, best=best, fid_images=options.fid),
     )
     done = state.step_number >= config.steps
     rest = "see run.json" if done else f"the same command{', without --fresh,' * options.fresh} continues"
@@ -238,6 +262,12 @@ def _select(options) -> int:
 
 
 def _add_small_commands(commands) -> None:
+    parser = commands.add_parser("fid", help="FID of a model against a folder of pictures (needs torch-fidelity)")
+    parser.add_argument("model", help="a shipped model's name, or a file such as runs/NAME/checkpoint.safetensors")
+    parser.add_argument("--pictures", type=Path, required=True, help="the folder that it was trained on")
+    parser.add_argument("--images", type=int, default=50_000, help="to draw (default: %(default)s, as FID-50k)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: %(default)s)")
+    parser.set_defaults(run=_fid)
     parser = commands.add_parser("lessons", help="execute lessons at quick and store their outputs, cleaned")
     parser.add_argument("lessons", nargs="*", help="numbers such as 00 03 (default: all)")
     parser.set_defaults(run=_lessons)
@@ -262,6 +292,20 @@ def _add_small_commands(commands) -> None:
     parser = commands.add_parser("rescore", help="score shipped models anew and update their records")
     parser.add_argument("names", nargs="+", help="names of shipped models")
     parser.set_defaults(run=_rescore)
+
+
+def _fid(options) -> int:
+    from wwlib.fid import fid
+    from wwlib.models import load_model
+    from wwlib.pictures import ImageFolder
+
+    choose_threads()
+    device = choose_compute(options.device).device
+    model = load_model(options.model, device)
+    pictures = ImageFolder(options.pictures, model.config.resolution, kept=0)
+    found = fid(model.generator, pictures, options.images, device)
+    print(f"FID {found:.2f} of {options.images:,} drawings and {min(options.images, len(pictures)):,} pictures")
+    return 0
 
 
 def _lessons(options) -> int:
