@@ -1,5 +1,6 @@
 """Pictures as a stream: the same at the same position however it is read, and a training that resumes to the bit."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from wwlib.__main__ import main
 from wwlib.device import choose_compute
 from wwlib.files import load_tensors
 from wwlib.pictures import ImageFolder, PictureStream, order
@@ -209,6 +211,15 @@ def started(*arguments):
 
 def nobody_left(processes):
     return not any(alive(process) for process in processes)
+
+
+def test_the_train_command_takes_pictures_to_the_end_and_names_no_place(folder, tmp_path):
+    out = tmp_path / "run"
+    assert main([*command(folder, out)[3:], "--images=16", "--workers=0", "--threads=1"]) == 0
+    record = json.loads((out / "run.json").read_text())
+    assert (record["images"], record["config"]["dataset"], record["config"]["mirror"]) == (16, "folder", True)
+    assert str(tmp_path) not in (out / "run.json").read_text()
+    assert str(tmp_path).encode() not in (out / "checkpoint.safetensors").read_bytes()
 
 
 @LINUX

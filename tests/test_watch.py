@@ -109,7 +109,7 @@ def test_the_log_holds_tpl_and_the_run_does_not_notice(tmp_path):
 
 
 def test_impossible_rules_are_refused():
-    with pytest.raises(ValueError, match="preset must be one of .* got 'tiny'"):
+    with pytest.raises(ValueError, match=r"preset must be one of .* got 'tiny'"):
         BestRule(preset="tiny")
     with pytest.raises(ValueError, match="active must be at least 1"):
         BestRule(active=0)

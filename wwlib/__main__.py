@@ -187,7 +187,14 @@ def _add_population(commands) -> None:
         description="Train and score the population of lesson 09. Safe to run in several processes and to stop.",
     )
     parser.add_argument("--folder", type=Path, default=Path("runs/population"), help="of weights and records")
-    parser.add_argument("--storage", default="sqlite:///runs/population.db", help="Optuna's database (%(default)s)")
+    parser.add_argument(
+        "--storage",
+        default="sqlite:///runs/population.db",
+        help="database, or postgresql://user@host/name (%(default)s)",
+    )
+    parser.add_argument(
+        "--heartbeat", type=int, default=30, help="seconds; a worker silent four times as long is dead (%(default)s)"
+    )
     parser.add_argument("--seeds", type=int, default=2, help="of every autoencoder (default: %(default)s)")
     parser.add_argument("--only", default="", help="members whose name starts with this")
     parser.add_argument("--limit", type=int, help="members this process does at most")
@@ -203,7 +210,11 @@ def _population(options) -> int:
     if options.ship:
         print(f"{len(collect(options.folder))} members gathered")
         return 0
-    done = work(options.storage, options.folder, options.seeds, options.only, options.limit)
+    if options.heartbeat < 1:
+        raise ValueError(f"--heartbeat must be at least 1, got {options.heartbeat}")
+    done = work(
+        options.storage, options.folder, options.seeds, options.only, options.limit, heartbeat=options.heartbeat
+    )
     print(f"{done} members done by this process")
     return 0
 
@@ -277,6 +288,9 @@ def _add_small_commands(commands) -> None:
     parser.set_defaults(run=_release)
     parser = commands.add_parser("tables", help="write the generated tables of README.md and data/README.md anew")
     parser.set_defaults(run=_tables)
+    parser = commands.add_parser("costs", help="measure what each recipe costs on this CPU, for README's cost tables")
+    parser.add_argument("recipes", nargs="*", help=f"of {', '.join(RECIPES)} (default: all)")
+    parser.set_defaults(run=_costs)
     parser = commands.add_parser("compare", help="train lesson 04's small pairs over three seeds and record the scores")
     parser.set_defaults(run=_compare)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
@@ -326,6 +340,13 @@ def _tables(options) -> int:
     from wwlib.tables import write_tables
 
     write_tables()
+    return 0
+
+
+def _costs(options) -> int:
+    from wwlib.costs import measure_costs
+
+    measure_costs(options.recipes)
     return 0
 
 
