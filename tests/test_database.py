@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -82,21 +81,13 @@ def server():
     shutil.rmtree(folder)
 
 
-def eventually(what, seconds=300):
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.2)
-    return found
-
-
 def worker(role, storage, folder):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "WW_THREADS": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", WORKER, role, storage, str(folder), str(HEARTBEAT)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def test_when_a_worker_is_killed_no_member_is_lost_and_none_is_done_twice(server, tmp_path):
+def test_when_a_worker_is_killed_no_member_is_lost_and_none_is_done_twice(server, tmp_path, eventually):
     victim = worker("victim", server, tmp_path)
     name = eventually(lambda: (tmp_path / "victim.txt").is_file() and (tmp_path / "victim.txt").read_text())
     others = [worker("honest", server, tmp_path) for _ in range(2)]

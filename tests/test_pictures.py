@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from itertools import islice
 
 import numpy as np
@@ -121,16 +120,8 @@ def test_no_more_pictures_are_kept_than_asked_for(folder):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_resumed_training_sees_what_an_unbroken_one_sees(folder, tmp_path, workers):
     config = tiny()
-
-    def run(place, images, resume="auto"):
-        part = replace_config(config, images=images)
-        state = Training(part, training_data(part, pictures=folder, workers=workers), CPU)
-        if resume is not None and (place / "checkpoint.safetensors").exists():
-            state.load(place / "checkpoint.safetensors")
-        return state
-
     unbroken = train(config, training_data(config, pictures=folder, workers=workers), tmp_path / "a", CPU)
-    stopped = run(tmp_path / "b", config.images)
+    stopped = Training(config, training_data(config, pictures=folder, workers=workers), CPU)
     for _ in range(3):
         stopped.step()
     stopped.save(tmp_path / "b" / "checkpoint.safetensors")
@@ -177,14 +168,6 @@ def children(process):
     return [int(word) for word in found.stdout.split()]
 
 
-def eventually(what, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.2)
-    return found
-
-
 def alive(process):
     try:
         with open(f"/proc/{process}/stat", encoding="utf-8") as file:
@@ -203,10 +186,15 @@ time.sleep(600)
 """
 
 
-def started(*arguments):
-    """A process of its own group with two workers; returns it with their numbers."""
-    process = subprocess.Popen(arguments, start_new_session=True, stdout=subprocess.PIPE, text=True)
-    return process, eventually(lambda: len(children(process.pid)) == 2 and children(process.pid))
+@pytest.fixture
+def started(eventually):
+    """A function that starts a process of its own group, and returns it with the numbers of its two workers."""
+
+    def start(*arguments):
+        process = subprocess.Popen(arguments, start_new_session=True, stdout=subprocess.PIPE, text=True)
+        return process, eventually(lambda: len(children(process.pid)) == 2 and children(process.pid))
+
+    return start
 
 
 def nobody_left(processes):
@@ -223,9 +211,9 @@ def test_the_train_command_takes_pictures_to_the_end_and_names_no_place(folder, 
 
 
 @LINUX
-def test_ctrl_c_reaches_the_workers_too_and_still_the_state_is_saved(folder, tmp_path):
-    process, workers = started(*command(folder, tmp_path / "run"))
-    time.sleep(1)
+def test_ctrl_c_reaches_the_workers_too_and_still_the_state_is_saved(folder, tmp_path, started, eventually):
+    process, workers = started(*command(folder, tmp_path / "run"), "--snapshot-every=40")
+    eventually(lambda: list((tmp_path / "run").glob("snapshots/*.png")))  # by then both workers have delivered
     os.killpg(process.pid, signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert "the same command continues" in said
@@ -235,7 +223,7 @@ def test_ctrl_c_reaches_the_workers_too_and_still_the_state_is_saved(folder, tmp
 
 
 @LINUX
-def test_workers_of_a_killed_process_end_by_themselves(folder):
+def test_workers_of_a_killed_process_end_by_themselves(folder, started, eventually):
     process, workers = started(sys.executable, "-c", READER, str(folder))
     process.kill()
     process.communicate(timeout=60)
