@@ -15,6 +15,7 @@ from PIL import Image
 from wwlib.__main__ import main
 from wwlib.device import choose_compute
 from wwlib.files import load_tensors
+from wwlib.models import load_model
 from wwlib.pictures import ImageFolder, PictureStream, order
 from wwlib.recipes import recipe, training_data
 from wwlib.training import Training, replace_config, train
@@ -201,9 +202,19 @@ def nobody_left(processes):
     return not any(alive(process) for process in processes)
 
 
-def test_the_train_command_takes_pictures_to_the_end_and_names_no_place(folder, tmp_path):
+class Pixels(torch.nn.Module):
+    provenance = "pixels"
+
+    def embed(self, images):
+        return images.flatten(1)
+
+
+def test_the_train_command_takes_pictures_to_the_end_and_names_no_place(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("wwlib.watch.PerceptualDistance", lambda net: Pixels())
     out = tmp_path / "run"
-    assert main([*command(folder, out)[3:], "--images=16", "--workers=0", "--threads=1"]) == 0
+    watched = ["--snapshot-every=8", "--tpl=alex", "--active=1"]
+    assert main([*command(folder, out)[3:], "--images=16", "--workers=0", "--threads=1", *watched]) == 0
+    assert load_model(out / "best.safetensors").config.mirror
     record = json.loads((out / "run.json").read_text())
     assert (record["images"], record["config"]["dataset"], record["config"]["mirror"]) == (16, "folder", True)
     assert str(tmp_path) not in (out / "run.json").read_text()

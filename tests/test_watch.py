@@ -108,6 +108,21 @@ def test_the_log_holds_tpl_and_the_run_does_not_notice(tmp_path):
         assert torch.equal(ours, theirs)
 
 
+def test_fid_of_a_folders_pictures_joins_the_log(tmp_path, monkeypatch):
+    asked = []
+
+    def fid(generator, pictures, images, device):
+        asked.append((generator, pictures, images, device.type))
+        return 12.5
+
+    monkeypatch.setattr("wwlib.watch.fid", fid)
+    data = Noise()
+    data.pictures = "the folder"
+    state = Training(CONFIG, data, CPU)
+    assert watcher(tmp_path, data, fid_images=100)(state) == {"fid": 12.5}
+    assert asked == [(state.average, "the folder", 100, "cpu")]
+
+
 def test_impossible_rules_are_refused():
     with pytest.raises(ValueError, match=r"preset must be one of .* got 'tiny'"):
         BestRule(preset="tiny")

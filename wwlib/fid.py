@@ -110,7 +110,7 @@ def _drawings(fidelity, generator, device: torch.device, seed: int):
 
         def forward(self, codes: Tensor) -> Tensor:
             images = generator(codes.to(device), generator.sample_noise(len(codes), random, device))
-            return to_bytes(images.expand(-1, 3, -1, -1))
+            return to_bytes(images.expand(-1, 3, -1, -1)).to(codes.device)
 
     return Drawings()
 
