@@ -194,14 +194,13 @@ def cost_table() -> Table:
 
 
 def gpu_table() -> Table:
-    """Estimated images/s on GPUs, from float32 to half precision on tensor cores, and hours for the recipe's images."""
+    """Estimated images/s on GPUs, from float32 to half precision on tensor cores, and the time for all images."""
     rows = []
     for name, found in json.loads(COSTS.read_text(encoding="utf-8"))["recipes"].items():
         cells = []
         for card in CARDS.values():
             rates = [found["batch"] / estimate_seconds(found, peak) for peak in (card.float32, card.half)]
-            hours = [found["images"] / rate / 3600 for rate in rates]
-            cells.append(f"{_span(rates, 0)} ({_span(hours, 1)} h)")
+            cells.append(f"{_span(rates, 0)} ({_time_span([found['images'] / rate for rate in rates])})")
         rows.append((name, f"{cpu_share(found):.0%}", f"{found['operations']:,.0f}", *cells))
     header = ["recipe", "CPU's share of its peak", "operations a step", *(f"{card}, estimate" for card in CARDS)]
     return Table(header, rows)
@@ -210,3 +209,10 @@ def gpu_table() -> Table:
 def _span(values: list[float], digits: int) -> str:
     low, high = (f"{value:,.{digits}f}" for value in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
+
+
+def _time_span(seconds: list[float]) -> str:
+    """Minutes if all are below two hours, else hours."""
+    if max(seconds) < 2 * 3600:
+        return f"{_span([value / 60 for value in seconds], 0)} min"
+    return f"{_span([value / 3600 for value in seconds], 1)} h"
