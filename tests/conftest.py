@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: one thread, no front end, reference arrays, and the rule on skips."""
 
 import os
+import time
 from pathlib import Path
 
 os.environ.setdefault("WW_HEADLESS", "1")
@@ -16,6 +17,20 @@ torch.set_num_threads(1)
 def generator():
     """A seeded CPU random generator."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def eventually():
+    """A function that waits until another one returns something true, and returns that."""
+
+    def wait(what, seconds=300):
+        deadline = time.monotonic() + seconds
+        while not (found := what()):
+            assert time.monotonic() < deadline, "nothing happened"
+            time.sleep(0.2)
+        return found
+
+    return wait
 
 
 @pytest.fixture(scope="session")

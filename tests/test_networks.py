@@ -65,12 +65,26 @@ def test_shared_noise_makes_the_generator_repeatable(network):
         (("ResConv-up-1",), "must begin with 'Const"),
         ((), "must begin with 'Const"),
         (("Const-8", "Resconv-up-1"), "'Resconv-up-1' is none of"),
+        (("Const-8", "Noise-0"), "'Noise-0' is none of"),
+        (("Const-8", "ResConv-up-1", "C_spgroup-4-2@8"), "only ResConv and Noise take channels"),
+        (("Const-8", "ResConv-up-1@wide"), "only ResConv and Noise take channels"),
         (("Const-8", "ResConv-up-1", "ResConv-up-1", "ResConv-up-1"), "must name resolution 32"),
     ],
 )
 def test_a_wrong_module_list_is_named(modules, message):
     with pytest.raises(ValueError, match=message):
         Generator(modules, WIDTHS)
+
+
+def test_noise_layers_are_single_ones_in_a_row_and_channels_can_change_within_a_resolution():
+    torch.manual_seed(0)
+    modules = ("Const-8", "ResConv-up-1", "C_spgroup-4-2", "Noise-2@6", "ResConv-id-1", "ResConv-up-1")
+    network = Generator(modules, {8: 8, 16: 4})
+    shapes = [tuple(block.conv.weight.shape[:2]) for block in network.blocks if hasattr(block, "strength")]
+    assert shapes == [(6, 8), (6, 6)]
+    assert network.blocks[4].main[0].weight.shape[:2] == (6, 6), "the width stays until the next resolution"
+    assert network.noise_resolutions == [8, 8]
+    assert network(torch.zeros(2, 2)).shape == (2, 3, 16, 16)
 
 
 def test_count_codes_is_what_the_generator_takes(network):

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from wwlib import grade_command
 from wwlib.device import choose_compute, choose_threads
-from wwlib.recipes import DATASETS, RECIPES, make_data, recipe
+from wwlib.lengths import PRESETS
+from wwlib.prepare import FORMS, prepare
+from wwlib.recipes import DATASETS, FOLDER, RECIPES, make_data, recipe, training_data
 from wwlib.training import Config, replace_config, train
 
 HELP = {
@@ -23,7 +25,8 @@ HELP = {
     "features": "length of the feature vector of D and Q",
     "resolution": "image side, pixels",
     "channels": "image channels, 1 or 3",
-    "dataset": f"one of {', '.join(DATASETS)}",
+    "dataset": f"one of {', '.join(DATASETS)}, or {FOLDER} (with --pictures)",
+    "mirror": "show half of a folder's pictures mirrored left to right: true or false",
     "objective": "ps, infogan or gan",
     "C_lambda": "weight of the PS (or InfoGAN) loss",
     "perturbation": "standard deviation of the perturbation p, in units of the prior's",
@@ -46,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m wwlib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_train(commands)
+    _add_prepare(commands)
     _add_population(commands)
     _add_select(commands)
     grade_command.add(commands)
@@ -82,6 +86,11 @@ def _add_train(commands) -> None:
     parser.add_argument(
         "--snapshot-every", type=int, default=10_000, help="images between pictures and scores (default: %(default)s)"
     )
+    parser.add_argument("--pictures", type=Path, help="folder of pictures to train on, as `prepare` makes it")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes that read pictures ahead (default: %(default)s)"
+    )
+    _add_watching(parser)
     shown = recipe("shapes3d-32")
     for field in dataclasses.fields(Config):
         default = getattr(shown, field.name)
@@ -91,12 +100,32 @@ def _add_train(commands) -> None:
     parser.set_defaults(run=_train)
 
 
+def _add_watching(parser) -> None:
+    parser.add_argument(
+        "--tpl",
+        choices=("off", "alex", "vgg"),
+        default="off",
+        help="measure TPL at every snapshot with this network and keep best.safetensors, the model with the lowest "
+        "TPL among those with enough active codes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tpl-preset", default="tpl_small_0.1", help=f"one of {', '.join(PRESETS)} (default: %(default)s)"
+    )
+    parser.add_argument("--active", type=int, default=5, help="active codes the best must have (default: %(default)s)")
+    parser.add_argument(
+        "--fid", type=int, default=0, metavar="N", help="images of an FID at every snapshot; 0 for none (needs "
+        "--pictures and torch-fidelity; default: %(default)s)"
+    )  # fmt: skip
+
+
 def _train(options) -> int:
-    from wwlib.watch import watcher
+    from wwlib.watch import BestByTPL, BestRule, watcher
 
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config)}
     base = recipe(options.recipe)
     changes = {name: parse(name, text, getattr(base, name)) for name, text in given.items() if text is not None}
+    if options.pictures and options.dataset is None:
+        changes["dataset"] = FOLDER
     config = replace_config(base, **changes)
     folder = options.folder or Path("runs") / f"{options.recipe}-seed{config.seed}"
     if options.threads is not None and options.threads < 1:
@@ -104,8 +133,12 @@ def _train(options) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     threads = choose_threads(options.threads)
     compute = choose_compute(options.device, options.precision)
-    data = make_data(config.dataset, config.resolution, compute.device)
+    data = training_data(config, compute.device, options.pictures, options.workers)
     print(f"{options.recipe}: {config.images:,} images of {data}\non {compute} ({threads} CPU threads), into {folder}")
+    best = None
+    if options.tpl != "off":
+        rule = BestRule(options.tpl, options.tpl_preset, options.active)
+        best = BestByTPL(folder / "best.safetensors", rule, fresh=options.fresh)
     state = train(
         config,
         data,
@@ -114,12 +147,37 @@ def _train(options) -> int:
         resume=False if options.fresh else "auto",
         save_seconds=options.save_seconds,
         snapshot_every=options.snapshot_every,
-        on_snapshot=watcher(folder, data),
+        on_snapshot=watcher(folder, data, best=best, fid_images=options.fid),
     )
     done = state.step_number >= config.steps
     rest = "see run.json" if done else f"the same command{', without --fresh,' * options.fresh} continues"
     print(f"{'finished' if done else 'stopped'} at step {state.step_number} of {config.steps}; {rest}")
     return 0 if done else 130
+
+
+def _add_prepare(commands) -> None:
+    parser = commands.add_parser(
+        "prepare",
+        help="turn CelebA, FFHQ, UT-Zappos shoes, CLEVR or any pictures into a folder to train on",
+        description="Crop and shrink a published picture folder; run again to continue. " + "; ".join(
+            f"{name}: {form.crop}" for name, form in FORMS.items()
+        ),
+    )  # fmt: skip
+    parser.add_argument("set", choices=FORMS, help="whose pictures these are; folder for any others")
+    parser.add_argument("source", type=Path, help="the folder as published")
+    parser.add_argument("out", type=Path, help="receives the PNGs and about.json")
+    parser.add_argument("--resolution", type=int, default=64, help="side of the result, pixels (default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=1, help="that work side by side (default: %(default)s)")
+    parser.set_defaults(run=_prepare)
+
+
+def _prepare(options) -> int:
+    about = prepare(options.set, options.source, options.out, options.resolution, options.processes)
+    published = f" of {about['published']:,} published ones" if about["published"] else ""
+    print(f"{about['count']:,} pictures{published} of {about['resolution']} px in {options.out}")
+    for name in about["damaged"]:
+        print(f"damaged, left out: {name}")
+    return 0
 
 
 def _add_population(commands) -> None:
@@ -129,7 +187,14 @@ def _add_population(commands) -> None:
         description="Train and score the population of lesson 09. Safe to run in several processes and to stop.",
     )
     parser.add_argument("--folder", type=Path, default=Path("runs/population"), help="of weights and records")
-    parser.add_argument("--storage", default="sqlite:///runs/population.db", help="Optuna's database (%(default)s)")
+    parser.add_argument(
+        "--storage",
+        default="sqlite:///runs/population.db",
+        help="database, or postgresql://user@host/name (%(default)s)",
+    )
+    parser.add_argument(
+        "--heartbeat", type=int, default=30, help="seconds; a worker silent four times as long is dead (%(default)s)"
+    )
     parser.add_argument("--seeds", type=int, default=2, help="of every autoencoder (default: %(default)s)")
     parser.add_argument("--only", default="", help="members whose name starts with this")
     parser.add_argument("--limit", type=int, help="members this process does at most")
@@ -145,7 +210,11 @@ def _population(options) -> int:
     if options.ship:
         print(f"{len(collect(options.folder))} members gathered")
         return 0
-    done = work(options.storage, options.folder, options.seeds, options.only, options.limit)
+    if options.heartbeat < 1:
+        raise ValueError(f"--heartbeat must be at least 1, got {options.heartbeat}")
+    done = work(
+        options.storage, options.folder, options.seeds, options.only, options.limit, heartbeat=options.heartbeat
+    )
     print(f"{done} members done by this process")
     return 0
 
@@ -204,6 +273,12 @@ def _select(options) -> int:
 
 
 def _add_small_commands(commands) -> None:
+    parser = commands.add_parser("fid", help="FID of a model against a folder of pictures (needs torch-fidelity)")
+    parser.add_argument("model", help="a shipped model's name, or a file such as runs/NAME/checkpoint.safetensors")
+    parser.add_argument("--pictures", type=Path, required=True, help="the folder that it was trained on")
+    parser.add_argument("--images", type=int, default=50_000, help="to draw (default: %(default)s, as FID-50k)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: %(default)s)")
+    parser.set_defaults(run=_fid)
     parser = commands.add_parser("lessons", help="execute lessons at quick and store their outputs, cleaned")
     parser.add_argument("lessons", nargs="*", help="numbers such as 00 03 (default: all)")
     parser.set_defaults(run=_lessons)
@@ -213,6 +288,9 @@ def _add_small_commands(commands) -> None:
     parser.set_defaults(run=_release)
     parser = commands.add_parser("tables", help="write the generated tables of README.md and data/README.md anew")
     parser.set_defaults(run=_tables)
+    parser = commands.add_parser("costs", help="measure what each recipe costs on this CPU, for README's cost tables")
+    parser.add_argument("recipes", nargs="*", help=f"of {', '.join(RECIPES)} (default: all)")
+    parser.set_defaults(run=_costs)
     parser = commands.add_parser("compare", help="train lesson 04's small pairs over three seeds and record the scores")
     parser.set_defaults(run=_compare)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
@@ -235,6 +313,20 @@ def _add_small_commands(commands) -> None:
     parser.set_defaults(run=_rescore)
 
 
+def _fid(options) -> int:
+    from wwlib.fid import fid
+    from wwlib.models import load_model
+    from wwlib.pictures import ImageFolder
+
+    choose_threads()
+    device = choose_compute(options.device).device
+    model = load_model(options.model, device)
+    pictures = ImageFolder(options.pictures, model.config.resolution, kept=0)
+    found = fid(model.generator, pictures, options.images, device)
+    print(f"FID {found:.2f} of {options.images:,} drawings and {min(options.images, len(pictures)):,} pictures")
+    return 0
+
+
 def _lessons(options) -> int:
     from wwlib.notebooks import run_all
 
@@ -253,6 +345,13 @@ def _tables(options) -> int:
     from wwlib.tables import write_tables
 
     write_tables()
+    return 0
+
+
+def _costs(options) -> int:
+    from wwlib.costs import measure_costs
+
+    measure_costs(options.recipes)
     return 0
 
 

@@ -21,8 +21,11 @@ class Damaged(ValueError):
     """A file of ours that cannot be read as what it says it is."""
 
 
-def write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it: a reader sees the old file or the new one."""
+def write_whole(path: str | Path, write: Callable[[Path], None], sync: bool = True) -> None:
+    """Let `write` fill a temporary file beside `path`, then rename it: a reader sees the old file or the new one.
+
+    Without `sync` that holds unless the power goes: for many small files that can be made again.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -30,8 +33,9 @@ def write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
     temporary = Path(name)
     try:
         write(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
+        if sync:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
         temporary.chmod(0o644)
         os.replace(temporary, path)
     finally:

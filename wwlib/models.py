@@ -57,14 +57,18 @@ def shipped_record(name: str) -> dict:
     return json.loads(shipped(name).with_suffix(".json").read_text(encoding="utf-8"))
 
 
-def save_model(path: str | Path, state: Training, with_discriminator: bool = False) -> None:
-    """Write what a lesson needs of a run, in float16: the averaged G, Q, and for continued training also G and D."""
+def save_model(path: str | Path, state: Training, with_discriminator: bool = False, notes: dict | None = None) -> None:
+    """Write what a lesson needs of a run, in float16: the averaged G, Q, and for continued training also G and D.
+
+    `notes`, JSON-able, stay in the file's description.
+    """
     keep = {"average", "recogniser"} | ({"generator", "discriminator"} if with_discriminator else set())
     tensors: dict[str, Tensor] = {}
     for name, network in state.networks().items():
         if name in keep:
             tensors |= prefixed(name, half_floats(network.state_dict()))
-    save_tensors(path, tensors, dict(kind="model", config=state.config.to_json(), step=state.step_number))
+    about = dict(kind="model", config=state.config.to_json(), step=state.step_number)
+    save_tensors(path, tensors, about | ({"notes": notes} if notes else {}))
 
 
 def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:

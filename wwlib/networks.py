@@ -26,7 +26,9 @@ class Generator(nn.Module):
 
     Args:
         modules: the paper's module list: `Const-C` (learned 4 x 4 map of C channels), `ResConv-up-L`, `ResConv-id-L`,
-            `Noise-1`, `C_spgroup-J-n` (Spatial Constriction: J rectangles, n codes), `C_global-n` (no mask).
+            `Noise-L` (L convolutions with noise), `C_spgroup-J-n` (Spatial Constriction: J rectangles, n codes),
+            `C_global-n` (no mask). `ResConv-id-1@64` has 64 channels, and so has what follows at that resolution:
+            the paper lets channels follow the position in the list.
         widths: channels at each resolution, such as `{8: 64, 16: 32, 32: 16}`.
         channels: image channels.
 
@@ -42,7 +44,8 @@ class Generator(nn.Module):
         width, resolution = int(start[1]), 4
         self.const = nn.Parameter(torch.randn(1, width, 4, 4))
         self.blocks = nn.ModuleList()
-        for token in modules[1:]:
+        widths = dict(widths)
+        for token in _single_layers(modules[1:]):
             block, width, resolution = _block(token, width, resolution, widths)
             self.blocks.append(block)
         self.to_image = EqualisedConv(width, channels, kernel=1, gain=1.0)
@@ -92,28 +95,45 @@ def count_codes(modules: tuple[str, ...]) -> int:
     return sum(int(token.rsplit("-", 1)[1]) for token in modules if token.startswith("C_"))
 
 
+def _single_layers(modules: tuple[str, ...]) -> list[str]:
+    """Write every `Noise-L` as L times `Noise-1`; channels after an `@` stay."""
+    found = []
+    for token in modules:
+        noise = re.fullmatch(r"Noise-([1-9]\d*)(@\d+)?", token)
+        found += [f"Noise-1{noise[2] or ''}"] * int(noise[1]) if noise else [token]
+    return found
+
+
 def _block(token: str, width: int, resolution: int, widths: dict[int, int]) -> tuple[nn.Module, int, int]:
-    """Build the module a token names; return it with the channels and the resolution after it."""
-    if match := re.fullmatch(r"ResConv-(up|id)-(\d+)", token):
-        resolution *= 2 if match[1] == "up" else 1
+    """Build the module a token names; return it with the channels and the resolution after it.
+
+    Channels after an `@` replace those of the resolution in `widths`.
+    """
+    name, _, channels = token.partition("@")
+    resolution *= 2 if name.startswith("ResConv-up") else 1
+    if channels.isdecimal() and name.startswith(("ResConv-", "Noise-")):
+        widths[resolution] = int(channels)
+    elif channels:
+        raise ValueError(f"modules: only ResConv and Noise take channels, as in Noise-1@64, got {token!r}")
+    out = widths.get(resolution, width)
+    if match := re.fullmatch(r"ResConv-(up|id)-(\d+)", name):
         if resolution not in widths and resolution != 4:
             raise ValueError(f"widths must name resolution {resolution}, got {sorted(widths)}")
-        out = widths.get(resolution, width)
         return ResConv(width, out, RESAMPLE[match[1]], int(match[2])), out, resolution
-    if token == "Noise-1":
-        return NoiseConv(width, width), width, resolution
-    if match := re.fullmatch(r"C_spgroup-(\d+)-(\d+)", token):
+    if name == "Noise-1":
+        return NoiseConv(width, out), out, resolution
+    if match := re.fullmatch(r"C_spgroup-(\d+)-(\d+)", name):
         return SpatialConstriction(width, resolution, int(match[2]), int(match[1])), width, resolution
-    if match := re.fullmatch(r"C_global-(\d+)", token):
+    if match := re.fullmatch(r"C_global-(\d+)", name):
         return GlobalStyle(width, int(match[1])), width, resolution
-    raise ValueError(f"modules: {token!r} is none of ResConv-up-L, ResConv-id-L, Noise-1, C_spgroup-J-n, C_global-n")
+    raise ValueError(f"modules: {token!r} is none of ResConv-up-L, ResConv-id-L, Noise-L, C_spgroup-J-n, C_global-n")
 
 
 def _noise_resolutions(modules: tuple[str, ...]) -> list[int]:
     sides, resolution = [], 4
-    for token in modules:
+    for token in _single_layers(modules):
         resolution *= 2 if token.startswith("ResConv-up") else 1
-        if token == "Noise-1":
+        if token.startswith("Noise-1"):
             sides.append(resolution)
     return sides
 

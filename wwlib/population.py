@@ -1,8 +1,9 @@
 """A population of models on one data set: trained and scored by as many processes as there are, kept by Optuna.
 
 A study holds one trial per member; each process asks for the next one that nobody works on. A process that dies lets
-its trial go back into the queue after a while. The default study is an SQLite file; any database that Optuna
-knows takes its place when several machines share the work.
+its trial go back into the queue after a while, and no process leaves before that is settled. The default study is an
+SQLite file; a database server that Optuna knows, such as PostgreSQL, takes its place when several machines share the
+work.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+import sqlalchemy
 import torch
 from torch import Tensor
 
@@ -160,28 +162,44 @@ def _divergences(model, data: FactorData) -> Tensor:
     return kl_divergence(*model.encoder(images))
 
 
-def open_study(storage: str, name: str = "population") -> optuna.Study:
+def open_study(storage: str, name: str = "population", heartbeat: int = 30) -> optuna.Study:
     """Open or create the study whose trials are the members.
 
     Args:
-        storage: a database URL, such as `sqlite:///runs/population.db`.
+        storage: a database URL, such as `sqlite:///runs/population.db` or `postgresql://user@host/database`.
         name: of the study.
+        heartbeat: seconds between two signs of life; a worker that gives none four times is taken for dead, and its
+            trial goes back into the queue.
+
+    Raises:
+        ValueError: for what is no database URL, or one whose driver is not installed.
+        ConnectionError: if the database does not answer.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if storage.startswith("sqlite:///"):
         Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     if "://" not in storage:
         raise ValueError(f"storage must be a database URL such as sqlite:///runs/population.db, got {storage!r}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # a worker that gives no sign of life for two minutes is taken for dead: its trial goes back into the queue
-        kept = optuna.storages.RDBStorage(
-            storage,
-            engine_kwargs={"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else None,
-            heartbeat_interval=30,
-            grace_period=120,
-            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
-        )
+    # a server may have closed a connection that slept through an hour of training
+    engine = dict(connect_args={"timeout": 60}) if storage.startswith("sqlite") else dict(pool_pre_ping=True)
+    try:
+        # which driver `postgresql://` alone means depends on the version of SQLAlchemy
+        url = sqlalchemy.make_url(storage.replace("postgresql://", "postgresql+psycopg://", 1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            kept = optuna.storages.RDBStorage(
+                url.render_as_string(hide_password=False),
+                engine_kwargs=engine,
+                heartbeat_interval=heartbeat,
+                grace_period=4 * heartbeat,
+                heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
+            )
+    except (ImportError, sqlalchemy.exc.ArgumentError) as error:
+        raise ValueError(
+            f"storage must be a database URL whose driver is installed (PostgreSQL: psycopg, psycopg-binary): {error}"
+        ) from None
+    except sqlalchemy.exc.OperationalError as error:
+        raise ConnectionError(f"no database answers at {url!r}: {str(error.orig).splitlines()[0]}") from None
     return optuna.create_study(storage=kept, study_name=name, load_if_exists=True)
 
 
@@ -204,17 +222,24 @@ def _taken(study: optuna.Study, trial: optuna.Trial, name: str) -> bool:
     )
 
 
-def waiting(study: optuna.Study) -> bool:
-    """Say whether a trial waits for a worker."""
-    return any(t.state == optuna.trial.TrialState.WAITING for t in study.get_trials(deepcopy=False))
+def waiting(study: optuna.Study, state: optuna.trial.TrialState = optuna.trial.TrialState.WAITING) -> bool:
+    """Say whether a trial waits for a worker (or is in another `state`)."""
+    return any(t.state == state for t in study.get_trials(deepcopy=False))
 
 
 def work(
-    storage: str, folder: Path, seeds: int = 2, only: str = "", limit: int | None = None, images: int = IMAGES
+    storage: str,
+    folder: Path,
+    seeds: int = 2,
+    only: str = "",
+    limit: int | None = None,
+    images: int = IMAGES,
+    heartbeat: int = 30,
 ) -> int:
     """Train and score members until none is left; return how many this process did. Safe to run several times at once.
 
-    A member whose weights are in `folder` already is only scored.
+    A member whose weights are in `folder` already is only scored. A process that finds nothing to do waits for those
+    that still work: should one of them die, its member is done here.
 
     Args:
         storage: the study's database URL.
@@ -223,12 +248,13 @@ def work(
         only: queue members whose name starts with this; what is queued already is done as well.
         limit: stop after so many.
         images: that the supervised scores read.
+        heartbeat: as for `open_study`.
     """
     population = members(99)  # a queue that another process filled may hold more seeds than ours
     names = [name for name in members(seeds) if name.startswith(only)]
     if not names:
         raise ValueError(f"only must begin a member's name, such as 'beta-vae'; got {only!r}")
-    study = open_study(storage)
+    study = open_study(storage, heartbeat=heartbeat)
     optuna.storages.fail_stale_trials(study)
     enqueue(study, names)
     data, done = make_data("shapes3d", 32), []
@@ -260,8 +286,18 @@ def work(
         if not waiting(study):
             study.stop()
 
-    if waiting(study):
-        study.optimize(objective, n_trials=limit, callbacks=[stop_when_none_waits])
+    told = False
+    while limit is None or len(done) < limit:
+        if waiting(study):
+            study.optimize(objective, n_trials=limit and limit - len(done), callbacks=[stop_when_none_waits])
+        elif waiting(study, optuna.trial.TrialState.RUNNING):
+            if not told:
+                print("nothing left to begin; waiting for other processes to end theirs", flush=True)
+            told = True
+            time.sleep(heartbeat / 2)
+            optuna.storages.fail_stale_trials(study)
+        else:
+            break
     return len(done)
 
 

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from wwlib.dsprites import DSprites
 from wwlib.factors import FactorData
+from wwlib.pictures import ImageFolder
 from wwlib.shapes3d import Shapes3D
 
-KEPT = 2**31
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+__all__ = ["ImageFolder", "Published3DShapes", "PublishedDSprites"]
 
 
 class PublishedDSprites(FactorData):
@@ -103,61 +102,6 @@ class Published3DShapes(FactorData):
         unique, inverse = index.unique(return_inverse=True)  # HDF5 reads increasing positions only
         pixels = torch.from_numpy(self._file["images"][unique.numpy()])[inverse]
         return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-class ImageFolder:
-    """Every picture below a folder, cropped to its central square and resized: images without factors.
-
-    Turned as the camera held it (EXIF). Pictures stay in memory once read, up to `KEPT` bytes.
-
-    Args:
-        folder: searched recursively for png, jpg, webp and bmp; names that begin with a dot are passed over.
-        resolution: side of the images, pixels.
-
-    Raises:
-        FileNotFoundError: if the folder is missing or holds no picture.
-        ValueError: for a picture that cannot be read; the message names it.
-    """
-
-    channels = 3
-
-    def __init__(self, folder: str | Path, resolution: int = 64):
-        folder = Path(folder)
-        self.resolution = resolution
-        self.files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in PICTURES and f.name[0] != ".")
-        if not self.files:
-            raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURES))}) below {folder}")
-        self._cache: dict[int, Tensor] = {}
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def image(self, index: int) -> Tensor:
-        """Return picture number `index` as `[3, H, W]` in [-1, 1]."""
-        pixels = self._cache.get(index)
-        if pixels is None:
-            pixels = self._read(self.files[index])
-            if len(self._cache) * pixels.numel() < KEPT:
-                self._cache[index] = pixels
-        return pixels.float() / 127.5 - 1
-
-    def _read(self, file: Path) -> Tensor:
-        try:
-            with Image.open(file) as picture:
-                picture = ImageOps.exif_transpose(picture)
-                if picture.mode.startswith("I"):  # 16 bits a pixel: PIL would cut them off at 255
-                    picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
-                picture = picture.convert("RGB")
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{file} is not a readable picture: {error}") from None
-        side = min(picture.size)
-        left, top = (picture.width - side) // 2, (picture.height - side) // 2
-        picture = picture.crop((left, top, left + side, top + side)).resize((self.resolution,) * 2, Image.LANCZOS)
-        return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
-
-    def sample_images(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw `n` pictures `[n, 3, H, W]` in [-1, 1] with replacement."""
-        return torch.stack([self.image(i) for i in torch.randint(len(self), (n,), generator=generator).tolist()])
 
 
 def _existing(path: str | Path) -> Path:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from wwlib.avatars import Avatars
 from wwlib.dsprites import DSprites
+from wwlib.pictures import KEPT, ImageFolder, PictureStream
 from wwlib.portraits import Portraits
 from wwlib.shapes3d import Shapes3D
 from wwlib.training import Config
@@ -19,6 +21,7 @@ PROFILES = {
     "paper": "as full, but lesson 05 trains the author's 64 px networks for 15 million images: days on a GPU",
 }
 DATASETS = {"shapes3d": Shapes3D, "dsprites": DSprites, "avatars": Avatars, "portraits": Portraits}
+FOLDER = "folder"  # the name in a config of pictures from a folder
 
 
 def choose_profile(profile: str) -> str:
@@ -39,6 +42,30 @@ def make_data(dataset: str, resolution: int, device: torch.device | str = "cpu")
     if dataset not in DATASETS:
         raise ValueError(f"dataset must be one of {tuple(DATASETS)}, got {dataset!r}")
     return DATASETS[dataset](resolution, device)
+
+
+def training_data(config: Config, device: torch.device | str = "cpu", pictures: Path | None = None, workers: int = 0):
+    """Return what a config trains on: a rendered set, or for `dataset="folder"` a stream of the pictures in a folder.
+
+    Args:
+        config: of the training.
+        device: of rendered images; pictures are read on the CPU.
+        pictures: the folder, such as `python -m wwlib prepare` makes. It is no part of the config, so that
+            checkpoints and records name no place of this machine.
+        workers: processes that read pictures; 0 for none.
+
+    Raises:
+        ValueError: for a folder without a config that wants one, or the other way round, or mirrored rendered images.
+        FileNotFoundError: if the folder holds no pictures.
+    """
+    if (config.dataset == FOLDER) != (pictures is not None):
+        raise ValueError(f"dataset {FOLDER!r} and a folder of pictures go together, got {config.dataset!r}, {pictures}")
+    if pictures is None:
+        if config.mirror:
+            raise ValueError(f"mirror is for folders of pictures, got dataset {config.dataset!r}")
+        return make_data(config.dataset, config.resolution, device)
+    folder = ImageFolder(pictures, config.resolution, kept=0 if workers else KEPT)  # each worker would keep its own
+    return PictureStream(folder, config.seed, config.mirror, workers)
 
 
 _PS_SC_32 = Config(
@@ -121,6 +148,35 @@ _PAPER_64 = Config(
     ema_images=10_000,
 )
 
+# CelebA at 128 px with the flags of the author's README, mirrored; widths follow the position in the module list, which
+# is what the `@` says. D and Q have this library's trunk at the author's widths.
+_PAPER_128 = Config(
+    modules=(
+        "Const-512",
+        *("ResConv-up-1", "C_spgroup-4-5", "ResConv-id-1", "Noise-2") * 2,
+        *("ResConv-up-1", "C_spgroup-4-5", "ResConv-id-1", "Noise-2@256"),
+        *("ResConv-up-1", "C_spgroup-4-5", "ResConv-id-1", "Noise-2"),
+        *("ResConv-up-1", "C_spgroup-4-5", "ResConv-id-1@128", "Noise-2", "ResConv-id-2"),
+    ),
+    widths={8: 512, 16: 512, 32: 512, 64: 256, 128: 256},
+    discriminator_widths={64: 64, 32: 128, 16: 256, 8: 512, 4: 512},
+    recogniser_widths={64: 64, 32: 128, 16: 256, 8: 512, 4: 512},
+    discriminator_residual=(64, 32, 16, 8, 4),
+    recogniser_residual=(64, 32, 16, 8, 4),
+    features=512,
+    resolution=128,
+    dataset=FOLDER,
+    mirror=True,
+    C_lambda=0.01,
+    perturbation=6.0,
+    gamma=100.0,
+    batch=8,
+    images=25_000_000,
+    decay_from=1.0,
+    ema_images=10_000,
+    seed=1000,
+)
+
 RECIPES: dict[str, Config] = {
     "shapes3d-32": _PS_SC_32,
     "shapes3d-64": _PS_SC_64,
@@ -128,6 +184,7 @@ RECIPES: dict[str, Config] = {
     "portraits-64": _PORTRAITS_64,
     "no-masks": _NO_MASKS,
     "paper-64": _PAPER_64,
+    "paper-128": _PAPER_128,
 }
 
 

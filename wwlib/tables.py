@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from wwlib.costs import cost_table, gpu_table
 from wwlib.files import write_whole
 from wwlib.findings import choice_table, claims_table, correlation_table, paper_table, search_table
 from wwlib.models import load_model, shipped_names, shipped_record
@@ -147,6 +148,8 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "ablation": lambda: ablation_table().markdown(),
         "time": time_table,
         "speed": speed_table,
+        "costs": lambda: cost_table().markdown(),
+        "gpus": lambda: gpu_table().markdown(),
         "paper": lambda: paper_table(load_population()).markdown(),
         "correlation": lambda: correlation_table(load_population()).markdown(),
         "choice": lambda: choice_table(load_population()).markdown(),

@@ -67,6 +67,7 @@ class Config:
     resolution: int = 32
     channels: int = 3
     dataset: str = "shapes3d"
+    mirror: bool = False
     objective: str = "ps"
     C_lambda: float = 0.1
     perturbation: float = 6.0
@@ -161,7 +162,8 @@ class Training:
 
     Args:
         config: what to train.
-        data: anything with `sample_images(n, generator) -> [n, C, H, W] in [-1, 1]`.
+        data: anything with `sample_images(n, generator) -> [n, C, H, W] in [-1, 1]`; one with `seek(images)` is told
+            how many images the run has shown.
         compute: device and number format.
     """
 
@@ -182,6 +184,12 @@ class Training:
         self.seconds = 0.0
         self.log: list[dict] = []
         self.penalty = torch.zeros(())
+        self._place_data()
+
+    def _place_data(self) -> None:
+        """Tell a data set that is a stream how far this run has come; one that draws from `random` needs no telling."""
+        if hasattr(self.data, "seek"):
+            self.data.seek(self.step_number * self.config.batch)
 
     def step(self) -> dict[str, Tensor]:
         """Take one G + Q step and one D step; return the losses as tensors on the device."""
@@ -332,6 +340,7 @@ class Training:
         self.random.set_state(tensors["random"])
         self.step_number, self.seconds, self.log = about["step"], about["seconds"], about["log"]
         self.penalty = torch.tensor(about["penalty"])
+        self._place_data()
 
 
 def train(

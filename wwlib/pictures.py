@@ -1,0 +1,218 @@
+"""Folders of pictures: every file read the same way, and an endless stream for training, resumable to the bit."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+KEPT = 2**31
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+
+
+class Unreadable(ValueError):
+    """A file that should be a picture and is none."""
+
+
+def list_pictures(folder: str | Path) -> list[Path]:
+    """Return every picture file below a folder, sorted; names that begin with a dot are passed over.
+
+    Raises:
+        FileNotFoundError: if the folder is missing or holds no picture.
+    """
+    found = sorted(f for f in Path(folder).rglob("*") if f.suffix.lower() in PICTURES and f.name[0] != ".")
+    if not found:
+        raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURES))}) below {folder}")
+    return found
+
+
+def read_picture(file: Path) -> Image.Image:
+    """Read a picture as RGB, turned as the camera held it (EXIF).
+
+    Raises:
+        Unreadable: for a damaged file; the message names it.
+    """
+    try:
+        with Image.open(file) as picture:
+            picture = ImageOps.exif_transpose(picture)
+            if picture.mode.startswith("I"):  # 16 bits a pixel: PIL would cut them off at 255
+                picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
+            return picture.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise Unreadable(f"{file} is not a readable picture: {error}") from None
+
+
+class ImageFolder:
+    """Every picture below a folder, cropped to its central square and resized: images without factors.
+
+    Pictures stay in memory once read, up to `kept` bytes.
+
+    Args:
+        folder: searched recursively for png, jpg, webp and bmp; names that begin with a dot are passed over.
+        resolution: side of the images, pixels. Pictures of that size are taken as they are.
+        kept: bytes of pictures to keep.
+
+    Raises:
+        FileNotFoundError: if the folder is missing or holds no picture.
+        ValueError: for a folder whose preparation has not finished, and, when it is asked for, a picture that cannot
+            be read; the message names it.
+    """
+
+    channels = 3
+
+    def __init__(self, folder: str | Path, resolution: int = 64, kept: int = KEPT):
+        self.folder, self.resolution, self.kept = Path(folder), resolution, kept
+        about = self.folder / "about.json"
+        if about.is_file() and json.loads(about.read_text(encoding="utf-8")).get("finished") is False:
+            raise ValueError(f"{folder} is half prepared; run `python -m wwlib prepare` once more as before")
+        self.files = list_pictures(folder)
+        self._cache: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self):,} pictures, {self.resolution} px)"
+
+    def pixels(self, index: int) -> Tensor:
+        """Return picture number `index` as `[3, H, W]` uint8."""
+        pixels = self._cache.get(index)
+        if pixels is None:
+            pixels = self._read(self.files[index])
+            if (len(self._cache) + 1) * pixels.numel() <= self.kept:
+                self._cache[index] = pixels
+        return pixels
+
+    def image(self, index: int) -> Tensor:
+        """Return picture number `index` as `[3, H, W]` in [-1, 1]."""
+        return to_range(self.pixels(index))
+
+    def _read(self, file: Path) -> Tensor:
+        picture = read_picture(file)
+        side = min(picture.size)
+        left, top = (picture.width - side) // 2, (picture.height - side) // 2
+        picture = picture.crop((left, top, left + side, top + side)).resize((self.resolution,) * 2, Image.LANCZOS)
+        return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+
+    def sample_images(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw `n` pictures `[n, 3, H, W]` in [-1, 1] with replacement."""
+        return torch.stack([self.image(i) for i in torch.randint(len(self), (n,), generator=generator).tolist()])
+
+
+class PictureStream:
+    """An endless stream of a folder's pictures: each epoch is a new permutation, each picture a new coin for mirroring.
+
+    What stands at a position of the stream depends on `seed` and the position alone, not on batch size, workers or
+    where the run was stopped. Worker processes read ahead; they end with the process that started them.
+
+    Args:
+        pictures: the folder.
+        seed: of permutations and coins.
+        mirror: show half of the pictures mirrored left to right.
+        workers: processes that read; 0 reads in this one.
+    """
+
+    channels = 3
+
+    def __init__(self, pictures: ImageFolder, seed: int = 0, mirror: bool = False, workers: int = 0):
+        if workers < 0:
+            raise ValueError(f"workers must be 0 or more, got {workers}")
+        self.pictures, self.seed, self.mirror, self.workers = pictures, seed, mirror, workers
+        self.resolution = pictures.resolution
+        self.position = 0
+        self._batches: Iterator | None = None
+        self._size = 0
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __repr__(self) -> str:
+        mirrored = ", half of them mirrored" if self.mirror else ""
+        return f"{len(self):,} pictures of {self.resolution} px{mirrored}, read by {self.workers or 'no'} workers"
+
+    def seek(self, position: int) -> None:
+        """Continue at a position: how many images the run has shown."""
+        if position < 0:
+            raise ValueError(f"position must be 0 or more, got {position}")
+        if position != self.position:
+            self.close()
+        self.position = position
+
+    def sample_images(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Return the next `n` pictures `[n, 3, H, W]` in [-1, 1]; `generator` is left alone, the stream has its seed.
+
+        Raises:
+            ValueError: for a picture that cannot be read; the message names it.
+        """
+        if self._batches is None or n != self._size:
+            self.close()
+            self._batches, self._size = self._start(n), n
+        batch = next(self._batches)
+        if isinstance(batch, str):
+            self.close()
+            raise ValueError(batch)
+        self.position += n
+        return to_range(batch)
+
+    def close(self) -> None:
+        """End the workers; the next call of `sample_images` starts new ones."""
+        self._batches = None
+
+    def _start(self, n: int) -> Iterator:
+        places = order(len(self), self.seed, self.mirror, self.position)
+        loader = DataLoader(
+            _Decoder(self.pictures),
+            batch_sampler=iter(lambda: list(islice(places, n)), None),
+            num_workers=self.workers,
+            collate_fn=_stack,
+            worker_init_fn=_ignore_interrupts,
+        )
+        return iter(loader)
+
+
+def order(count: int, seed: int, mirror: bool, position: int = 0) -> Iterator[tuple[int, bool]]:
+    """Yield (picture, mirrored?) for ever, from a position on: one permutation of `count` pictures after another."""
+    epoch, start = divmod(position, count)
+    while True:
+        random = np.random.default_rng((seed, epoch))
+        permutation = random.permutation(count)
+        coins = random.random(count) < (0.5 if mirror else 0)
+        yield from zip(permutation[start:].tolist(), coins[start:].tolist(), strict=True)
+        epoch, start = epoch + 1, 0
+
+
+def to_range(pixels: Tensor) -> Tensor:
+    """Return uint8 pixels as floats in [-1, 1]."""
+    return pixels.float() / 127.5 - 1
+
+
+class _Decoder(Dataset):
+    """Turns a place of the stream into pixels, or into the message of what went wrong: a worker must not die of it."""
+
+    def __init__(self, pictures: ImageFolder):
+        self.pictures = pictures
+
+    def __getitem__(self, place: tuple[int, bool]) -> Tensor | str:
+        index, mirrored = place
+        try:
+            pixels = self.pictures.pixels(index)
+        except ValueError as error:
+            return str(error)
+        return pixels.flip(2) if mirrored else pixels
+
+
+def _stack(parts: list[Tensor | str]) -> Tensor | str:
+    return next((part for part in parts if isinstance(part, str)), None) or torch.stack(parts)
+
+
+def _ignore_interrupts(worker: int) -> None:
+    """Ctrl-C reaches every process of the terminal; only the one that trains may act on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
