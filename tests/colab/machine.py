@@ -91,6 +91,7 @@ class Machine:
             PIP_NO_INDEX="1",
             PIP_FIND_LINKS=str(fetched / "wheels"),
             PIP_CONFIG_FILE=os.devnull,
+            PIP_NO_COMPILE="1",  # most of an installation's time
         )
         argv = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         spec = folder / "jupyter" / "kernels" / "colab" / "kernel.json"

@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from wwlib.notebooks import setup_cell
 from wwlib.paths import NOTEBOOKS
 
-KERNELS, RUNS = 2, 5  # of each kind
+RUNS = 10  # of each kind
 CELLS = (
     setup_cell(),
     """import ipywidgets, torch
@@ -63,7 +63,7 @@ def run(manager: KernelManager, kernel: str, cwd: Path) -> dict:
 def main(content: Path) -> None:
     """Start every kernel, then run them in turn; `content` is where Colab's start."""
     places = {"python3": NOTEBOOKS, "colab": content}
-    kernels = [(name, KernelManager(kernel_name=name)) for name in places for _ in range(KERNELS)]
+    kernels = [(name, KernelManager(kernel_name=name)) for name in places]
     for name, manager in kernels:
         manager.start_kernel(cwd=str(places[name]))
     try:
