@@ -39,6 +39,8 @@ def pinned() -> dict[str, str]:
 @functools.cache
 def packages() -> tuple[Path | None, str]:
     """Return the folder with Colab's packages and the wheels of what it lacks, fetched once, or None and why not."""
+    if os.name == "nt" or not shutil.which("git"):
+        return None, "a machine like Colab's needs links and git"
     absent = [f"{name}=={importlib.metadata.version(name)}" for name in ABSENT]
     wanted = json.dumps([sorted(pinned().items()), absent, sys.version_info[:2]])
     folder = ROOT / "data" / "cache" / f"colab-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
