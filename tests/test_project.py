@@ -59,7 +59,9 @@ if constraints := os.environ.get("WW_CONSTRAINTS"):
 @pytest.mark.parametrize(("given", "option"), [("", 0), ("CONSTRAINTS=constraints.txt", 1)])
 def test_make_installs_under_the_constraints_it_is_given(given, option):
     command = ["make", "--dry-run", "--always-make", "setup", "VENV=elsewhere", *given.split()]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    outer = ("CONSTRAINTS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the `make test` that runs this
+    clean = {name: value for name, value in os.environ.items() if name not in outer}
+    said = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, check=True).stdout
     (line,) = [line for line in said.splitlines() if "--editable" in line]
     assert line.count("--constraint constraints.txt --editable") == option
 
