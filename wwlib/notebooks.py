@@ -22,7 +22,7 @@ SETUP = """\
 import os, sys; hosted = "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ  # elsewhere this cell does nothing
 if hosted and os.system("test -d ww || git clone -q --depth 1 ${{WW_REPOSITORY:-{url}}} ww"): raise ConnectionError("The course could not be fetched. Check the connection (on Kaggle: Settings → Internet → On) and run this cell again.")
 if hosted: sys.path.insert(0, os.path.abspath("ww")); import wwlib.colab; wwlib.colab.prepare()"""  # noqa: E501
-GPU_LESSONS = ("05",)  # those whose `full` profile a GPU shortens; Colab then offers one
+GPU_LESSONS = ("05", "11")  # those whose `full` profile a GPU shortens; Colab then offers one
 HOSTED = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}  # as Colab itself stores it
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
