@@ -99,6 +99,14 @@ def test_the_stream_does_not_depend_on_batches_or_workers(folder):
         several.close()
 
 
+def test_two_processes_read_the_two_halves_of_each_batch(folder):
+    whole = stream(folder, seed=1, mirror=True).sample_images(24).split(8)
+    for rows in (slice(0, 4), slice(4, 8)):
+        share = stream(folder, seed=1, mirror=True)
+        assert all(torch.equal(share.sample_rows(8, None, rows), batch[rows]) for batch in whole)
+        assert share.position == 24
+
+
 def test_pictures_of_the_right_size_are_not_touched(folder):
     image = ImageFolder(folder, 32).pixels(3)
     assert np.array_equal(image.permute(1, 2, 0), Image.open(folder / "3.png"))

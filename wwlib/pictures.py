@@ -129,7 +129,7 @@ class PictureStream:
         self.resolution = pictures.resolution
         self.position = 0
         self._batches: Iterator | None = None
-        self._size = 0
+        self._wanted: tuple[int, slice] | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -152,9 +152,13 @@ class PictureStream:
         Raises:
             ValueError: for a picture that cannot be read; the message names it.
         """
-        if self._batches is None or n != self._size:
+        return self.sample_rows(n, generator, slice(None))
+
+    def sample_rows(self, n: int, generator: torch.Generator | None, rows: slice) -> Tensor:
+        """Go on by `n` pictures as `sample_images` does, but read only these rows: a process's share of a batch."""
+        if self._batches is None or self._wanted != (n, rows):
             self.close()
-            self._batches, self._size = self._start(n), n
+            self._batches, self._wanted = self._start(n, rows), (n, rows)
         batch = next(self._batches)
         if isinstance(batch, str):
             self.close()
@@ -166,11 +170,11 @@ class PictureStream:
         """End the workers; the next call of `sample_images` starts new ones."""
         self._batches = None
 
-    def _start(self, n: int) -> Iterator:
+    def _start(self, n: int, rows: slice) -> Iterator:
         places = order(len(self), self.seed, self.mirror, self.position)
         loader = DataLoader(
             _Decoder(self.pictures),
-            batch_sampler=iter(lambda: list(islice(places, n)), None),
+            batch_sampler=iter(lambda: list(islice(places, n))[rows], None),
             num_workers=self.workers,
             collate_fn=_stack,
             worker_init_fn=_ignore_interrupts,
