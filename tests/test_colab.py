@@ -195,7 +195,7 @@ def test_every_kind_of_widget_runs_twenty_times_without_a_front_end_and_never_ha
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=600,
     )
     assert result.returncode == 0, result.stderr[-2000:]
     runs = [json.loads(line) for line in result.stdout.splitlines()]
