@@ -195,7 +195,7 @@ def test_every_kind_of_widget_runs_twenty_times_without_a_front_end_and_never_ha
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=600,
     )
     assert result.returncode == 0, result.stderr[-2000:]
     runs = [json.loads(line) for line in result.stdout.splitlines()]
@@ -206,3 +206,17 @@ def test_every_kind_of_widget_runs_twenty_times_without_a_front_end_and_never_ha
                                       "VBoxModel", "FloatProgressModel", "HTMLModel"}  # fmt: skip
         assert run["printed"] == "the picture follows the slider: True"
         assert {"image/png", "text/html", "application/vnd.jupyter.widget-view+json"} <= set(run["kinds"])
+
+
+def test_where_colabs_packages_cannot_be_fetched_the_reason_is_told(monkeypatch, tmp_path):
+    """Then the tests of this file skip with it, and lessons run in the ordinary environment."""
+    from colab import machine
+
+    (tmp_path / "preinstalled.txt").write_text("numpy==2.1.3\nno-such-package==1.0\n")
+    monkeypatch.setattr(machine, "PREINSTALLED", tmp_path / "preinstalled.txt")
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    folder, reason = machine.packages.__wrapped__()
+    assert folder is None
+    assert reason.startswith("Colab's packages cannot be fetched here: ERROR: No matching distribution found for")
+    assert [path.name for path in (tmp_path / "data" / "cache").iterdir() if path.is_dir()] == []

@@ -47,7 +47,7 @@ widget""",
 def run(manager: KernelManager, kernel: str, cwd: Path) -> dict:
     """Execute the notebook once with a new client; return what it showed."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    NotebookClient(notebook, km=manager, timeout=120, resources={"metadata": {"path": str(cwd)}}).execute()
+    NotebookClient(notebook, km=manager, timeout=300, resources={"metadata": {"path": str(cwd)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.outputs]
     texts = [output.text.strip() for output in outputs if output.get("name") == "stdout"]
     state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
