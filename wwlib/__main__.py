@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 from wwlib import grade_command
+from wwlib.config import Config, replace_config
 from wwlib.device import choose_compute, choose_threads
 from wwlib.recipes import DATASETS, RECIPES, make_data, recipe
-from wwlib.training import Config, replace_config, train
+from wwlib.training import train
 
 HELP = {
     "modules": "generator's module list, comma separated, such as Const-128,C_spgroup-4-3,ResConv-up-1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import sys
 import time
 from dataclasses import dataclass
 
@@ -37,6 +38,20 @@ class Compute:
         precision = "float32" if self.dtype is None else str(self.dtype).removeprefix("torch.") + " autocast"
         threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
         return f"{name}, {precision}{threads}"
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Return the most bytes this process has held: of a CUDA device what torch reserved there, else in main memory.
+
+    None where the system does not say (Windows).
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:

@@ -1,0 +1,2 @@
+def choose_micro_batch(config, compute, rows, memory):
+    return rows
