@@ -10,7 +10,8 @@ from pathlib import Path
 
 from wwlib import grade_command
 from wwlib.config import Config, replace_config
-from wwlib.device import choose_compute, choose_threads
+from wwlib.device import Compute, choose_compute, choose_threads
+from wwlib.distributed import Team, team
 from wwlib.recipes import DATASETS, RECIPES, make_data, recipe
 from wwlib.training import train
 
@@ -71,13 +72,25 @@ def _add_train(commands) -> None:
     parser = commands.add_parser(
         "train",
         help="train a model; Ctrl-C saves, the same command continues",
-        description="Train a model. Ctrl-C saves and leaves; the same command continues where it stopped.",
+        description="Train a model. Ctrl-C saves and leaves; the same command continues where it stopped. "
+        "On several GPUs: torchrun --nproc-per-node 2 -m wwlib train ..., with the same options.",
     )
     parser.add_argument("--recipe", default="shapes3d-32", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="where checkpoint and run record go (default: runs/RECIPE-seedN)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
     parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16, float16 (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: measured at the start)")
+    parser.add_argument("--threads", type=int, help="CPU threads of each process (default: measured at the start)")
+    parser.add_argument(
+        "--micro-batch",
+        type=int,
+        help="real images that go through the networks at once in each process, a multiple of 4; changes memory and "
+        "speed, not what is learnt (default: as many as --memory allows)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=float,
+        help="gigabytes the training may take on each process's device (default: 6 on CUDA, no limit elsewhere)",
+    )
     parser.add_argument("--fresh", action="store_true", help="start over even if the folder has a checkpoint")
     parser.add_argument("--save-seconds", type=float, default=60, help="between checkpoints (default: %(default)s s)")
     parser.add_argument(
@@ -93,6 +106,12 @@ def _add_train(commands) -> None:
 
 
 def _train(options) -> int:
+    compute = choose_compute(options.device, options.precision)
+    with team(compute.device) as together:
+        return _train_together(options, compute, together)
+
+
+def _train_together(options, compute: Compute, together: Team) -> int:
     from wwlib.watch import watcher
 
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config)}
@@ -104,9 +123,10 @@ def _train(options) -> int:
         raise ValueError(f"--threads must be at least 1, got {options.threads}")
     folder.mkdir(parents=True, exist_ok=True)
     threads = choose_threads(options.threads)
-    compute = choose_compute(options.device, options.precision)
     data = make_data(config.dataset, config.resolution, compute.device)
-    print(f"{options.recipe}: {config.images:,} images of {data}\non {compute} ({threads} CPU threads), into {folder}")
+    if together.leads:
+        where = f"{compute} ({threads} CPU threads)" + f" × {together.size} processes" * (together.size > 1)
+        print(f"{options.recipe}: {config.images:,} images of {data}\non {where}, into {folder}", flush=True)
     state = train(
         config,
         data,
@@ -116,10 +136,14 @@ def _train(options) -> int:
         save_seconds=options.save_seconds,
         snapshot_every=options.snapshot_every,
         on_snapshot=watcher(folder, data),
+        micro_batch=options.micro_batch,
+        memory=options.memory,
+        team=together,
     )
     done = state.step_number >= config.steps
     rest = "see run.json" if done else f"the same command{', without --fresh,' * options.fresh} continues"
-    print(f"{'finished' if done else 'stopped'} at step {state.step_number} of {config.steps}; {rest}")
+    if together.leads:
+        print(f"{'finished' if done else 'stopped'} at step {state.step_number} of {config.steps}; {rest}")
     return 0 if done else 130
 
 

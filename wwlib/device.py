@@ -72,6 +72,8 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device must be 'auto' or a device of this machine, got {device!r} ({error})") from None
+    if chosen.type == "cuda" and chosen.index is None and "LOCAL_RANK" in os.environ:
+        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # torchrun: one process a GPU
     formats = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
     if precision == "auto":
         if chosen.type != "cuda":
@@ -95,6 +97,7 @@ def choose_threads(threads: int | None = None) -> int:
     threads = threads or int(os.environ.get("WW_THREADS", 0))
     if not threads:
         everything = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        everything //= int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun: processes share this machine's cores
         candidates = sorted({1, max(1, everything)})
         threads = min(candidates, key=_convolution_seconds) if len(candidates) > 1 else 1
     torch.set_num_threads(threads)

@@ -116,11 +116,6 @@ def team(device: torch.device) -> Iterator[Team]:
     dist.destroy_process_group()  # not after an error: it could wait for those that are gone
 
 
-def local_rank() -> int:
-    """Return which of this machine's processes this one is, from 0: `torchrun` says so."""
-    return int(os.environ.get("LOCAL_RANK", 0))
-
-
 @contextmanager
 def _others_may_be_gone() -> Iterator[None]:
     try:

@@ -27,7 +27,6 @@ from wwlib.losses import (
     perturb,
     r1_penalty,
 )
-from wwlib.memory import choose_micro_batch
 from wwlib.run_record import Session, run_record
 from wwlib.stopping import stop_signal
 
@@ -310,9 +309,11 @@ def train(
     """
     folder = Path(folder)
     checkpoint, previous = folder / "checkpoint.safetensors", folder / "checkpoint.previous.safetensors"
-    if micro_batch is None:
+    if micro_batch is None and (memory is not None or compute.device.type == "cuda"):
+        from wwlib.memory import choose_micro_batch  # measures a Training, so it stands above this module
+
         rows = team.rows(config.batch)
-        micro_batch = choose_micro_batch(config, compute, rows.stop - rows.start, memory)
+        micro_batch = choose_micro_batch(config, rows.stop - rows.start, memory, compute.dtype, team.size)
     state = Training(config, data, compute, micro_batch, team)
     there = team.leads and (checkpoint.exists() or previous.exists())
     if team.leads:

@@ -1,0 +1,198 @@
+"""Several processes: whatever their number and the micro-batch, the same training; and what happens when one is lost."""
+
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing
+
+from wwlib.config import Config, replace_config
+from wwlib.device import Compute
+from wwlib.distributed import ALONE, Team, team
+from wwlib.files import load_tensors
+from wwlib.training import Training, train
+
+CPU = Compute(torch.device("cpu"))
+TINY = Config(
+    modules=("Const-8", "C_spgroup-2-2", "ResConv-up-1", "C_spgroup-2-2", "Noise-1", "ResConv-up-1", "C_global-1"),
+    widths={8: 8, 16: 4},
+    discriminator_widths={8: 4, 4: 8},
+    recogniser_widths={8: 4, 4: 8},
+    features=8,
+    resolution=16,
+    batch=12,
+    images=240,
+    r1_every=4,
+    recogniser_noise=0.1,
+    dataset="noise",
+)
+VARIANTS = {
+    "ps": TINY,
+    "ps, shared noise": replace_config(TINY, share_noise=True),
+    "infogan": replace_config(TINY, objective="infogan"),
+    "gan": replace_config(TINY, objective="gan"),
+}
+
+
+class Noise:
+    """Images without factors, from the run's own random stream."""
+
+    def sample_images(self, n, generator):
+        return torch.rand(n, 3, 16, 16, generator=generator) * 2 - 1
+
+
+def weights(state):
+    return torch.cat([p.detach().double().flatten() for net in state.networks().values() for p in net.parameters()])
+
+
+def trained(config, compute=CPU, steps=20, **options):
+    state = Training(config, Noise(), compute, **options)
+    for _ in range(steps):
+        losses = state.step()
+    return state, {name: value.item() for name, value in losses.items()}
+
+
+@pytest.fixture
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
+def test_micro_batches_make_the_step_of_the_whole_batch(config, float64):
+    whole, losses = trained(config)
+    parts, same = trained(config, micro_batch=8)  # 8 and 4: unequal shares
+    assert (weights(whole) - weights(parts)).abs().max() < 1e-10
+    assert same == pytest.approx(losses, abs=1e-10)
+
+
+def test_micro_batches_agree_in_float32_as_far_as_its_digits_go():
+    whole, _ = trained(TINY)
+    parts, _ = trained(TINY, micro_batch=4)
+    assert (weights(whole) - weights(parts)).abs().max() < 1e-5
+
+
+def test_a_run_continues_with_another_micro_batch(tmp_path, float64):
+    whole, _ = trained(TINY, steps=6)
+    first, _ = trained(TINY, steps=3, micro_batch=4)
+    first.save(tmp_path / "c.safetensors")
+    second = Training(TINY, Noise(), CPU, micro_batch=8)
+    second.load(tmp_path / "c.safetensors")
+    for _ in range(3):
+        second.step()
+    assert (weights(whole) - weights(second)).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("wrong", [0, -4, 6])
+def test_a_micro_batch_that_splits_a_group_is_refused(wrong):
+    with pytest.raises(ValueError, match=f"micro_batch must be a multiple of 4, whole groups of images, got {wrong}"):
+        Training(TINY, Noise(), CPU, micro_batch=wrong)
+
+
+def test_shares_are_whole_groups_and_together_the_batch():
+    for batch, size in [(32, 2), (12, 2), (28, 3)]:
+        shares = [Team(rank, size).rows(batch) for rank in range(size)]
+        assert [i for rows in shares for i in range(rows.start, rows.stop)] == list(range(batch))
+        assert all(rows.start % 4 == 0 and rows.stop > rows.start for rows in shares)
+    with pytest.raises(ValueError, match="batch must be at least 12 for 3 processes, got 8"):
+        Team(0, 3).rows(8)
+
+
+def test_alone_there_is_nobody_to_ask():
+    x = torch.ones(2)
+    ALONE.add_up([x])
+    assert x.tolist() == [1, 1]
+    assert ALONE.any(True, False) == [True, False]
+    assert ALONE.gather({"a": 1}) == [{"a": 1}]
+    assert ALONE.hear_leader(b"x") == b"x"
+
+
+def join(rank, port, folder):
+    """What each of two processes does: the same trainings as above, on its share of the batch."""
+    os.environ |= dict(
+        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
+    )
+    torch.set_num_threads(1)
+    with team(torch.device("cpu")) as together:
+        for name, config in VARIANTS.items():
+            torch.set_default_dtype(torch.float64)
+            state, losses = trained(config, team=together, micro_batch=4)
+            torch.save((weights(state), losses, state.penalty), folder / f"{name}-{rank}.pt")
+            torch.set_default_dtype(torch.float32)
+        state, losses = trained(TINY, team=together)
+        torch.save((weights(state), losses, state.penalty), folder / f"float32-{rank}.pt")
+        half = Compute(torch.device("cpu"), torch.float16)
+        state, losses = trained(TINY, half, team=together, steps=3)
+        torch.save((weights(state), losses, state.scaler.get_scale()), folder / f"float16-{rank}.pt")
+        # only the leader can see a checkpoint: the others get it through the team
+        own = folder if rank == 0 else folder / "elsewhere"
+        train(TINY, Noise(), own / "run", CPU, log_every=5, progress=False, team=together)
+        state = train(replace_config(TINY), Noise(), own / "run", CPU, progress=False, team=together)
+        assert state.step_number == TINY.steps
+        assert together.any(rank == 1, False) == [True, False]
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """Two processes that trained together, each on its share; what they came to is in the folder."""
+    folder = tmp_path_factory.mktemp("together")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.set_forkserver_preload(["wwlib.training"])  # torch is imported once for both
+    processes = torch.multiprocessing.start_processes(
+        join, (port, folder), nprocs=2, join=False, start_method="forkserver"
+    )
+    deadline = time.monotonic() + 120
+    while not processes.join(timeout=5):
+        if time.monotonic() > deadline:
+            for process in processes.processes:
+                process.kill()
+            pytest.fail("two processes did not come to an end in 120 s")
+    return folder
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_two_processes_train_what_one_does(name, together, float64):
+    alone, losses = trained(VARIANTS[name])
+    for rank in range(2):
+        found, said, penalty = torch.load(together / f"{name}-{rank}.pt")
+        assert (weights(alone) - found).abs().max() < 1e-10
+        assert said == pytest.approx(losses, abs=1e-10)
+        assert penalty.item() == pytest.approx(alone.penalty.item(), abs=1e-10)
+
+
+def test_two_processes_agree_with_one_to_1e_5_in_float32_after_20_steps(together):
+    alone, _ = trained(TINY)
+    first, second = (torch.load(together / f"float32-{rank}.pt")[0] for rank in range(2))
+    assert torch.equal(first, second)
+    assert (weights(alone) - first).abs().max() < 1e-5
+
+
+def test_two_processes_scale_float16_alike(together):
+    (first, _, scale), (second, _, same) = (torch.load(together / f"float16-{rank}.pt") for rank in range(2))
+    assert scale == same
+    assert torch.equal(first, second)
+
+
+def test_the_record_holds_what_every_process_measured(together):
+    record = json.loads((together / "run" / "run.json").read_text())
+    assert not (together / "elsewhere").exists()
+    (session,) = record["sessions"]
+    assert (session["from_step"], session["to_step"]) == (0, TINY.steps)
+    assert [process["device"] for process in session["processes"]] == ["cpu, float32, 1 threads"] * 2
+    assert all(process["peak_gigabytes"] > 0 for process in session["processes"])
+    speeds = [process["images_per_second"] for process in session["processes"]]
+    assert speeds[1] == pytest.approx(2 * speeds[0], rel=0.2)  # 4 and 8 of 12 images
+    alone, _ = trained(TINY, steps=0)
+    assert len(record["log"]) == 4
+    assert alone.sessions == []
