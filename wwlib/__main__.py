@@ -238,6 +238,8 @@ def _add_small_commands(commands) -> None:
     parser.set_defaults(run=_release)
     parser = commands.add_parser("tables", help="write the generated tables of README.md and data/README.md anew")
     parser.set_defaults(run=_tables)
+    parser = commands.add_parser("memory", help="compute what every recipe needs on its device into data/memory.json")
+    parser.set_defaults(run=_memory)
     parser = commands.add_parser("compare", help="train lesson 04's small pairs over three seeds and record the scores")
     parser.set_defaults(run=_compare)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
@@ -273,6 +275,14 @@ def _tables(options) -> int:
     from wwlib.tables import write_tables
 
     write_tables()
+    return 0
+
+
+def _memory(options) -> int:
+    from wwlib.files import save_json
+    from wwlib.memory import MEMORY, memory_record
+
+    save_json(MEMORY, memory_record())
     return 0
 
 

@@ -14,8 +14,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from wwlib.config import GROUP, Config, replace_config
 from wwlib.device import Compute
+from wwlib.paths import DATA
+from wwlib.recipes import RECIPES
 from wwlib.training import Training
 
+MEMORY = DATA / "memory.json"
 BUDGET = 6.0  # gigabytes: what a shared or a small card has to spare
 
 
@@ -138,11 +141,34 @@ def choose_micro_batch(
     Raises:
         ValueError: if not even one group of 4 images fits.
     """
-    gigabytes = BUDGET if gigabytes is None else gigabytes
-    need = memory_need(config, dtype, processes)
+    return fit(memory_need(config, dtype, processes), rows, BUDGET if gigabytes is None else gigabytes)
+
+
+def fit(need: Need, rows: int, gigabytes: float) -> int:
+    """Return the micro-batch of `choose_micro_batch` for a need that is known already."""
     fitting = [size for size in range(GROUP, rows + 1, GROUP) if need.bytes(size) <= gigabytes * 1e9]
     if not fitting:
         least = need.bytes(GROUP) / 1e9
         raise ValueError(f"memory must be at least {least:.2f} GB for {GROUP} images of this model, got {gigabytes:g}")
     parts = -(-rows // fitting[-1])
     return GROUP * -(-rows // (GROUP * parts))
+
+
+def memory_record() -> dict:
+    """Return what every recipe of the course needs in float32 and in float16, and the micro-batch within 6 GB."""
+    rows = []
+    for name, config in RECIPES.items():
+        for precision, dtype in (("float32", None), ("float16", torch.float16)):
+            need = memory_need(config, dtype)
+            rows.append(
+                dict(
+                    recipe=name,
+                    batch=config.batch,
+                    precision=precision,
+                    kept=need.kept,
+                    passes=need.passes,
+                    whole_batch=need.bytes(config.batch),
+                    micro_batch=fit(need, config.batch, BUDGET),
+                )
+            )
+    return dict(command="python -m wwlib memory", budget_gigabytes=BUDGET, torch=torch.__version__, rows=rows)
