@@ -25,7 +25,7 @@ from wwlib.training import Training, train
 
 TINY = replace_config(tiny.TINY, batch=12, images=240, recogniser_noise=0.1)
 COMMANDED = replace_config(
-    recipe("shapes3d-32"), batch=12, images=1800, widths={8: 8, 16: 8, 32: 4}, discriminator_widths={16: 4, 8: 4, 4: 8},
+    recipe("shapes3d-32"), batch=12, images=1200, widths={8: 8, 16: 8, 32: 4}, discriminator_widths={16: 4, 8: 4, 4: 8},
     recogniser_widths={16: 4, 8: 4, 4: 8}, discriminator_residual=(8,), features=8,
 )  # fmt: skip
 VARIANTS = {
@@ -136,12 +136,12 @@ def together(tmp_path_factory):
     processes = torch.multiprocessing.start_processes(
         join, (port, folder), nprocs=2, join=False, start_method="forkserver"
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not processes.join(timeout=5):
         if time.monotonic() > deadline:
             for process in processes.processes:
                 process.kill()
-            pytest.fail("two processes did not come to an end in 120 s")
+            pytest.fail("two processes did not come to an end in 300 s")
     return folder
 
 
@@ -193,11 +193,11 @@ def launch(folder, until, number, rank):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "wwlib"]
     widths = ["--widths", "8:8,16:8,32:4", "--discriminator-widths", "16:4,8:4,4:8"]
     widths += ["--recogniser-widths", "16:4,8:4,4:8", "--discriminator-residual", "8", "--features", "8"]
-    options = ["--batch", "12", "--images", "1800", "--save-seconds", "0.1", "--snapshot-every", "0", "--threads", "1"]
+    options = ["--batch", "12", "--images", "1200", "--save-seconds", "0.1", "--snapshot-every", "0", "--threads", "1"]
     command += ["train", "--recipe", "shapes3d-32", "--device", "cpu", "--folder", str(folder), *widths, *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         checkpoint = folder / "checkpoint.safetensors"
         while not checkpoint.exists() or load_about(checkpoint)["step"] < until:
             assert process.poll() is None, process.communicate()[0]
@@ -205,7 +205,7 @@ def launch(folder, until, number, rank):
             time.sleep(0.02)
         processes = workers(process)
         os.kill(processes[rank], number)
-        said, _ = process.communicate(timeout=90)
+        said, _ = process.communicate(timeout=120)
     finally:
         process.kill()
     assert not any(Path(f"/proc/{one}").exists() for one in processes)
@@ -213,20 +213,20 @@ def launch(folder, until, number, rank):
 
 
 def test_a_job_that_loses_a_process_ends_and_the_same_command_continues_to_the_same_curve(together, tmp_path):
-    code, said = launch(tmp_path, 60, signal.SIGKILL, 1)
+    code, said = launch(tmp_path, 20, signal.SIGKILL, 1)
     assert code != 0
     assert "another process of this training ended or hangs" in said
     killed_at = load_about(tmp_path / "checkpoint.safetensors")["step"]
-    code, said = launch(tmp_path, 110, signal.SIGTERM, 1)  # told to one, heard by both
-    assert said.count(f"continued at step {killed_at} of 150 from {tmp_path}") == 1
+    code, said = launch(tmp_path, 50, signal.SIGTERM, 1)  # told to one, heard by both
+    assert said.count(f"continued at step {killed_at} of 100 from {tmp_path}") == 1
     about = load_about(tmp_path / "checkpoint.safetensors")
-    assert f"stopped at step {about['step']} of 150" in said
+    assert f"stopped at step {about['step']} of 100" in said
     # the rest on one process: the record keeps who did what
     state = train(COMMANDED, Shapes3D(32), tmp_path, CPU, progress=False)
     spans = [(len(s["processes"]), s["from_step"], s["to_step"]) for s in state.sessions]
-    assert spans == [(2, 0, killed_at), (2, killed_at, about["step"]), (1, about["step"], 150)]
+    assert spans == [(2, 0, killed_at), (2, killed_at, about["step"]), (1, about["step"], 100)]
     undisturbed, _ = load_tensors(together / "undisturbed" / "checkpoint.safetensors")
     whole = json.loads((together / "undisturbed" / "run.json").read_text())
-    assert curve(state.log)[:2] == curve(whole["log"])[:2]
+    assert curve(state.log)[:1] == curve(whole["log"])[:1]
     finished, _ = load_tensors(tmp_path / "checkpoint.safetensors")
     assert all(torch.allclose(finished[n], undisturbed[n], atol=1e-3) for n in finished if n.startswith("generator"))

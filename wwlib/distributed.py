@@ -116,6 +116,11 @@ def team(device: torch.device) -> Iterator[Team]:
     dist.destroy_process_group()  # not after an error: it could wait for those that are gone
 
 
+def under_torchrun() -> bool:
+    """Say whether `torchrun` started this process, and so watches it and passes signals on."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 @contextmanager
 def _others_may_be_gone() -> Iterator[None]:
     try:

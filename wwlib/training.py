@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from wwlib.checkpoint import continue_newest, load_checkpoint, save_checkpoint
 from wwlib.config import GROUP, Config, build_networks
 from wwlib.device import Compute, headless
-from wwlib.distributed import ALONE, Team
+from wwlib.distributed import ALONE, Team, under_torchrun
 from wwlib.factors import FactorData
 from wwlib.files import remove_unfinished, save_json
 from wwlib.losses import (
@@ -323,7 +323,7 @@ def train(
     session, clock, saved = Session.begin(state), time.perf_counter(), time.perf_counter()
     quiet = headless() or not progress or not team.leads
     bar = tqdm(total=config.steps, initial=state.step_number, mininterval=0.5, unit="step", disable=quiet)
-    with stop_signal(insist=team.size == 1) as stopped, bar:
+    with stop_signal(insist=not under_torchrun()) as stopped, bar:
         stop = False
         while state.step_number < config.steps and not stop:
             losses = state.step()
