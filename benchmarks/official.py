@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wwlib.config import Config
 from wwlib.masks import rectangle_masks
-from wwlib.training import Config
 
 FIR = torch.tensor([1.0, 3.0, 3.0, 1.0])
 

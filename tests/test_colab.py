@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from wwlib import colab as bootstrap
+from wwlib.config import replace_config
 from wwlib.device import choose_compute
 from wwlib.notebooks import GPU_LESSONS, choose_lessons, clean, setup_cell, write_notebook
 from wwlib.paths import ROOT
 from wwlib.recipes import recipe
-from wwlib.training import replace_config, train
+from wwlib.training import train
 
 VERSIONS = """
 import importlib.metadata, json

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from wwlib.config import replace_config
 from wwlib.costs import CARDS, COSTS, Counter, cost_table, estimate_seconds, gpu_table, measure_steps
 from wwlib.networks import Generator
 from wwlib.recipes import RECIPES, recipe
-from wwlib.training import replace_config
 
 
 def test_a_forward_pass_costs_what_is_worked_out_by_hand():

@@ -12,12 +12,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from wwlib.config import replace_config
 from wwlib.device import choose_compute
 from wwlib.files import digest, load_tensors, save_json, save_tensors
 from wwlib.models import load_model
 from wwlib.published import ImageFolder, Published3DShapes, PublishedDSprites
 from wwlib.recipes import recipe
-from wwlib.training import Training, replace_config, train
+from wwlib.training import Training, train
 from wwlib.vaes import load_vae
 
 h5py = pytest.importorskip("h5py", reason="reading 3dshapes.h5 needs h5py")

@@ -13,12 +13,13 @@ import torch
 from PIL import Image
 
 from wwlib.__main__ import main
+from wwlib.config import replace_config
 from wwlib.device import choose_compute
 from wwlib.files import load_tensors
 from wwlib.models import load_model
 from wwlib.pictures import ImageFolder, PictureStream, order
 from wwlib.recipes import recipe, training_data
-from wwlib.training import Training, replace_config, train
+from wwlib.training import Training, train
 
 COUNT = 10
 CPU = choose_compute("cpu")

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from wwlib.config import build_networks, replace_config
 from wwlib.device import Compute
 from wwlib.masks import SpatialConstriction
 from wwlib.networks import count_codes
 from wwlib.recipes import RECIPES, make_data, recipe
-from wwlib.training import Training, build_networks, replace_config
+from wwlib.training import Training
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -3,12 +3,13 @@
 import pytest
 import torch
 
+from wwlib.config import replace_config
 from wwlib.device import choose_compute
 from wwlib.files import load_about
 from wwlib.lengths import tpl_from_lengths
 from wwlib.models import load_model
 from wwlib.recipes import recipe
-from wwlib.training import Training, replace_config, train
+from wwlib.training import Training, train
 from wwlib.watch import BestByTPL, BestRule, watcher
 
 CPU = choose_compute("cpu")

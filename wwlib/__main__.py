@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 from wwlib import grade_command
-from wwlib.device import choose_compute, choose_threads
+from wwlib.config import Config, replace_config
+from wwlib.device import Compute, choose_compute, choose_threads
+from wwlib.distributed import Team, team
 from wwlib.lengths import PRESETS
 from wwlib.prepare import FORMS, prepare
 from wwlib.recipes import DATASETS, FOLDER, RECIPES, make_data, recipe, training_data
-from wwlib.training import Config, replace_config, train
+from wwlib.training import train
 
 HELP = {
     "modules": "generator's module list, comma separated, such as Const-128,C_spgroup-4-3,ResConv-up-1",
@@ -74,13 +76,25 @@ def _add_train(commands) -> None:
     parser = commands.add_parser(
         "train",
         help="train a model; Ctrl-C saves, the same command continues",
-        description="Train a model. Ctrl-C saves and leaves; the same command continues where it stopped.",
+        description="Train a model. Ctrl-C saves and leaves; the same command continues where it stopped. "
+        "On several GPUs: torchrun --nproc-per-node 2 -m wwlib train ..., with the same options.",
     )
     parser.add_argument("--recipe", default="shapes3d-32", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="where checkpoint and run record go (default: runs/RECIPE-seedN)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
     parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16, float16 (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: measured at the start)")
+    parser.add_argument("--threads", type=int, help="CPU threads of each process (default: measured at the start)")
+    parser.add_argument(
+        "--micro-batch",
+        type=int,
+        help="real images that go through the networks at once in each process, a multiple of 4; changes memory and "
+        "speed, not what is learnt (default: as many as --memory allows)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=float,
+        help="gigabytes the training may take on each process's device (default: 6 on CUDA, no limit elsewhere)",
+    )
     parser.add_argument("--fresh", action="store_true", help="start over even if the folder has a checkpoint")
     parser.add_argument("--save-seconds", type=float, default=60, help="between checkpoints (default: %(default)s s)")
     parser.add_argument(
@@ -119,6 +133,12 @@ def _add_watching(parser) -> None:
 
 
 def _train(options) -> int:
+    compute = choose_compute(options.device, options.precision)
+    with team(compute.device) as together:
+        return _train_together(options, compute, together)
+
+
+def _train_together(options, compute: Compute, together: Team) -> int:
     from wwlib.watch import BestByTPL, BestRule, watcher
 
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config)}
@@ -132,9 +152,10 @@ def _train(options) -> int:
         raise ValueError(f"--threads must be at least 1, got {options.threads}")
     folder.mkdir(parents=True, exist_ok=True)
     threads = choose_threads(options.threads)
-    compute = choose_compute(options.device, options.precision)
     data = training_data(config, compute.device, options.pictures, options.workers)
-    print(f"{options.recipe}: {config.images:,} images of {data}\non {compute} ({threads} CPU threads), into {folder}")
+    if together.leads:
+        where = f"{compute} ({threads} CPU threads)" + f" × {together.size} processes" * (together.size > 1)
+        print(f"{options.recipe}: {config.images:,} images of {data}\non {where}, into {folder}", flush=True)
     best = None
     if options.tpl != "off":
         rule = BestRule(options.tpl, options.tpl_preset, options.active)
@@ -148,10 +169,14 @@ def _train(options) -> int:
         save_seconds=options.save_seconds,
         snapshot_every=options.snapshot_every,
         on_snapshot=watcher(folder, data, best=best, fid_images=options.fid),
+        micro_batch=options.micro_batch,
+        memory=options.memory,
+        team=together,
     )
     done = state.step_number >= config.steps
     rest = "see run.json" if done else f"the same command{', without --fresh,' * options.fresh} continues"
-    print(f"{'finished' if done else 'stopped'} at step {state.step_number} of {config.steps}; {rest}")
+    if together.leads:
+        print(f"{'finished' if done else 'stopped'} at step {state.step_number} of {config.steps}; {rest}")
     return 0 if done else 130
 
 
@@ -291,6 +316,8 @@ def _add_small_commands(commands) -> None:
     parser = commands.add_parser("costs", help="measure what each recipe costs on this CPU, for README's cost tables")
     parser.add_argument("recipes", nargs="*", help=f"of {', '.join(RECIPES)} (default: all)")
     parser.set_defaults(run=_costs)
+    parser = commands.add_parser("memory", help="compute what every recipe needs on its device into data/memory.json")
+    parser.set_defaults(run=_memory)
     parser = commands.add_parser("compare", help="train lesson 04's small pairs over three seeds and record the scores")
     parser.set_defaults(run=_compare)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
@@ -352,6 +379,14 @@ def _costs(options) -> int:
     from wwlib.costs import measure_costs
 
     measure_costs(options.recipes)
+    return 0
+
+
+def _memory(options) -> int:
+    from wwlib.files import save_json
+    from wwlib.memory import MEMORY, memory_record
+
+    save_json(MEMORY, memory_record())
     return 0
 
 

@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wwlib.config import Config
 from wwlib.device import choose_compute
 from wwlib.factors import FactorData
 from wwlib.files import save_json
 from wwlib.metrics import encode_grid, factor_vae_score
 from wwlib.paths import DATA
 from wwlib.shapes3d import Shapes3D
-from wwlib.training import Config, Training
+from wwlib.training import Training
 from wwlib.what import naming_accuracy
 
 RECORD = DATA / "lesson04.json"

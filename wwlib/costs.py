@@ -21,6 +21,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from wwlib.config import Config, replace_config
 from wwlib.device import choose_compute, choose_threads
 from wwlib.files import save_json
 from wwlib.models import shipped_record
@@ -28,7 +29,7 @@ from wwlib.paths import DATA
 from wwlib.recipes import RECIPES, recipe
 from wwlib.records import seed_names
 from wwlib.report import Table
-from wwlib.training import Config, Training, replace_config
+from wwlib.training import Training
 
 COSTS = DATA / "costs.json"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import sys
 import time
 from dataclasses import dataclass
 
@@ -39,6 +40,20 @@ class Compute:
         return f"{name}, {precision}{threads}"
 
 
+def peak_memory(device: torch.device) -> int | None:
+    """Return the most bytes this process has held: of a CUDA device what torch reserved there, else in main memory.
+
+    None where the system does not say (Windows).
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     """Choose device and number format.
 
@@ -57,6 +72,8 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device must be 'auto' or a device of this machine, got {device!r} ({error})") from None
+    if chosen.type == "cuda" and chosen.index is None and "LOCAL_RANK" in os.environ:
+        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # torchrun: one process a GPU
     formats = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
     if precision == "auto":
         if chosen.type != "cuda":
@@ -80,6 +97,7 @@ def choose_threads(threads: int | None = None) -> int:
     threads = threads or int(os.environ.get("WW_THREADS", 0))
     if not threads:
         everything = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        everything //= int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun: processes share this machine's cores
         candidates = sorted({1, max(1, everything)})
         threads = min(candidates, key=_convolution_seconds) if len(candidates) > 1 else 1
     torch.set_num_threads(threads)

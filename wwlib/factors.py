@@ -70,6 +70,10 @@ class FactorData:
         """Draw `n` images `[n, C, H, W]` in [-1, 1] uniformly from the whole factor grid."""
         return self.images(self.sample_factors(n, generator))
 
+    def sample_rows(self, n: int, generator: torch.Generator | None, rows: slice) -> Tensor:
+        """Draw as `sample_images` does, but make only these rows of the `n` images: a process's share of a batch."""
+        return self.images(self.sample_factors(n, generator)[rows])
+
     def variations(self, factors: Tensor, factor: int | str) -> Tensor:
         """Return every image `[n, size, C, H, W]` that differs from `factors` `[n, K]` in one factor only."""
         index = self.factor_index(factor)

@@ -42,6 +42,13 @@ def write_whole(path: str | Path, write: Callable[[Path], None], sync: bool = Tr
         temporary.unlink(missing_ok=True)
 
 
+def remove_unfinished(path: str | Path) -> None:
+    """Remove what a killed process left of its attempts to write `path`: the file itself never suffers from them."""
+    path = Path(path)
+    for temporary in path.parent.glob(f".{path.name}.*"):
+        temporary.unlink(missing_ok=True)
+
+
 def save_json(path: str | Path, content: object) -> None:
     """Write `content` as indented JSON, whole or not at all."""
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"

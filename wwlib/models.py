@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from wwlib.config import Config, build_networks
 from wwlib.files import half_floats, load_tensors, prefixed, save_tensors, unprefixed
 from wwlib.networks import Discriminator, Generator, Recogniser
 from wwlib.paths import DATA
-from wwlib.training import Config, Training, build_networks
+from wwlib.training import Training
 
 
 @dataclass

@@ -21,6 +21,7 @@ import sqlalchemy
 import torch
 from torch import Tensor
 
+from wwlib.config import Config
 from wwlib.device import choose_compute
 from wwlib.factors import FactorData
 from wwlib.files import load_about, load_tensors, save_json, save_tensors
@@ -31,7 +32,7 @@ from wwlib.perceptual import Enlarged, PerceptualDistance
 from wwlib.recipes import make_data, recipe
 from wwlib.scores import SUPERVISED, score_points
 from wwlib.selection import ARRAYS, RECORDS, without_seed
-from wwlib.training import Config, Training
+from wwlib.training import Training
 from wwlib.udr import udr
 from wwlib.vaes import VAEConfig, kl_divergence, load_vae, train_vae
 from wwlib.viz import has_masks

@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from wwlib.avatars import Avatars
+from wwlib.config import Config
 from wwlib.dsprites import DSprites
 from wwlib.pictures import KEPT, ImageFolder, PictureStream
 from wwlib.portraits import Portraits
 from wwlib.shapes3d import Shapes3D
-from wwlib.training import Config
 
 PROFILES = {
     "quick": "60 s a lesson on two CPU cores: loads shipped models, trains a few hundred real steps",

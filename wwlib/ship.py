@@ -9,13 +9,14 @@ from pathlib import Path
 
 import torch
 
+from wwlib.config import Config
 from wwlib.device import choose_compute
 from wwlib.files import load_tensors, save_json
 from wwlib.metrics import encode_grid, encode_sample, factor_vae_score
 from wwlib.models import load_model, save_model, shipped_record
 from wwlib.paths import DATA
 from wwlib.recipes import make_data
-from wwlib.training import Config, Training
+from wwlib.training import Training
 from wwlib.where import mask_iou, where_score
 
 

@@ -23,6 +23,7 @@ BENCH = DATA / "bench.json"
 ATTEMPTS = DATA / "attempts.json"
 PEERS = DATA / "peers.json"
 GRADING = DATA / "grading.json"
+MEMORY = DATA / "memory.json"
 
 # disentanglement_lib at commit 86a644d and Ubisoft's metrics, run once on the fixed points for the design notes
 REFERENCE = {
@@ -55,6 +56,25 @@ def speed_table() -> str:
         (row["what"], row["goal"], row["measured"]) for row in json.loads(BENCH.read_text(encoding="utf-8"))["rows"]
     ]
     return Table(["in one run on this machine", "goal", "measured"], rows).markdown()
+
+
+def memory_table() -> str:
+    """What each recipe needs on its device, computed from its networks, and the micro-batch that fits the budget."""
+    record = json.loads(MEMORY.read_text(encoding="utf-8"))
+    rows = [
+        (
+            row["recipe"],
+            row["precision"],
+            f"{row['kept'] / 1e9:.2f}",
+            f"{max(image for _, image in row['passes']) / 1e6:.1f}",
+            f"{row['batch']}: {row['whole_batch'] / 1e9:.2f}",
+            row["micro_batch"],
+        )
+        for row in record["rows"]
+    ]
+    budget = f"micro-batch within {record['budget_gigabytes']:g} GB"
+    header = ["recipe", "number format", "weights to moments, GB", "an image, MB", "whole batch, GB", budget]
+    return Table(header, rows).markdown()
 
 
 def time_table() -> str:
@@ -150,6 +170,7 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "speed": speed_table,
         "costs": lambda: cost_table().markdown(),
         "gpus": lambda: gpu_table().markdown(),
+        "memory": memory_table,
         "paper": lambda: paper_table(load_population()).markdown(),
         "correlation": lambda: correlation_table(load_population()).markdown(),
         "choice": lambda: choice_table(load_population()).markdown(),

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
-import platform
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from wwlib.checkpoint import continue_newest, load_checkpoint, save_checkpoint
+from wwlib.config import GROUP, Config, build_networks
 from wwlib.device import Compute, headless
+from wwlib.distributed import ALONE, Team, under_torchrun
 from wwlib.factors import FactorData
-from wwlib.files import (
-    Damaged,
-    digest,
-    keep_previous,
-    load_tensors,
-    prefixed,
-    save_json,
-    save_tensors,
-    unprefixed,
-)
+from wwlib.files import remove_unfinished, save_json
 from wwlib.losses import (
     discriminator_loss,
     generator_loss,
@@ -38,104 +27,8 @@ from wwlib.losses import (
     perturb,
     r1_penalty,
 )
-from wwlib.networks import Discriminator, Generator, Recogniser, count_codes
-
-OBJECTIVES = ("ps", "infogan", "gan")
-
-
-def check_numbers(config: object, positive: tuple[str, ...], from_zero: tuple[str, ...]) -> None:
-    """Raise ValueError, naming entry and value, for one of `positive` that is not above 0, of `from_zero` below it."""
-    for name in positive:
-        if not 0 < getattr(config, name) < math.inf:
-            raise ValueError(f"{name} must be positive, got {getattr(config, name)!r}")
-    for name in from_zero:
-        if not 0 <= getattr(config, name) < math.inf:
-            raise ValueError(f"{name} must be 0 or more, got {getattr(config, name)!r}")
-
-
-@dataclass(frozen=True)
-class Config:
-    """Everything that decides a training, and nothing else. `wwlib.recipes` holds the ones the lessons use."""
-
-    modules: tuple[str, ...]
-    widths: dict[int, int]
-    discriminator_widths: dict[int, int]
-    recogniser_widths: dict[int, int]
-    discriminator_residual: tuple[int, ...] = ()
-    recogniser_residual: tuple[int, ...] = ()
-    features: int = 128
-    resolution: int = 32
-    channels: int = 3
-    dataset: str = "shapes3d"
-    mirror: bool = False
-    objective: str = "ps"
-    C_lambda: float = 0.1
-    perturbation: float = 6.0
-    average: bool = True
-    recogniser_noise: float = 0.0
-    share_noise: bool = False
-    gamma: float = 1.0
-    r1_every: int = 16
-    batch: int = 32
-    images: int = 200_000
-    learning_rate: float = 0.002
-    decay_from: float = 0.5
-    ema_images: float = 5_000
-    seed: int = 0
-
-    def __post_init__(self):
-        if self.objective not in OBJECTIVES:
-            raise ValueError(f"objective must be one of {OBJECTIVES}, got {self.objective!r}")
-        check_numbers(
-            self,
-            positive=("batch", "images", "learning_rate", "ema_images", "r1_every", "features", "perturbation"),
-            from_zero=("gamma", "C_lambda", "recogniser_noise"),
-        )
-        if self.batch % 4:
-            raise ValueError(f"batch must be a multiple of 4, the groups of the minibatch deviation, got {self.batch}")
-        if not 0 <= self.decay_from <= 1:
-            raise ValueError(f"decay_from must be in [0, 1], got {self.decay_from!r}")
-        if not 0 <= self.seed < 2**63 - 1:
-            raise ValueError(f"seed must be from 0 to 2^63 - 2, got {self.seed}")
-        if not count_codes(self.modules):
-            raise ValueError(f"modules must hold codes (C_spgroup-J-n or C_global-n), got {self.modules}")
-
-    @property
-    def steps(self) -> int:
-        """Steps needed to show `images` real images to D."""
-        return math.ceil(self.images / self.batch)
-
-    def to_json(self) -> dict:
-        return json.loads(json.dumps(asdict(self)))
-
-    @classmethod
-    def from_json(cls, values: dict) -> Config:
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"config has unknown entries {unknown}; known are {sorted(known)}")
-        values = dict(values)
-        for name in ("widths", "discriminator_widths", "recogniser_widths"):
-            values[name] = {int(side): width for side, width in values[name].items()}
-        for name in ("modules", "discriminator_residual", "recogniser_residual"):
-            values[name] = tuple(values.get(name, ()))
-        return cls(**values)
-
-
-def build_networks(config: Config) -> tuple[Generator, Discriminator, Recogniser]:
-    """Build G, D and Q with weights drawn from `config.seed`, leaving torch's global random state untouched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        generator = Generator(config.modules, config.widths, config.channels)
-        if generator.resolution != config.resolution:
-            raise ValueError(f"modules end at {generator.resolution} px, but resolution is {config.resolution}")
-        shape = dict(features=config.features, channels=config.channels)
-        discriminator = Discriminator(
-            config.resolution, config.discriminator_widths, config.discriminator_residual, **shape
-        )
-        recogniser = Recogniser(
-            generator.codes, config.resolution, config.recogniser_widths, config.recogniser_residual, **shape
-        )
-    return generator, discriminator, recogniser
+from wwlib.run_record import Session, run_record
+from wwlib.stopping import stop_signal
 
 
 def ema_decay(batch: int, half_life: float) -> float:
@@ -157,21 +50,48 @@ def learning_rate_share(progress: float, decay_from: float) -> float:
     return max(0.0, (1 - progress) / (1 - decay_from))
 
 
+@dataclass
+class Draws:
+    """Everything random in one step, for the whole batch `B`, on the CPU: so that how it is split changes nothing.
+
+    Of a pair of images, the rows of c come first and those of c' after them.
+    """
+
+    codes: Tensor
+    perturbed: Tensor | None
+    k: Tensor | None
+    noise: list[Tensor]
+    recogniser_noise: Tensor | None
+    real: Tensor
+
+    def of_pairs(self, tensor: Tensor, part: slice) -> Tensor:
+        """Return the rows `part` of c, followed by those of c' if there are any."""
+        return tensor.unflatten(0, (-1, len(self.codes)))[:, part].flatten(0, 1)
+
+
 class Training:
     """The state of one run: three networks, the running average of G, two optimisers, one random stream, a log.
 
     Args:
         config: what to train.
-        data: anything with `sample_images(n, generator) -> [n, C, H, W] in [-1, 1]`; one with `seek(images)` is told
-            how many images the run has shown.
+        data: anything with `sample_images(n, generator) -> [n, C, H, W] in [-1, 1]`; with
+            `sample_rows(n, generator, rows)` as well, each process makes only its own rows of the n images. One with
+            `seek(images)` is told how many images the run has shown.
         compute: device and number format.
+        micro_batch: real images that go through the networks at once, a multiple of 4; less needs less memory and
+            trains the same. None for all.
+        team: the processes that share each batch.
     """
 
-    def __init__(self, config: Config, data: FactorData, compute: Compute):
+    def __init__(
+        self, config: Config, data: FactorData, compute: Compute, micro_batch: int | None = None, team: Team = ALONE
+    ):
         channels = getattr(data, "channels", config.channels)
         if channels != config.channels:
             raise ValueError(f"channels of the config must be those of the images, {channels}, got {config.channels}")
-        self.config, self.data, self.compute = config, data, compute
+        self.config, self.data, self.compute, self.team = config, data, compute, team
+        self.rows = team.rows(config.batch)
+        self.micro_batch = check_micro_batch(micro_batch, self.rows.stop - self.rows.start)
         networks = [network.to(compute.device) for network in build_networks(config)]
         self.generator, self.discriminator, self.recogniser = networks
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
@@ -183,81 +103,129 @@ class Training:
         self.step_number = 0
         self.seconds = 0.0
         self.log: list[dict] = []
+        self.sessions: list[dict] = []
         self.penalty = torch.zeros(())
-        self._place_data()
+        self.place_data()
 
-    def _place_data(self) -> None:
+    def place_data(self) -> None:
         """Tell a data set that is a stream how far this run has come; one that draws from `random` needs no telling."""
         if hasattr(self.data, "seek"):
             self.data.seek(self.step_number * self.config.batch)
 
     def step(self) -> dict[str, Tensor]:
-        """Take one G + Q step and one D step; return the losses as tensors on the device."""
-        config = self.config
+        """Take one step of G, Q and D; return the losses as tensors on the device.
+
+        D's loss uses the images G drew before its own step, so both gradients can be had before either step is taken:
+        one sum over processes, and one decision to skip where float16 overflowed.
+        """
         self._set_learning_rate()
-        self.discriminator.requires_grad_(False)
-        with self.compute.autocast():
-            loss, fake, losses = self._generator_step_loss()
-        self._update(self.g_optimiser, loss)
-
-        self.discriminator.requires_grad_(True)
-        real = self.data.sample_images(config.batch, self.random).to(self.compute.device)
-        real = real.contiguous(memory_format=torch.channels_last)
-        with self.compute.autocast():
-            logits = self.discriminator(torch.cat([real, fake.detach().to(real.dtype)]))
-            loss = discriminator_loss(*logits.float().split(config.batch))
-        losses["D"] = loss.detach()
-        if self.step_number % config.r1_every == 0:
-            penalty = r1_penalty(self.discriminator, real, config.gamma)
-            self.penalty = penalty.detach()
-            loss = loss + config.r1_every * penalty
+        for optimiser in self.optimisers().values():
+            optimiser.zero_grad(set_to_none=True)
+        draws = self._draw()
+        losses = self._add_gradients(draws)
+        parameters = [p for o in self.optimisers().values() for p in o.param_groups[0]["params"] if p.grad is not None]
+        gradients = [parameter.grad for parameter in parameters]
+        self.team.add_up([*gradients, *losses.values()])
+        if "R1" in losses:
+            self.penalty = losses["R1"]
         losses["R1"] = self.penalty  # the latest one: it is due only now and then
-        self._update(self.d_optimiser, loss)
-
-        update_average(self.average, self.generator, ema_decay(config.batch, config.ema_images))
+        self._update(gradients)
+        update_average(self.average, self.generator, ema_decay(self.config.batch, self.config.ema_images))
         self.step_number += 1
         return losses
 
-    def _generator_step_loss(self) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """The loss of G and Q, the images D saw, and the parts of the loss."""
-        config, device = self.config, self.compute.device
-        codes = torch.randn(config.batch, self.generator.codes, generator=self.random).to(device)
-        if config.objective != "ps":
-            fake = self.generator(codes, self.generator.sample_noise(config.batch, self.random, device))
-            adversarial = generator_loss(self.discriminator(fake).float())
-            # of a plain GAN Q is a bystander: it learns to read the codes, G never hears of it
-            what = infogan_loss(codes, self._recognise(fake.detach() if config.objective == "gan" else fake))
+    def _draw(self) -> Draws:
+        """Draw a step's codes, perturbations, noise and real images, the same in every process."""
+        config, random = self.config, self.random
+        codes, perturbed, k, images = torch.randn(config.batch, self.generator.codes, generator=random), None, None, 1
+        if config.objective == "ps":
+            perturbed, k = perturb(codes, config.perturbation, random)
+            images = 2
+        if images == 2 and config.share_noise:
+            noise = [torch.cat([n, n]) for n in self.generator.sample_noise(config.batch, random, "cpu")]
         else:
-            perturbed, k = perturb(codes, config.perturbation, self.random)
-            images = self.generator(torch.cat([codes, perturbed]), self._pair_noise())
-            fake = images[: config.batch]  # D judges only c: the far-away c' are no sample of the prior
-            adversarial = generator_loss(self.discriminator(fake).float())
-            answers = self._recognise(images).split(config.batch)
+            noise = self.generator.sample_noise(images * config.batch, random, "cpu")
+        recogniser_noise = None
+        if config.recogniser_noise:
+            shape = (images * config.batch, config.channels, config.resolution, config.resolution)
+            recogniser_noise = torch.randn(shape, generator=random)
+        if hasattr(self.data, "sample_rows"):
+            real = self.data.sample_rows(config.batch, random, self.rows)
+        else:
+            real = self.data.sample_images(config.batch, random)[self.rows]
+        return Draws(codes, perturbed, k, noise, recogniser_noise, real)
+
+    def _add_gradients(self, draws: Draws) -> dict[str, Tensor]:
+        """Go through this process's rows in micro-batches; return its shares of the batch's losses.
+
+        Every loss is a mean over images, so a part of the batch counts with the share of images it holds.
+        """
+        config, scaler = self.config, self.scaler
+        losses: dict[str, Tensor] = {}
+        for start in range(self.rows.start, self.rows.stop, self.micro_batch):
+            part = slice(start, min(start + self.micro_batch, self.rows.stop))
+            share = (part.stop - part.start) / config.batch
+            self.discriminator.requires_grad_(False)
+            with self.compute.autocast():
+                loss, fake, found = self._generator_loss(draws, part)
+            scaler.scale(share * loss).backward()
+            self.discriminator.requires_grad_(True)
+            real = draws.real[part.start - self.rows.start : part.stop - self.rows.start].to(self.compute.device)
+            loss, more = self._discriminator_loss(real.contiguous(memory_format=torch.channels_last), fake)
+            scaler.scale(share * loss).backward()
+            for name, value in (found | more).items():
+                losses[name] = losses.get(name, 0) + share * value.detach()
+        return losses
+
+    def _generator_loss(self, draws: Draws, part: slice) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """The loss of G and Q on a part of the batch, the images D saw, and the parts of the loss."""
+        config, device = self.config, self.compute.device
+        codes = draws.codes[part].to(device)
+        noise = [draws.of_pairs(n, part).to(device) for n in draws.noise]
+        q_noise = None if draws.recogniser_noise is None else draws.of_pairs(draws.recogniser_noise, part)
+        if draws.perturbed is None:
+            fake = self.generator(codes, noise)
+            adversarial = generator_loss(at_least_float32(self.discriminator(fake)))
+            # of a plain GAN Q is a bystander: it learns to read the codes, G never hears of it
+            what = infogan_loss(codes, self._recognise(fake.detach() if config.objective == "gan" else fake, q_noise))
+        else:
+            perturbed, k = draws.perturbed[part].to(device), draws.k[part].to(device)
+            images = self.generator(torch.cat([codes, perturbed]), noise)
+            fake = images[: len(codes)]  # D judges only c: the far-away c' are no sample of the prior
+            adversarial = generator_loss(at_least_float32(self.discriminator(fake)))
+            answers = self._recognise(images, q_noise).split(len(codes))
             what = perceptual_simplicity_loss(codes, perturbed, k, *answers, average=config.average)
-        return adversarial + config.C_lambda * what, fake, {"G": adversarial.detach(), "what": what.detach()}
+        return adversarial + config.C_lambda * what, fake.detach(), {"G": adversarial, "what": what}
 
-    def _recognise(self, images: Tensor) -> Tensor:
+    def _recognise(self, images: Tensor, noise: Tensor | None) -> Tensor:
         """Let Q read drawings through noise, so that a code cannot hide in texture too faint to see."""
-        if self.config.recogniser_noise:
-            noise = torch.randn(images.shape, generator=self.random).to(images)
-            images = images + self.config.recogniser_noise * noise
-        return self.recogniser(images).float()
+        if noise is not None:
+            images = images + self.config.recogniser_noise * noise.to(images)
+        return at_least_float32(self.recogniser(images))
 
-    def _pair_noise(self) -> list[Tensor]:
-        batch, device = self.config.batch, self.compute.device
-        if not self.config.share_noise:
-            return self.generator.sample_noise(2 * batch, self.random, device)
-        return [torch.cat([noise, noise]) for noise in self.generator.sample_noise(batch, self.random, device)]
+    def _discriminator_loss(self, real: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of D on a part of the batch, and its parts; R1 in float32, since it squares small gradients."""
+        config = self.config
+        with self.compute.autocast():
+            logits = at_least_float32(self.discriminator(torch.cat([real, fake.to(real.dtype)])))
+            loss = discriminator_loss(*logits.split(len(real)))
+        if self.step_number % config.r1_every:
+            return loss, {"D": loss}
+        penalty = r1_penalty(self.discriminator, real, config.gamma)
+        return loss + config.r1_every * penalty, {"D": loss, "R1": penalty}
 
-    def _update(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-        optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.step(optimiser)
+    def _update(self, gradients: list[Tensor]) -> None:
+        """Step both optimisers, or neither if float16 overflowed; then adapt the scale, once for both."""
+        for optimiser in self.optimisers().values():
+            self.scaler.unscale_(optimiser)
+        if not self.scaler.is_enabled() or torch.stack([g.isfinite().all() for g in gradients]).all():
+            for optimiser in self.optimisers().values():
+                self.scaler.step(optimiser)
         self.scaler.update()
 
     def _set_learning_rate(self) -> None:
         share = learning_rate_share(self.step_number / self.config.steps, self.config.decay_from)
-        for optimiser in (self.g_optimiser, self.d_optimiser):
+        for optimiser in self.optimisers().values():
             optimiser.param_groups[0]["lr"] = self.config.learning_rate * share
 
     def networks(self) -> dict[str, nn.Module]:
@@ -268,6 +236,15 @@ class Training:
             "average": self.average,
         }
 
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"g_optimiser": self.g_optimiser, "d_optimiser": self.d_optimiser}
+
+    def add_seconds(self, since: float) -> float:
+        """Count the time since a moment of `time.perf_counter` as training; return the moment it counted up to."""
+        now = time.perf_counter()
+        self.seconds += now - since
+        return now
+
     def check_finite(self) -> None:
         """Raise FloatingPointError, naming the network, if any weight is NaN or infinite."""
         for name, network in self.networks().items():
@@ -275,72 +252,26 @@ class Training:
                 raise FloatingPointError(f"weights of the {name} are not finite at step {self.step_number}")
 
     def save(self, path: Path, previous: Path | None = None) -> None:
-        """Write everything needed to continue to the bit into one safetensors file.
-
-        Args:
-            path: of the file.
-            previous: where the file that is there already is kept.
-
-        Raises:
-            FloatingPointError: if weights are not finite; the file that is there stays as it is.
-        """
-        self.check_finite()
-        tensors = {"random": self.random.get_state()}
-        for name, network in self.networks().items():
-            tensors |= prefixed(name, network.state_dict())
-        for name, optimiser in (("g_optimiser", self.g_optimiser), ("d_optimiser", self.d_optimiser)):
-            for index, state in optimiser.state_dict()["state"].items():
-                tensors |= prefixed(f"{name}.{index}", state)
-        about = dict(
-            kind="training",
-            config=self.config.to_json(),
-            step=self.step_number,
-            seconds=self.seconds,
-            log=self.log,
-            penalty=self.penalty.item(),
-            scaler=self.scaler.state_dict(),
-            digest=digest(tensors),
-        )
-        if previous is not None:
-            keep_previous(path, previous)
-        save_tensors(path, tensors, about)
+        """Write a checkpoint, as `wwlib.checkpoint.save_checkpoint`."""
+        save_checkpoint(self, path, previous)
 
     def load(self, path: str | Path) -> None:
-        """Continue from what `save` wrote.
+        """Continue from what `save` wrote, as `wwlib.checkpoint.load_checkpoint`."""
+        load_checkpoint(self, path)
 
-        Raises:
-            ValueError: if the file is damaged or belongs to a run with another config.
-        """
-        tensors, about = load_tensors(path)
-        if about.get("kind") != "training":
-            raise ValueError(f"{path} must be the checkpoint of a training, got kind {about.get('kind')!r}")
-        theirs = Config.from_json(about["config"])
-        if theirs != self.config:
-            differing = [f.name for f in fields(Config) if getattr(theirs, f.name) != getattr(self.config, f.name)]
-            raise ValueError(
-                f"{path} belongs to a run that differs in {differing}; choose another folder or resume=False"
-            )
-        expected = {"random", *(f"{n}.{key}" for n, net in self.networks().items() for key in net.state_dict())}
-        if about["step"]:
-            expected |= {f"{name}.0.exp_avg_sq" for name in ("g_optimiser", "d_optimiser")}
-        if missing := sorted(expected - set(tensors)):
-            raise Damaged(f"{path} is no whole checkpoint: it lacks {len(missing)} tensors, such as {missing[:3]}")
-        if "digest" in about and about["digest"] != digest(tensors):
-            raise Damaged(f"{path} is damaged: its tensors are not those that were written")
-        for name, network in self.networks().items():
-            network.load_state_dict(unprefixed(name, tensors))
-        for name, optimiser in (("g_optimiser", self.g_optimiser), ("d_optimiser", self.d_optimiser)):
-            state = optimiser.state_dict()
-            mine = unprefixed(name, tensors)
-            indices = sorted({int(key.split(".")[0]) for key in mine})
-            state["state"] = {index: unprefixed(str(index), mine) for index in indices}
-            optimiser.load_state_dict(state)
-        if about["scaler"]:
-            self.scaler.load_state_dict(about["scaler"])
-        self.random.set_state(tensors["random"])
-        self.step_number, self.seconds, self.log = about["step"], about["seconds"], about["log"]
-        self.penalty = torch.tensor(about["penalty"])
-        self._place_data()
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Return half-precision numbers as float32, others as they are: losses are taken in full precision."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def check_micro_batch(micro_batch: int | None, rows: int) -> int:
+    """Return a micro-batch for `rows` images a step; ValueError unless it is a multiple of 4. None means all rows."""
+    if micro_batch is None:
+        return rows
+    if micro_batch < GROUP or micro_batch % GROUP:
+        raise ValueError(f"micro_batch must be a multiple of {GROUP}, whole groups of images, got {micro_batch}")
+    return min(micro_batch, rows)
 
 
 def train(
@@ -354,10 +285,14 @@ def train(
     snapshot_every: int = 0,
     on_snapshot: Callable[[Training], dict | None] | None = None,
     progress: bool = True,
+    micro_batch: int | None = None,
+    memory: float | None = None,
+    team: Team = ALONE,
 ) -> Training:
     """Train until `config.images` have been shown, or until the user interrupts; return the run's state.
 
-    Ctrl-C (or the notebook's stop button) lets the step in progress end, saves and returns; calling again continues.
+    Ctrl-C (or the notebook's stop button) lets the step in progress end, saves and returns; calling again continues,
+    also with another micro-batch or number of processes.
 
     Args:
         config: what to train.
@@ -368,26 +303,36 @@ def train(
         log_every: steps between two lines of the log.
         save_seconds: seconds between two checkpoints.
         snapshot_every: images between two calls of `on_snapshot`; 0 for none.
-        on_snapshot: called with the state; what it returns (scores, say) joins the log.
+        on_snapshot: called with the state, in the leading process; what it returns (scores, say) joins the log.
         progress: show a progress bar (never when headless).
+        micro_batch: real images that go through the networks at once, a multiple of 4; None lets `memory` choose.
+        memory: gigabytes the training may take on the device, for every process; None for 6 on CUDA, else no limit.
+        team: the processes that share each batch, as `wwlib.distributed.team` gives it.
 
     Raises:
         FileNotFoundError: for `resume=True` without a checkpoint.
         FloatingPointError: if losses or weights stop being finite; the last good checkpoint stays.
+        ConnectionError: if another process of the team is gone.
     """
     folder = Path(folder)
-    checkpoint = folder / "checkpoint.safetensors"
-    state = Training(config, data, compute)
-    previous = folder / "checkpoint.previous.safetensors"
-    if resume is True or (resume == "auto" and (checkpoint.exists() or previous.exists())):
-        load_newest(state, checkpoint, previous)
-        print(f"continued at step {state.step_number:,} of {config.steps:,}")
-    clock, saved = time.perf_counter(), time.perf_counter()
-    bar = tqdm(
-        total=config.steps, initial=state.step_number, mininterval=0.5, unit="step", disable=headless() or not progress
-    )
-    with _stop_signal() as stopped, bar:
-        while state.step_number < config.steps and not stopped.is_set():
+    checkpoint, previous = folder / "checkpoint.safetensors", folder / "checkpoint.previous.safetensors"
+    if micro_batch is None and (memory is not None or compute.device.type == "cuda"):
+        from wwlib.memory import choose_micro_batch  # measures a Training, so it stands above this module
+
+        rows = team.rows(config.batch)
+        micro_batch = choose_micro_batch(config, rows.stop - rows.start, memory, compute.dtype, team.size)
+    state = Training(config, data, compute, micro_batch, team)
+    there = team.leads and (checkpoint.exists() or previous.exists())
+    if team.leads:
+        remove_unfinished(checkpoint)
+    if resume is True or (resume == "auto" and team.any(there)[0]):
+        continue_newest(state, checkpoint, previous)
+    session, clock, saved = Session.begin(state), time.perf_counter(), time.perf_counter()
+    quiet = headless() or not progress or not team.leads
+    bar = tqdm(total=config.steps, initial=state.step_number, mininterval=0.5, unit="step", disable=quiet)
+    with stop_signal(insist=not under_torchrun()) as stopped, bar:
+        stop = False
+        while state.step_number < config.steps and not stop:
             losses = state.step()
             bar.update()
             shown = state.step_number * config.batch
@@ -395,83 +340,27 @@ def train(
                 entry = {name: value.item() for name, value in losses.items()}
                 if not all(map(math.isfinite, entry.values())):
                     raise FloatingPointError(f"losses are not finite at step {state.step_number}: {entry}")
-                now = time.perf_counter()
-                state.seconds, clock = state.seconds + now - clock, now
+                clock = state.add_seconds(clock)
                 state.log.append({"images": shown, "seconds": round(state.seconds, 1), **entry})
                 bar.set_postfix({name: f"{value:.2f}" for name, value in entry.items()}, refresh=False)
             due = snapshot_every and shown // snapshot_every > (shown - config.batch) // snapshot_every
-            if due and on_snapshot:
-                state.seconds += time.perf_counter() - clock
+            if due and on_snapshot and team.leads:
+                clock = state.add_seconds(clock)
                 state.check_finite()
                 if noted := on_snapshot(state):
                     numbers = {name: float(value) for name, value in noted.items()}
                     state.log.append({"images": shown, "seconds": round(state.seconds, 1), **numbers})
                 clock = time.perf_counter()  # measuring is not training
-            if time.perf_counter() - saved > save_seconds:
-                state.save(checkpoint, previous)
+            stop, save = team.any(stopped.is_set(), team.leads and time.perf_counter() - saved > save_seconds)
+            if save:
+                clock = state.add_seconds(clock)
+                session.note(state)
+                if team.leads:
+                    state.save(checkpoint, previous)
                 saved = time.perf_counter()
-        state.seconds += time.perf_counter() - clock
-    state.save(checkpoint)
-    save_json(folder / "run.json", run_record(state))
+    state.add_seconds(clock)
+    session.note(state)
+    if team.leads:
+        state.save(checkpoint)
+        save_json(folder / "run.json", run_record(state))
     return state
-
-
-def load_newest(state: Training, checkpoint: Path, previous: Path) -> None:
-    """Continue from a checkpoint, or, where it is damaged or gone, from the one before it, and say so.
-
-    Raises:
-        FileNotFoundError: if there is neither.
-        ValueError: if neither can be read, or they belong to another run.
-    """
-    try:
-        return state.load(checkpoint)
-    except (Damaged, FileNotFoundError) as error:
-        if not previous.exists():
-            raise
-        state.load(previous)
-        print(f"{error}; continued from {previous.name}, step {state.step_number}")
-
-
-def run_record(state: Training) -> dict:
-    """Return the run record: config, versions, device, steps, wall time, images/s and the whole log."""
-    shown = state.step_number * state.config.batch
-    return dict(
-        config=state.config.to_json(),
-        finished=state.step_number >= state.config.steps,
-        steps=state.step_number,
-        images=shown,
-        seconds=round(state.seconds, 1),
-        images_per_second=round(shown / state.seconds, 1) if state.seconds else None,
-        device=str(state.compute),
-        versions=dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine()),
-        log=state.log,
-    )
-
-
-@contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """Turn Ctrl-C into an event looked at between steps, so that no step is left half done; a second one interrupts."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    previous = signal.getsignal(signal.SIGINT)
-
-    def handler(number, frame):
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    signal.signal(signal.SIGINT, handler)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def replace_config(config: Config, **changes) -> Config:
-    """Return `config` with some values changed; unknown names are a ValueError that lists the known ones."""
-    known = [field.name for field in fields(Config)]
-    if unknown := sorted(set(changes) - set(known)):
-        raise ValueError(f"config has no {unknown}; known are {known}")
-    return replace(config, **changes)

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wwlib.config import check_numbers
 from wwlib.device import Compute
 from wwlib.factors import FactorData
 from wwlib.files import load_tensors, save_tensors
-from wwlib.training import check_numbers
 
 FAMILIES = ("beta-vae", "factor-vae", "beta-tcvae", "dip-vae-i", "dip-vae-ii")
 

@@ -1,0 +1,40 @@
+"""The smallest PS-SC training there is, shared by the tests of training."""
+
+import torch
+
+from wwlib.config import Config
+from wwlib.device import Compute
+
+CPU = Compute(torch.device("cpu"))
+TINY = Config(
+    modules=("Const-8", "C_spgroup-2-2", "ResConv-up-1", "C_spgroup-2-2", "Noise-1", "ResConv-up-1", "C_global-1"),
+    widths={8: 8, 16: 4},
+    discriminator_widths={8: 4, 4: 8},
+    recogniser_widths={8: 4, 4: 8},
+    features=8,
+    resolution=16,
+    batch=4,
+    images=80,
+    r1_every=4,
+    dataset="small rooms",
+)
+
+
+class Noise:
+    """Images without factors, from the run's own random stream."""
+
+    def __init__(self, resolution: int = 16):
+        self.resolution = resolution
+
+    def sample_images(self, n, generator):
+        return torch.rand(n, 3, self.resolution, self.resolution, generator=generator) * 2 - 1
+
+
+def flat(state):
+    """Every weight of a training's networks as one vector."""
+    return torch.cat([p.detach().flatten() for network in state.networks().values() for p in network.parameters()])
+
+
+def curve(log):
+    """A log without its wall times."""
+    return [{name: value for name, value in entry.items() if name != "seconds"} for entry in log]

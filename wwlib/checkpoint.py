@@ -1,0 +1,118 @@
+"""Checkpoints of a training: all it needs to continue to the bit, in one file that is whole or absent."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from wwlib.config import Config
+from wwlib.files import Damaged, digest, keep_previous, load_tensors, prefixed, save_tensors, unprefixed
+
+if TYPE_CHECKING:
+    from wwlib.training import Training
+
+
+def save_checkpoint(state: Training, path: Path, previous: Path | None = None) -> None:
+    """Write everything needed to continue to the bit into one safetensors file.
+
+    Args:
+        state: of the run.
+        path: of the file.
+        previous: where the file that is there already is kept.
+
+    Raises:
+        FloatingPointError: if weights are not finite; the file that is there stays as it is.
+    """
+    state.check_finite()
+    tensors = {"random": state.random.get_state()}
+    for name, network in state.networks().items():
+        tensors |= prefixed(name, network.state_dict())
+    for name, optimiser in state.optimisers().items():
+        for index, moments in optimiser.state_dict()["state"].items():
+            tensors |= prefixed(f"{name}.{index}", moments)
+    about = dict(
+        kind="training",
+        config=state.config.to_json(),
+        step=state.step_number,
+        seconds=state.seconds,
+        log=state.log,
+        sessions=state.sessions,
+        penalty=state.penalty.item(),
+        scaler=state.scaler.state_dict(),
+        digest=digest(tensors),
+    )
+    if previous is not None:
+        keep_previous(path, previous)
+    save_tensors(path, tensors, about)
+
+
+def load_checkpoint(state: Training, path: str | Path) -> None:
+    """Continue from what `save_checkpoint` wrote.
+
+    Raises:
+        ValueError: if the file is damaged or belongs to a run with another config.
+    """
+    tensors, about = load_tensors(path)
+    if about.get("kind") != "training":
+        raise ValueError(f"{path} must be the checkpoint of a training, got kind {about.get('kind')!r}")
+    theirs = Config.from_json(about["config"])
+    if theirs != state.config:
+        differing = [f.name for f in fields(Config) if getattr(theirs, f.name) != getattr(state.config, f.name)]
+        raise ValueError(f"{path} belongs to a run that differs in {differing}; choose another folder or resume=False")
+    expected = {"random", *(f"{n}.{key}" for n, net in state.networks().items() for key in net.state_dict())}
+    if about["step"]:
+        expected |= {f"{name}.0.exp_avg_sq" for name in state.optimisers()}
+    if missing := sorted(expected - set(tensors)):
+        raise Damaged(f"{path} is no whole checkpoint: it lacks {len(missing)} tensors, such as {missing[:3]}")
+    if "digest" in about and about["digest"] != digest(tensors):
+        raise Damaged(f"{path} is damaged: its tensors are not those that were written")
+    for name, network in state.networks().items():
+        network.load_state_dict(unprefixed(name, tensors))
+    for name, optimiser in state.optimisers().items():
+        mine = unprefixed(name, tensors)
+        indices = sorted({int(key.split(".")[0]) for key in mine})
+        found = optimiser.state_dict()
+        found["state"] = {index: unprefixed(str(index), mine) for index in indices}
+        optimiser.load_state_dict(found)
+    if about["scaler"]:
+        state.scaler.load_state_dict(about["scaler"])
+    state.random.set_state(tensors["random"])
+    state.step_number, state.seconds, state.log = about["step"], about["seconds"], about["log"]
+    state.sessions = about.get("sessions", [])
+    state.penalty = torch.tensor(about["penalty"])
+    state.place_data()
+
+
+def continue_newest(state: Training, checkpoint: Path, previous: Path) -> None:
+    """Bring every process of a run to its newest checkpoint, which only the leader needs to have, and say so."""
+    path = load_newest(state, checkpoint, previous) if state.team.leads else None
+    content = state.team.hear_leader(path.read_bytes() if path and state.team.size > 1 else b"")
+    if path is None:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / checkpoint.name
+            copy.write_bytes(content)
+            state.load(copy)
+    else:
+        print(f"continued at step {state.step_number} of {state.config.steps} from {checkpoint.parent}", flush=True)
+
+
+def load_newest(state: Training, checkpoint: Path, previous: Path) -> Path:
+    """Continue from a checkpoint, or, where it is damaged or gone, from the one before it; return which it was.
+
+    Raises:
+        FileNotFoundError: if there is neither.
+        ValueError: if neither can be read, or they belong to another run.
+    """
+    try:
+        state.load(checkpoint)
+        return checkpoint
+    except (Damaged, FileNotFoundError) as error:
+        if not previous.exists():
+            raise
+        state.load(previous)
+        print(f"{error}; continued from {previous.name}, step {state.step_number}")
+        return previous

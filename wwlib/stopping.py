@@ -1,0 +1,34 @@
+"""Stopping between two steps: Ctrl-C, and the SIGTERM of a job scheduler, become an event that a loop looks at."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def stop_signal(insist: bool = True) -> Iterator[threading.Event]:
+    """Turn Ctrl-C or SIGTERM into an event looked at between steps, so that no step is left half done.
+
+    Args:
+        insist: whether a second signal interrupts at once. Not under `torchrun`, which passes on the Ctrl-C that its
+            processes have already received from the terminal.
+    """
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def handler(number, frame):
+        if insist and event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, before in previous.items():
+            signal.signal(number, before)
