@@ -215,5 +215,5 @@ def _span(values: list[float], digits: int) -> str:
 def _time_span(seconds: list[float]) -> str:
     """Minutes if all are below two hours, else hours."""
     if max(seconds) < 2 * 3600:
-        return f"{_span([value / 60 for value in seconds], 0)} min"
+        return f"{_span([value / 60 for value in seconds], 1)} min"
     return f"{_span([value / 3600 for value in seconds], 1)} h"

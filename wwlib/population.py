@@ -214,6 +214,13 @@ def enqueue(study: optuna.Study, names: list[str]) -> None:
             study.enqueue_trial({}, user_attrs={"member": name})
 
 
+def requeue_dead(study: optuna.Study) -> None:
+    """Put the trials of workers that give no sign of life any more back into the queue."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        optuna.storages.fail_stale_trials(study)
+
+
 def _taken(study: optuna.Study, trial: optuna.Trial, name: str) -> bool:
     """Say whether an earlier trial has this member: two processes may have queued it in the same moment."""
     mine = (optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.COMPLETE)
@@ -256,7 +263,7 @@ def work(
     if not names:
         raise ValueError(f"only must begin a member's name, such as 'beta-vae'; got {only!r}")
     study = open_study(storage, heartbeat=heartbeat)
-    optuna.storages.fail_stale_trials(study)
+    requeue_dead(study)
     enqueue(study, names)
     data, done = make_data("shapes3d", 32), []
     distance, fast = PerceptualDistance("vgg"), Enlarged(PerceptualDistance("alex"))
@@ -296,7 +303,7 @@ def work(
                 print("nothing left to begin; waiting for other processes to end theirs", flush=True)
             told = True
             time.sleep(heartbeat / 2)
-            optuna.storages.fail_stale_trials(study)
+            requeue_dead(study)
         else:
             break
     return len(done)
