@@ -114,16 +114,19 @@ def test_headless_explore_is_the_static_sheet_and_the_widget_swaps_pictures(netw
     sheet = explore(network, torch.zeros(3))
     assert isinstance(sheet, viz.Picture)
     widget = explorer_widget(network, torch.zeros(3), names=("a", "b", "c"), steps=5, side=32)
-    code, row, picture = widget.children
+    code, value, picture = widget.children
     before = picture.value
-    row.children[0].value = 4
+    value.value = 2.0
     after = picture.value
     code.value = 2
     assert before != after != picture.value
-    assert row.children[1].value == "+2.00"
     frames = explorer_frames(network, torch.zeros(3), 2.0, 5, 32)
     assert picture.value == frames[2][4]
+    value.value = -0.9  # typed; the nearest frame is the one at -1
+    assert picture.value == frames[2][1]
     assert np.asarray(Image.open(io.BytesIO(after))).shape == (32, 64, 3)
+    with pytest.raises(ValueError, match="steps must be at least 2, got 1"):
+        explorer_widget(network, torch.zeros(3), steps=1)
 
 
 def test_iou_of_known_rectangles():
