@@ -114,12 +114,14 @@ def test_headless_explore_is_the_static_sheet_and_the_widget_swaps_pictures(netw
     sheet = explore(network, torch.zeros(3))
     assert isinstance(sheet, viz.Picture)
     widget = explorer_widget(network, torch.zeros(3), names=("a", "b", "c"), steps=5, side=32)
-    code, value, picture = widget.children
+    row, value, picture = widget.children
+    code, name = row.children
     before = picture.value
     value.value = 2.0
     after = picture.value
     code.value = 2
     assert before != after != picture.value
+    assert name.value == "c"
     frames = explorer_frames(network, torch.zeros(3), 2.0, 5, 32)
     assert picture.value == frames[2][4]
     value.value = -0.9  # typed; the nearest frame is the one at -1

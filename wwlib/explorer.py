@@ -56,20 +56,22 @@ def explorer_widget(
         raise ValueError(f"steps must be at least 2, got {steps}")
 
     frames = explorer_frames(generator, base, span, steps, side)
-    labels = [f"{k}  {names[k]}" if names else f"code {k}" for k in range(len(frames))]
     values, gap = np.linspace(-span, span, steps, retstep=True)
-    code = widgets.Dropdown(options=[(label, k) for k, label in enumerate(labels)], value=0, description="code")
+    # Not a dropdown: in JupyterLab the arrow keys on one choose another cell of the notebook.
+    code = widgets.IntSlider(0, min=0, max=len(frames) - 1, description="code")
     value = widgets.FloatSlider(
         values[steps // 2], min=-span, max=span, step=gap, description="value", readout_format="+.2f"
     )
+    name = widgets.Label(names[0] if names else "")
     picture = widgets.Image(value=frames[0][steps // 2], format="png", width=2 * side)
 
     def redraw(change):
+        name.value = names[code.value] if names else ""
         picture.value = frames[code.value][np.abs(values - value.value).argmin()]  # a typed value may be between steps
 
     code.observe(redraw, names="value")
     value.observe(redraw, names="value")
-    return widgets.VBox([code, value, picture])
+    return widgets.VBox([widgets.HBox([code, name]), value, picture])
 
 
 @torch.no_grad()

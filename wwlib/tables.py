@@ -22,6 +22,7 @@ BENCH = DATA / "bench.json"
 ATTEMPTS = DATA / "attempts.json"
 PEERS = DATA / "peers.json"
 GRADING = DATA / "grading.json"
+BROWSER = DATA / "browser.json"
 
 # disentanglement_lib at commit 86a644d and Ubisoft's metrics, run once on the fixed points for the design notes
 REFERENCE = {
@@ -54,6 +55,18 @@ def speed_table() -> str:
         (row["what"], row["goal"], row["measured"]) for row in json.loads(BENCH.read_text(encoding="utf-8"))["rows"]
     ]
     return Table(["in one run on this machine", "goal", "measured"], rows).markdown()
+
+
+def slider_table() -> str:
+    """How soon the explorer's picture follows a slider in JupyterLab."""
+    record = json.loads(BROWSER.read_text(encoding="utf-8"))
+    names = dict(keyboard="arrow key", mouse="drag with the mouse")
+    rows = [
+        (names[kind], f"{row['median_ms']:.0f} ms", f"{row['slowest_ms']:.0f} ms", row["moves"], f"{record['load']:g}")
+        for kind, row in record["moves"].items()
+    ]
+    header = ["the slider moved by", "picture after, median", "slowest", "moves", f"load on {record['cores']} cores"]
+    return Table(header, rows).markdown()
 
 
 def time_table() -> str:
@@ -147,6 +160,7 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "ablation": lambda: ablation_table().markdown(),
         "time": time_table,
         "speed": speed_table,
+        "sliders": slider_table,
         "paper": lambda: paper_table(load_population()).markdown(),
         "correlation": lambda: correlation_table(load_population()).markdown(),
         "choice": lambda: choice_table(load_population()).markdown(),

@@ -136,7 +136,7 @@ def grid(
             axis = axes[row, column]
             axis.imshow(pixels[row, column], interpolation="nearest")
             axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
+            axis.spines[:].set(color=FAINT, linewidth=0.5)  # a white mask ends somewhere, on a white page too
         if row < len(row_labels):
             axes[row, 0].set_ylabel(row_labels[row], rotation=0, ha="right", va="center", fontsize=9, color=INK)
     for column, label in enumerate(column_labels):

@@ -25,7 +25,7 @@ ARGUMENTS = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-SECONDS = 240  # the longest that one wait may take
+SECONDS = 400  # the longest that one wait may take
 TOKEN = "browser-tests"
 ARTEFACTS = ROOT / "artefacts" / "browser"
 
@@ -47,8 +47,14 @@ def lab_server(folder: Path, limit: float = 900) -> Iterator[str]:
         limit: seconds after which the server and every browser are ended by force, whatever they wait for.
     """
     (folder / "notebooks").mkdir(parents=True, exist_ok=True)
-    own = dict(JUPYTER_CONFIG_DIR="config", JUPYTER_DATA_DIR="data", JUPYTER_RUNTIME_DIR="runtime", IPYTHONDIR="ipython",
-               JUPYTERLAB_SETTINGS_DIR="settings", JUPYTERLAB_WORKSPACES_DIR="workspaces")  # fmt: skip
+    own = dict(
+        JUPYTER_CONFIG_DIR="config",
+        JUPYTER_DATA_DIR="data",
+        JUPYTER_RUNTIME_DIR="runtime",
+        JUPYTERLAB_SETTINGS_DIR="settings",
+        JUPYTERLAB_WORKSPACES_DIR="workspaces",
+        IPYTHONDIR="ipython",
+    )
     environment = os.environ | {name: str(folder / place) for name, place in own.items()}
     environment.pop("WW_HEADLESS", None)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -75,7 +81,7 @@ def lab_server(folder: Path, limit: float = 900) -> Iterator[str]:
 
 def _address(server: subprocess.Popen, folder: Path) -> str:
     """Wait until the server answers; its port stands in a file that it writes for this."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and server.poll() is None:
         for file in (folder / "runtime").glob("jpserver-*.json"):
             with suppress(json.JSONDecodeError):  # half written
@@ -205,11 +211,10 @@ class Lesson:
 def open_notebook(browser: Browser, address: str, name: str, width: int = 1250, height: int = 1000) -> Lesson:
     """Open a notebook in a page of its own and wait until its kernel is idle."""
     page = browser.new_page(viewport=dict(width=width, height=height))
+    page.set_default_timeout(60_000)
     page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
-    page.wait_for_selector(".jp-Notebook", timeout=60_000)
-    page.wait_for_function(
-        "() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
-    )
+    page.wait_for_selector(".jp-Notebook")
+    page.wait_for_function("() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
     return Lesson(page)
 
 

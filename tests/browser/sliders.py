@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Locator
-
-from tests.browser.lab import Lesson
+from playwright.sync_api import Locator, Page
 
 # A delay runs from the last thing the learner did to the moment at which the new picture is decoded.
 WATCH = """image => {
@@ -36,20 +34,69 @@ ROUND_TRIP = """async () => {
 
 
 @dataclass(frozen=True)
-class Explorer:
-    """The explorer that a cell shows, and how many positions its slider has."""
+class Slider:
+    """One slider of a cell, and how many positions it has."""
 
-    lesson: Lesson
-    cell: Locator
-    steps: int = 13
-
-    @property
-    def choice(self) -> Locator:
-        return self.cell.locator(".widget-dropdown select")
+    page: Page
+    frame: Locator
+    steps: int
 
     @property
     def handle(self) -> Locator:
-        return self.cell.locator(".widget-slider [role=slider]")
+        return self.frame.locator("[role=slider]")
+
+    @property
+    def readout(self) -> Locator:
+        return self.frame.locator(".widget-readout")
+
+    def point(self, step: int) -> tuple[float, float]:
+        """Return where on the page a position is."""
+        box = self.frame.locator(".noUi-base").bounding_box()
+        return box["x"] + box["width"] * step / (self.steps - 1), box["y"] + box["height"] / 2
+
+    def press(self, key: str) -> None:
+        """Press a key on the handle."""
+        self.handle.focus()
+        self.page.keyboard.press(key)
+
+    def grab(self) -> None:
+        """Take the handle with the mouse and keep it."""
+        box = self.handle.bounding_box()
+        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        self.page.mouse.down()
+
+    def drag(self, step: int) -> None:
+        """Move the mouse to a position, the handle in hand."""
+        self.page.mouse.move(*self.point(step))
+
+    def click(self, step: int) -> None:
+        """Click on a position."""
+        self.page.mouse.click(*self.point(step))
+
+    def type(self, text: str) -> None:
+        """Type a number into the readout."""
+        self.readout.click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.insert_text(text)
+        self.page.keyboard.press("Enter")
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """The explorer that a cell shows: a slider that chooses a code of `codes`, one that moves it in `steps`."""
+
+    page: Page
+    cell: Locator
+    codes: int
+    steps: int = 13
+
+    @property
+    def code(self) -> Slider:
+        return Slider(self.page, self.cell.locator(".widget-slider").nth(0), self.codes)
+
+    @property
+    def value(self) -> Slider:
+        return Slider(self.page, self.cell.locator(".widget-slider").nth(1), self.steps)
 
     @property
     def image(self) -> Locator:
@@ -59,33 +106,13 @@ class Explorer:
         """Begin to time; once a page."""
         self.image.evaluate(WATCH)
 
-    def follow(self, act: Callable[[], object]) -> float:
+    def follow(self, act: Callable, *arguments: object) -> float:
         """Do something that changes the picture, wait until it has; return the milliseconds that it took."""
-        page = self.lesson.page
-        seen = page.evaluate("watched.delays.length")
-        act()
-        page.wait_for_function("n => watched.delays.length > n", arg=seen, timeout=20_000)
-        return page.evaluate("watched.delays.at(-1)")
-
-    def press(self, key: str) -> float:
-        """Press a key on the slider's handle."""
-        self.handle.focus()
-        return self.follow(lambda: self.lesson.page.keyboard.press(key))
-
-    def grab(self) -> None:
-        """Take the handle with the mouse and keep it."""
-        box = self.handle.bounding_box()
-        self.lesson.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        self.lesson.page.mouse.down()
-
-    def point(self, step: int) -> tuple[float, float]:
-        """Return where on the page a position of the slider is."""
-        box = self.cell.locator(".widget-slider .noUi-base").bounding_box()
-        return box["x"] + box["width"] * step / (self.steps - 1), box["y"] + box["height"] / 2
-
-    def drag(self, step: int) -> float:
-        """Move the mouse to a position, the handle in hand."""
-        return self.follow(lambda: self.lesson.page.mouse.move(*self.point(step)))
+        seen = self.page.evaluate("watched.delays.length")
+        act(*arguments)
+        # looking at every frame, as is usual here, would slow the page that is timed
+        self.page.wait_for_function("n => watched.delays.length > n", arg=seen, polling=40)
+        return self.page.evaluate("watched.delays.at(-1)")
 
     def pixels(self) -> np.ndarray:
         """Return what the picture shows, `[H, W, 3]` uint8."""
@@ -102,6 +129,6 @@ def nearest(frames: list[bytes], pixels: np.ndarray) -> int:
     return int(np.argmin([np.abs(decoded(frame).astype(int) - pixels).mean() for frame in frames]))
 
 
-def round_trip(lesson: Lesson, times: int = 5) -> float:
+def round_trip(page: Page, times: int = 5) -> float:
     """Return the median milliseconds from a question to the kernel until its answer, asked in the page."""
-    return statistics.median(lesson.page.evaluate(ROUND_TRIP) for _ in range(times))
+    return statistics.median(page.evaluate(ROUND_TRIP) for _ in range(times))

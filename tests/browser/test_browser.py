@@ -27,7 +27,7 @@ ALL = os.environ.get("WW_BROWSER") == "all"
 FIRST, *OTHERS = choose_lessons() if ALL else choose_lessons(["00", "02"])
 EXPLORE = "explore(model.generator, codes[6])"
 
-# Every piece of text in a cell's outputs with the contrast of its colour to what is behind it (WCAG 2.1).
+# The contrast (WCAG 2.1) of every piece of text in a cell's outputs, and of a result's border, to what is behind it.
 CONTRASTS = """cell => {
     const rgba = text => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n }
     const over = (top, low) => [0, 1, 2].map(i => top[i] * top[3] + low[i] * (1 - top[3]))
@@ -41,18 +41,19 @@ CONTRASTS = """cell => {
         return 0.2126 * r + 0.7152 * g + 0.0722 * b
     }
     const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05)
-    const found = []
+    const found = [], borders = []
     for (const output of cell.querySelectorAll('.jp-OutputArea-output')) {
         const texts = document.createTreeWalker(output, NodeFilter.SHOW_TEXT)
         while (texts.nextNode()) {
             const e = texts.currentNode.parentElement
             if (!texts.currentNode.data.trim() || !e.getClientRects().length) continue
-            found.push([texts.currentNode.data.trim(), ratio(over(rgba(getComputedStyle(e).color), behind(e)), behind(e))])
+            const colour = over(rgba(getComputedStyle(e).color), behind(e))
+            found.push([texts.currentNode.data.trim(), ratio(colour, behind(e))])
         }
         for (const e of output.querySelectorAll('[role=status]'))
-            found.push(['border', 1.5 * ratio(rgba(getComputedStyle(e).borderLeftColor).slice(0, 3), behind(e))])
+            borders.push(ratio(rgba(getComputedStyle(e).borderLeftColor).slice(0, 3), behind(e)))
     }
-    return found
+    return {texts: found, borders}
 }"""
 
 # What reaches beyond a cell's output area to the right where nothing can be scrolled to show it.
@@ -94,19 +95,28 @@ def start(lab):
     lesson.close()
 
 
-@pytest.fixture
-def explorer(start):
-    """The first explorer of lesson 00, in sight."""
-    return Explorer(start, start.cell(start.find(EXPLORE)))
-
-
 @pytest.fixture(scope="module")
 def frames():
-    """The frames that it should show, `[code][step]`, and the two codes that change most."""
+    """The frames that the first explorer of lesson 00 should show, `[code][step]`, and the codes that change most."""
     model = load_model("shapes3d-32-seed0")
     base = model.sample_codes(12, 0)[6]
     change = traversal_change(traversal(model.generator, base))
     return explorer_frames(model.generator, base, 2.0, 13, 224), change.topk(2).indices.tolist()
+
+
+@pytest.fixture(scope="module")
+def timed(start, frames):
+    """That explorer, its first picture watched."""
+    explorer = Explorer(start.page, start.cell(start.find(EXPLORE)), len(frames[0]))
+    explorer.watch()
+    return explorer
+
+
+@pytest.fixture
+def explorer(start, timed):
+    """That explorer, in sight."""
+    start.cell(start.find(EXPLORE))
+    return timed
 
 
 def assert_ran(lesson):
@@ -145,77 +155,63 @@ def test_a_lesson_runs(lab, lesson):
     opened.close()
 
 
-def test_the_slider_shows_the_right_frame_by_keyboard_and_by_mouse(start, explorer, frames):
+def test_sliders_show_the_right_frame_by_keyboard_and_by_mouse(start, explorer, frames):
     rows, (moving, other) = frames
-    page, delays = start.page, []
-    explorer.watch()
-    explorer.follow(lambda: explorer.choice.select_option(index=moving))
-    assert nearest(rows[moving], explorer.pixels()) == 6
+    code, value, delays = explorer.code, explorer.value, []
 
-    def shows(code, step):
-        assert nearest(rows[code], explorer.pixels()) == step
+    def shows(row, step):
+        assert nearest(rows[row], explorer.pixels()) == step
 
+    code.click(moving)
+    explorer.follow(code.press, "ArrowLeft")
+    explorer.follow(code.press, "ArrowRight")
+    shows(moving, 6)
     for key, step in (("ArrowRight", 7), ("ArrowUp", 8), ("ArrowLeft", 7), ("End", 12), ("Home", 0), ("ArrowRight", 1)):
-        delays.append(explorer.press(key))
+        delays.append(explorer.follow(value.press, key))
         shows(moving, step)
     start.picture("explorer-keyboard")
-    explorer.grab()
+    value.grab()
     for step in (5, 11, 3):
-        delays.append(explorer.drag(step))
+        delays.append(explorer.follow(value.drag, step))
         shows(moving, step)
-    page.mouse.up()
-    delays.append(explorer.follow(lambda: page.mouse.click(*explorer.point(9))))
+    start.page.mouse.up()
+    delays.append(explorer.follow(value.click, 9))
     shows(moving, 9)
-    explorer.follow(lambda: explorer.choice.select_option(index=other))
+    delays.append(explorer.follow(code.click, other))
     shows(other, 9)
     start.picture("explorer-mouse")
     # The goal is 150 ms; a machine on which the kernel itself answers slowly is given in proportion.
-    assert statistics.median(delays) < max(150, 4 * round_trip(start))
+    assert statistics.median(delays) < max(150, 4 * round_trip(start.page))
 
 
-def test_the_code_is_chosen_by_keyboard(start, explorer, frames):
-    explorer.choice.select_option(index=0)
-    explorer.choice.focus()
-    before = explorer.pixels()
-    for _ in range(frames[1][0]):
-        start.page.keyboard.press("ArrowDown")
-    start.page.wait_for_timeout(1000)
-    assert explorer.choice.evaluate("e => e.selectedIndex") == frames[1][0]
-    assert (explorer.pixels() != before).any()
+def test_a_typed_value_moves_the_picture(explorer, frames):
+    rows, (moving, _) = frames
+    explorer.code.type(str(moving))
+    explorer.value.press("Home")
+    explorer.follow(explorer.value.type, "1.9")
+    assert nearest(rows[moving], explorer.pixels()) == 12
 
 
-def test_a_typed_value_moves_the_picture(start, explorer, frames):
-    moving = frames[1][0]
-    explorer.choice.select_option(index=moving)
-    explorer.press("Home")
-    readout = explorer.cell.locator(".widget-readout")
-    readout.click()
-    start.page.keyboard.press("Control+a")
-    start.page.keyboard.insert_text("1.9")
-    explorer.follow(lambda: start.page.keyboard.press("Enter"))
-    assert nearest(frames[0][moving], explorer.pixels()) == 12
-
-
-def test_tab_reaches_the_controls_and_focus_is_seen(start, explorer):
+def test_tab_reaches_the_sliders_and_focus_is_seen(start, explorer):
     page = start.page
     look = "e => { const s = getComputedStyle(e); return [s.outline, s.boxShadow, s.borderColor].join() }"
-    unfocused = explorer.choice.evaluate(look), explorer.handle.evaluate(look)
-    explorer.cell.locator(".jp-InputPrompt").click()
-    for control, before in zip((explorer.choice, explorer.handle), unfocused, strict=True):
+    explorer.cell.locator(".cm-content").click()
+    page.keyboard.press("Escape")
+    unfocused = explorer.value.handle.evaluate(look)
+    for slider in (explorer.code, explorer.value):
         for _ in range(12):
             page.keyboard.press("Tab")
-            if control.evaluate("e => e === document.activeElement"):
+            if slider.handle.evaluate("e => e === document.activeElement"):
                 break
         else:
-            pytest.fail("Tab does not reach it")
+            pytest.fail("Tab does not reach the slider")
         page.wait_for_timeout(300)  # colours fade in
-        assert control.evaluate(look) != before
-    active = page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex")
-    value = explorer.handle.get_attribute("aria-valuenow")
-    page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(300)
-    assert explorer.handle.get_attribute("aria-valuenow") != value
-    assert page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex") == active
+        assert slider.handle.evaluate(look) != unfocused
+        value = slider.handle.get_attribute("aria-valuenow")
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_timeout(300)
+        assert slider.handle.get_attribute("aria-valuenow") != value
+    assert page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex") == start.find(EXPLORE)
 
 
 def test_a_hint_opens_by_keyboard(start):
@@ -254,8 +250,10 @@ def test_outputs_are_readable(start, theme):
     """Text has a contrast of at least 4.5 to what is behind it, the coloured border 3; pictures have a ground."""
     start.theme(theme)
     for number in with_outputs(start):
-        poor = [(text, ratio) for text, ratio in start.cell(number).evaluate(CONTRASTS) if ratio < 4.5]
+        found = start.cell(number).evaluate(CONTRASTS)
+        poor = [(text, ratio) for text, ratio in found["texts"] if ratio < 4.5]
         assert not poor, f"cell {number}: {poor}"
+        assert all(ratio >= 3 for ratio in found["borders"]), f"cell {number}"
     for name, place in (("explorer", EXPLORE), ("answers", "check('00.1'"), ("table", "PROFILES.items()")):
         start.cell(start.find(place))
         start.picture(f"{theme.split()[1].lower()}-{name}")
