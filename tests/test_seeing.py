@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from wwlib import viz
@@ -101,6 +102,33 @@ def test_overlay_keeps_the_masked_place_and_dims_the_rest():
     shown = viz.overlay(torch.ones(1, 3, 8, 8), mask)
     assert torch.allclose(shown[:, :, :4], torch.ones(1, 3, 4, 8))
     assert shown[:, :, 4:].max() < 0
+
+
+def test_labels_wider_than_their_picture_are_broken_into_lines():
+    assert viz._wrapped("as Q would see it", 90) == "as Q would\nsee it"
+    assert viz._wrapped("wall hue\ncode 9", 115) == "wall hue\ncode 9"
+    assert viz._wrapped("orientation", 20) == "orientation"
+
+
+def luminance(colour):
+    """Relative luminance as WCAG 2.1 defines it."""
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(colour)]
+    return np.dot(linear, (0.2126, 0.7152, 0.0722))
+
+
+def test_numbers_in_a_heat_map_stand_out_from_their_cell(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(viz, "figure_picture", lambda figure, alt: drawn.append(figure))
+    table = np.linspace(0, 1, 60).reshape(6, 10)
+    viz.heat_map(table, "row", "column", "shades")
+    axes = drawn[0].axes[0]
+    contrasts = []
+    for text in axes.texts:
+        column, row = text.get_position()
+        pair = luminance(text.get_color()), luminance(axes.images[0].to_rgba(table[row, column])[:3])
+        contrasts.append((max(pair) + 0.05) / (min(pair) + 0.05))
+    assert len(contrasts) == 60
+    assert min(contrasts) > 3.5
 
 
 def test_a_gif_runs_there_and_back():
