@@ -36,7 +36,7 @@ def chromium_path() -> str | None:
 
 
 @contextmanager
-def lab_server(folder: Path, limit: float = 900) -> Iterator[str]:
+def lab_server(folder: Path, limit: float = 1500) -> Iterator[str]:
     """Serve `folder / "notebooks"` with JupyterLab on a free port; give the server's address.
 
     Settings, configuration and workspaces live in `folder`, so that a user's own neither help nor suffer. The server

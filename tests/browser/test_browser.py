@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.browser.lab import ARTEFACTS, chromium, chromium_path, copy_without_outputs, lab_server, open_notebook
-from tests.browser.sliders import Explorer, nearest, round_trip
+from tests.browser.sliders import Explorer, nearest
 from wwlib.exercises import GREEN, GREY, RED, digest
 from wwlib.explorer import explorer_frames
 from wwlib.models import load_model
@@ -82,7 +82,7 @@ def lab(tmp_path_factory):
     (folder / "notebooks").mkdir()
     for lesson in (FIRST, *OTHERS):
         copy_without_outputs(lesson, folder / "notebooks")
-    with lab_server(folder, limit=3600 if ALL else 900) as address, chromium() as browser:
+    with lab_server(folder, limit=3600 if ALL else 1500) as address, chromium() as browser:
         yield browser, address
 
 
@@ -180,8 +180,8 @@ def test_sliders_show_the_right_frame_by_keyboard_and_by_mouse(start, explorer, 
     delays.append(explorer.follow(code.click, other))
     shows(other, 9)
     start.picture("explorer-mouse")
-    # The goal is 150 ms; a machine on which the kernel itself answers slowly is given in proportion.
-    assert statistics.median(delays) < max(150, 4 * round_trip(start.page))
+    # The goal is 150 ms; where more processes than cores want to run, each gets its share.
+    assert statistics.median(delays) < 150 * max(1, os.getloadavg()[0] / os.cpu_count())
 
 
 def test_a_typed_value_moves_the_picture(explorer, frames):
