@@ -84,7 +84,8 @@ class Result:
 
     def _repr_html_(self) -> str:
         style = f"border-left:6px solid {self.colour};padding:.4em .8em;margin:.3em 0;color:inherit"
-        body = f"<pre style='margin:.3em 0;background:transparent;color:inherit'>{html.escape(self.body)}</pre>"
+        plain = "margin:.3em 0;background:transparent;color:inherit;overflow-x:auto"  # a narrow window scrolls
+        body = f"<pre style='{plain}'>{html.escape(self.body)}</pre>"
         return f"<div style='{style}' role='status'><b>{html.escape(self.title)}</b>{body if self.body else ''}</div>"
 
 

@@ -221,19 +221,22 @@ def test_a_hint_opens_by_keyboard(start):
     assert cell.locator("details").first.get_attribute("open") is not None
 
 
-RIGHT = next(choice for choice in "abcd" if digest("00.a", choice) == QUESTIONS["00.a"].digest)
-WRONG = next(choice for choice in "abcd" if choice != RIGHT)
-CHECK = "from wwlib.answers import EXERCISES\ncheck('00.1', {})"
+def choice(question, right):
+    """Return the right choice of a question, or a wrong one."""
+    return next(c for c in "abcd" if (digest(question, c) == QUESTIONS[question].digest) == right)
+
+
+CHECK = "from wwlib.answers import EXERCISES\ncheck('{}', {})"
 
 
 @pytest.mark.parametrize(
     ("place", "source", "text", "colour"),
     [
         ('quiz("00.b"', 'quiz("00.b", "")', "put your choice between the quotes", GREY),
-        ('check("00.1"', CHECK.format("lambda frames: frames.mean()"), "not yet", RED),
-        ("check('00.1'", CHECK.format("EXERCISES['00.1'].reference"), "right", GREEN),
-        ('quiz("00.a"', f'quiz("00.a", "{WRONG}")', "think again", RED),
-        ('quiz("00.a"', f'quiz("00.a", "{RIGHT}")', QUESTIONS["00.a"].explanation, GREEN),
+        ('check("00.1"', CHECK.format("00.1", "lambda frames: frames.mean()"), "not yet", RED),
+        ('check("00.2"', CHECK.format("00.2", "EXERCISES['00.2'].reference"), "right", GREEN),
+        ('quiz("00.c"', f'quiz("00.c", "{choice("00.c", False)}")', "think again", RED),
+        ('quiz("00.a"', f'quiz("00.a", "{choice("00.a", True)}")', QUESTIONS["00.a"].explanation, GREEN),
     ],
     ids=["quiz-undecided", "check-wrong", "check-right", "quiz-wrong", "quiz-right"],
 )
@@ -242,7 +245,7 @@ def test_an_answer_gets_its_colour(start, place, source, text, colour):
     shown.wait_for()
     assert text in shown.inner_text()
     assert hexadecimal(shown.evaluate("e => getComputedStyle(e).borderLeftColor")) == colour
-    start.picture(f"answer-{colour[1:]}-{place[:4]}")
+    start.picture(f"answer-{place[:4]}-{text.split()[0].lower()}")
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
