@@ -25,7 +25,7 @@ ARGUMENTS = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-SECONDS = 400  # the longest that one wait may take
+SECONDS = 600  # the longest that one wait may take
 TOKEN = "browser-tests"
 ARTEFACTS = ROOT / "artefacts" / "browser"
 
