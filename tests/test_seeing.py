@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from wwlib import viz
@@ -103,6 +104,33 @@ def test_overlay_keeps_the_masked_place_and_dims_the_rest():
     assert shown[:, :, 4:].max() < 0
 
 
+def test_labels_wider_than_their_picture_are_broken_into_lines():
+    assert viz._wrapped("as Q would see it", 90) == "as Q would\nsee it"
+    assert viz._wrapped("wall hue\ncode 9", 115) == "wall hue\ncode 9"
+    assert viz._wrapped("orientation", 20) == "orientation"
+
+
+def luminance(colour):
+    """Relative luminance as WCAG 2.1 defines it."""
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(colour)]
+    return np.dot(linear, (0.2126, 0.7152, 0.0722))
+
+
+def test_numbers_in_a_heat_map_stand_out_from_their_cell(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(viz, "figure_picture", lambda figure, alt: drawn.append(figure))
+    table = np.linspace(0, 1, 60).reshape(6, 10)
+    viz.heat_map(table, "row", "column", "shades")
+    axes = drawn[0].axes[0]
+    contrasts = []
+    for text in axes.texts:
+        column, row = text.get_position()
+        pair = luminance(text.get_color()), luminance(axes.images[0].to_rgba(table[row, column])[:3])
+        contrasts.append((max(pair) + 0.05) / (min(pair) + 0.05))
+    assert len(contrasts) == 60
+    assert min(contrasts) > 3.5
+
+
 def test_a_gif_runs_there_and_back():
     frames = torch.linspace(-1, 1, 4)[:, None, None, None].expand(-1, 3, 8, 8)
     animation = decoded(viz.gif(frames, "grey from black to white"))
@@ -114,16 +142,21 @@ def test_headless_explore_is_the_static_sheet_and_the_widget_swaps_pictures(netw
     sheet = explore(network, torch.zeros(3))
     assert isinstance(sheet, viz.Picture)
     widget = explorer_widget(network, torch.zeros(3), names=("a", "b", "c"), steps=5, side=32)
-    code, row, picture = widget.children
+    row, value, picture = widget.children
+    code, name = row.children
     before = picture.value
-    row.children[0].value = 4
+    value.value = 2.0
     after = picture.value
     code.value = 2
     assert before != after != picture.value
-    assert row.children[1].value == "+2.00"
+    assert name.value == "c"
     frames = explorer_frames(network, torch.zeros(3), 2.0, 5, 32)
     assert picture.value == frames[2][4]
+    value.value = -0.9  # typed; the nearest frame is the one at -1
+    assert picture.value == frames[2][1]
     assert np.asarray(Image.open(io.BytesIO(after))).shape == (32, 64, 3)
+    with pytest.raises(ValueError, match="steps must be at least 2, got 1"):
+        explorer_widget(network, torch.zeros(3), steps=1)
 
 
 def test_iou_of_known_rectangles():

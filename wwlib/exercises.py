@@ -84,7 +84,10 @@ class Result:
 
     def _repr_html_(self) -> str:
         style = f"border-left:6px solid {self.colour};padding:.4em .8em;margin:.3em 0;color:inherit"
-        body = f"<pre style='margin:.3em 0;background:transparent;color:inherit'>{html.escape(self.body)}</pre>"
+        # lines of a narrow window break between words: JupyterLab's own style would break a number in two
+        wrap = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
+        plain = f"margin:.3em 0;background:transparent;color:inherit;{wrap}"
+        body = f"<pre style='{plain}'>{html.escape(self.body)}</pre>"
         return f"<div style='{style}' role='status'><b>{html.escape(self.title)}</b>{body if self.body else ''}</div>"
 
 

@@ -45,24 +45,33 @@ def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.
 def explorer_widget(
     generator, base: Tensor, names: Sequence[str] = (), span: float = 2.0, steps: int = 13, side: int = 224
 ):
-    """Return the widget alone; arguments as `explore`'s."""
+    """Return the widget alone; arguments as `explore`'s.
+
+    Raises:
+        ValueError: if there are fewer than two steps.
+    """
     import ipywidgets as widgets
 
+    if steps < 2:
+        raise ValueError(f"steps must be at least 2, got {steps}")
+
     frames = explorer_frames(generator, base, span, steps, side)
-    labels = [f"{k}  {names[k]}" if names else f"code {k}" for k in range(len(frames))]
-    values = np.linspace(-span, span, steps)
-    code = widgets.Dropdown(options=[(label, k) for k, label in enumerate(labels)], value=0, description="code")
-    step = widgets.IntSlider(value=steps // 2, min=0, max=steps - 1, description="value", readout=False)
-    readout = widgets.Label(f"{values[steps // 2]:+.2f}")
+    values, gap = np.linspace(-span, span, steps, retstep=True)
+    # Not a dropdown: in JupyterLab the arrow keys on one choose another cell of the notebook.
+    code = widgets.IntSlider(0, min=0, max=len(frames) - 1, description="code")
+    value = widgets.FloatSlider(
+        values[steps // 2], min=-span, max=span, step=gap, description="value", readout_format="+.2f"
+    )
+    name = widgets.Label(names[0] if names else "")
     picture = widgets.Image(value=frames[0][steps // 2], format="png", width=2 * side)
 
     def redraw(change):
-        picture.value = frames[code.value][step.value]
-        readout.value = f"{values[step.value]:+.2f}"
+        name.value = names[code.value] if names else ""
+        picture.value = frames[code.value][np.abs(values - value.value).argmin()]  # a typed value may be between steps
 
     code.observe(redraw, names="value")
-    step.observe(redraw, names="value")
-    return widgets.VBox([code, widgets.HBox([step, readout]), picture])
+    value.observe(redraw, names="value")
+    return widgets.VBox([widgets.HBox([code, name]), value, picture])
 
 
 @torch.no_grad()

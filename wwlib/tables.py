@@ -24,6 +24,7 @@ ATTEMPTS = DATA / "attempts.json"
 PEERS = DATA / "peers.json"
 GRADING = DATA / "grading.json"
 MEMORY = DATA / "memory.json"
+BROWSER = DATA / "browser.json"
 
 # disentanglement_lib at commit 86a644d and Ubisoft's metrics, run once on the fixed points for the design notes
 REFERENCE = {
@@ -74,6 +75,18 @@ def memory_table() -> str:
     ]
     budget = f"micro-batch within {record['budget_gigabytes']:g} GB"
     header = ["recipe", "number format", "weights to moments, GB", "an image, MB", "whole batch, GB", budget]
+    return Table(header, rows).markdown()
+
+
+def slider_table() -> str:
+    """How soon the explorer's picture follows a slider in JupyterLab."""
+    record = json.loads(BROWSER.read_text(encoding="utf-8"))
+    names = dict(keyboard="arrow key", mouse="drag with the mouse")
+    rows = [
+        (names[kind], f"{row['median_ms']:.0f} ms", f"{row['slowest_ms']:.0f} ms", row["moves"], f"{record['load']:g}")
+        for kind, row in record["moves"].items()
+    ]
+    header = ["the slider moved by", "picture after, median", "slowest", "moves", f"load on {record['cores']} cores"]
     return Table(header, rows).markdown()
 
 
@@ -171,6 +184,7 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "costs": lambda: cost_table().markdown(),
         "gpus": lambda: gpu_table().markdown(),
         "memory": memory_table,
+        "sliders": slider_table,
         "paper": lambda: paper_table(load_population()).markdown(),
         "correlation": lambda: correlation_table(load_population()).markdown(),
         "choice": lambda: choice_table(load_population()).markdown(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -136,14 +137,20 @@ def grid(
             axis = axes[row, column]
             axis.imshow(pixels[row, column], interpolation="nearest")
             axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
+            axis.spines[:].set(color=FAINT, linewidth=0.5)  # a white mask ends somewhere, on a white page too
         if row < len(row_labels):
             axes[row, 0].set_ylabel(row_labels[row], rotation=0, ha="right", va="center", fontsize=9, color=INK)
     for column, label in enumerate(column_labels):
-        axes[0, column].set_title(label, fontsize=9, color=INK, pad=4)
+        axes[0, column].set_title(_wrapped(label, side), fontsize=9, color=INK, pad=4)
     if title:
         figure.suptitle(title, fontsize=11, color=INK, y=0.93 + 0.35 / max(rows, 1))
     return figure_picture(figure, alt)
+
+
+def _wrapped(label: str, side: int) -> str:
+    """Break a label of 9 points into lines that fit over a picture `side` pixels wide; words stay whole."""
+    width = max(1, int(0.77 * side / 6.6))  # a picture is 0.77 of its share of the figure; a letter is 6.6 pixels wide
+    return "\n".join(textwrap.fill(line, width, break_long_words=False) for line in label.split("\n"))
 
 
 @torch.no_grad()
@@ -269,7 +276,7 @@ def curves(
     axis.set(xlabel=x, ylabel=y)
     axis.spines[["top", "right"]].set_visible(False)
     if len(lines) > 1:
-        axis.legend(frameon=False, fontsize=9)
+        axis.legend(facecolor="white", edgecolor="none", framealpha=0.8, fontsize=9)  # lines may pass behind
     return figure_picture(figure, alt)
 
 
@@ -293,15 +300,14 @@ def heat_map(
     height, width = table.shape
     figure = Figure(figsize=(1.6 + 0.62 * width, 1.2 + 0.3 * height))
     axes = figure.add_subplot()
-    axes.imshow(table, cmap="Blues", aspect="auto")
+    image = axes.imshow(table, cmap="Blues", aspect="auto")
     axes.set_xticks(range(width), names or range(width), rotation=30 if names else 0, ha="right" if names else "center")
     axes.set_yticks(range(height))
     axes.set_xlabel(columns)
     axes.set_ylabel(rows)
     axes.set_title(title, fontsize=10)
-    middle = (np.nanmin(table) + np.nanmax(table)) / 2
+    light = image.to_rgba(table)[..., :3] ** 2.2 @ (0.2126, 0.7152, 0.0722)  # relative luminance
     for row, column in np.ndindex(height, width):
-        value = table[row, column]
-        axes.text(column, row, f"{value:.{digits}f}", ha="center", va="center", fontsize=7,
-                  color="white" if value > middle else INK)  # fmt: skip
+        colour = "white" if light[row, column] < 0.18 and np.isfinite(table[row, column]) else INK
+        axes.text(column, row, f"{table[row, column]:.{digits}f}", ha="center", va="center", fontsize=7, color=colour)
     return figure_picture(figure, f"{title}: a table of {height} {rows}s by {width} {columns}s.")

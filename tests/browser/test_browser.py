@@ -1,0 +1,287 @@
+"""The course as a learner has it: JupyterLab in a real browser, its buttons, sliders, colours and narrow windows.
+
+`WW_BROWSER=all` runs every lesson this way. The pictures of what was seen are in `artefacts/browser/`.
+"""
+
+import base64
+import io
+import os
+import statistics
+
+import pytest
+from PIL import Image
+
+from tests.browser.lab import ARTEFACTS, chromium, chromium_path, copy_without_outputs, lab_server, open_notebook
+from tests.browser.sliders import Explorer, nearest
+from wwlib.exercises import GREEN, GREY, RED, digest
+from wwlib.explorer import explorer_frames
+from wwlib.models import load_model
+from wwlib.notebooks import choose_lessons
+from wwlib.questions import QUESTIONS
+from wwlib.viz import traversal
+from wwlib.where import traversal_change
+
+pytestmark = pytest.mark.skipif(chromium_path() is None, reason="needs Debian's or Ubuntu's package `chromium`")
+
+ALL = os.environ.get("WW_BROWSER") == "all"
+FIRST, *OTHERS = choose_lessons() if ALL else choose_lessons(["00", "02"])
+EXPLORE = "explore(model.generator, codes[6])"
+
+# The contrast (WCAG 2.1) of every piece of text in a cell's outputs, and of a result's border, to what is behind it.
+CONTRASTS = """cell => {
+    const rgba = text => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n }
+    const over = (top, low) => [0, 1, 2].map(i => top[i] * top[3] + low[i] * (1 - top[3]))
+    const behind = e => {
+        if (!e) return [255, 255, 255]
+        const colour = rgba(getComputedStyle(e).backgroundColor)
+        return colour[3] === 1 ? colour : over(colour, behind(e.parentElement))
+    }
+    const light = colour => {
+        const [r, g, b] = colour.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
+    const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05)
+    const found = [], borders = []
+    for (const output of cell.querySelectorAll('.jp-OutputArea-output')) {
+        const texts = document.createTreeWalker(output, NodeFilter.SHOW_TEXT)
+        while (texts.nextNode()) {
+            const e = texts.currentNode.parentElement
+            if (!texts.currentNode.data.trim() || !e.getClientRects().length) continue
+            const colour = over(rgba(getComputedStyle(e).color), behind(e))
+            found.push([texts.currentNode.data.trim(), ratio(colour, behind(e))])
+        }
+        for (const e of output.querySelectorAll('[role=status]'))
+            borders.push(ratio(rgba(getComputedStyle(e).borderLeftColor).slice(0, 3), behind(e)))
+    }
+    return {texts: found, borders}
+}"""
+
+# What reaches beyond a cell's output area to the right where nothing can be scrolled to show it.
+CROPPED = """cell => {
+    const cropped = []
+    for (const area of cell.querySelectorAll('.jp-OutputArea')) {
+        const edge = Math.min(area.getBoundingClientRect().right, innerWidth) + 1
+        for (const e of area.querySelectorAll('.jp-OutputArea-output *')) {
+            const box = e.getBoundingClientRect()
+            if (!box.width || box.right <= edge || getComputedStyle(e).visibility === 'hidden') continue
+            let parent = e.parentElement
+            while (parent !== area && !['auto', 'scroll'].includes(getComputedStyle(parent).overflowX))
+                parent = parent.parentElement
+            if (parent === area) cropped.push(`${e.tagName}.${e.className}: ${box.right} beyond ${edge}`)
+        }
+    }
+    return cropped
+}"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A browser and the address of a server that serves lessons nobody has run."""
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "notebooks").mkdir()
+    for lesson in (FIRST, *OTHERS):
+        copy_without_outputs(lesson, folder / "notebooks")
+    with lab_server(folder, limit=3600 if ALL else 1500) as address, chromium() as browser:
+        yield browser, address
+
+
+@pytest.fixture(scope="module")
+def start(lab):
+    """Lesson 00, opened and run."""
+    lesson = open_notebook(*lab, FIRST.name)
+    lesson.run_all()
+    yield lesson
+    lesson.close()
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """The frames that the first explorer of lesson 00 should show, `[code][step]`, and the codes that change most."""
+    model = load_model("shapes3d-32-seed0")
+    base = model.sample_codes(12, 0)[6]
+    change = traversal_change(traversal(model.generator, base))
+    return explorer_frames(model.generator, base, 2.0, 13, 224), change.topk(2).indices.tolist()
+
+
+@pytest.fixture(scope="module")
+def timed(start, frames):
+    """That explorer, its first picture watched."""
+    explorer = Explorer(start.page, start.cell(start.find(EXPLORE)), len(frames[0]))
+    explorer.watch()
+    return explorer
+
+
+@pytest.fixture
+def explorer(start, timed):
+    """That explorer, in sight."""
+    start.cell(start.find(EXPLORE))
+    return timed
+
+
+def assert_ran(lesson):
+    for number, cell in enumerate(lesson.cells()):
+        errors = [output["ename"] for output in cell["outputs"] if output["output_type"] == "error"]
+        assert not errors, f"code cell {number}: {errors}"
+        assert cell["count"] == number + 1
+
+
+def with_outputs(lesson):
+    """Give the number of every cell that shows something, after scrolling to it."""
+    page = lesson.page
+    numbers = page.evaluate(
+        """() => [...jupyterapp.shell.currentWidget.content.model.cells].map((c, n) => [c, n])
+            .filter(([c]) => c.type === 'code' && c.outputs.length).map(([, n]) => n)"""
+    )
+    assert len(numbers) > 10
+    return numbers
+
+
+def hexadecimal(colour):
+    """Turn "rgb(1, 2, 3)" into "#010203"."""
+    return "#" + "".join(f"{int(part):02x}" for part in colour.strip("rgb()").split(","))
+
+
+def test_lesson_00_runs(start):
+    assert_ran(start)
+
+
+@pytest.mark.parametrize("lesson", OTHERS, ids=lambda file: file.stem)
+def test_a_lesson_runs(lab, lesson):
+    opened = open_notebook(*lab, lesson.name)
+    opened.run_all()
+    assert_ran(opened)
+    opened.picture(f"{lesson.stem}-end")
+    opened.close()
+
+
+def test_sliders_show_the_right_frame_by_keyboard_and_by_mouse(start, explorer, frames):
+    rows, (moving, other) = frames
+    code, value, delays = explorer.code, explorer.value, []
+
+    def shows(row, step):
+        assert nearest(rows[row], explorer.pixels()) == step
+
+    code.click(moving)
+    explorer.follow(code.press, "ArrowLeft")
+    explorer.follow(code.press, "ArrowRight")
+    shows(moving, 6)
+    for key, step in (("ArrowRight", 7), ("ArrowUp", 8), ("ArrowLeft", 7), ("End", 12), ("Home", 0), ("ArrowRight", 1)):
+        delays.append(explorer.follow(value.press, key))
+        shows(moving, step)
+    start.picture("explorer-keyboard")
+    value.grab()
+    for step in (5, 11, 3):
+        delays.append(explorer.follow(value.drag, step))
+        shows(moving, step)
+    start.page.mouse.up()
+    delays.append(explorer.follow(value.click, 9))
+    shows(moving, 9)
+    delays.append(explorer.follow(code.click, other))
+    shows(other, 9)
+    start.picture("explorer-mouse")
+    # The goal is 150 ms; where more processes than cores want to run, each gets its share.
+    assert statistics.median(delays) < 150 * max(1, os.getloadavg()[0] / os.cpu_count())
+
+
+def test_a_typed_value_moves_the_picture(explorer, frames):
+    rows, (moving, _) = frames
+    explorer.code.type(str(moving))
+    explorer.value.press("Home")
+    explorer.follow(explorer.value.type, "1.9")
+    assert nearest(rows[moving], explorer.pixels()) == 12
+
+
+def test_tab_reaches_the_sliders_and_focus_is_seen(start, explorer):
+    page = start.page
+    look = "e => { const s = getComputedStyle(e); return [s.outline, s.boxShadow, s.borderColor].join() }"
+    explorer.cell.locator(".cm-content").click()
+    page.keyboard.press("Escape")
+    unfocused = explorer.value.handle.evaluate(look)
+    for slider in (explorer.code, explorer.value):
+        for _ in range(12):
+            page.keyboard.press("Tab")
+            if slider.handle.evaluate("e => e === document.activeElement"):
+                break
+        else:
+            pytest.fail("Tab does not reach the slider")
+        page.wait_for_timeout(300)  # colours fade in
+        assert slider.handle.evaluate(look) != unfocused
+        value = slider.handle.get_attribute("aria-valuenow")
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_timeout(300)
+        assert slider.handle.get_attribute("aria-valuenow") != value
+    assert page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex") == start.find(EXPLORE)
+
+
+def test_a_hint_opens_by_keyboard(start):
+    cell = start.cell(start.find("<summary>Hint 1"))
+    cell.locator("summary").first.focus()
+    start.page.keyboard.press("Enter")
+    assert cell.locator("details").first.get_attribute("open") is not None
+
+
+def choice(question, right):
+    """Return the right choice of a question, or a wrong one."""
+    return next(c for c in "abcd" if (digest(question, c) == QUESTIONS[question].digest) == right)
+
+
+CHECK = "from wwlib.answers import EXERCISES\ncheck('{}', {})"
+
+
+@pytest.mark.parametrize(
+    ("place", "source", "text", "colour"),
+    [
+        ('quiz("00.b"', 'quiz("00.b", "")', "put your choice between the quotes", GREY),
+        ('check("00.1"', CHECK.format("00.1", "lambda frames: frames.mean()"), "not yet", RED),
+        ('check("00.2"', CHECK.format("00.2", "EXERCISES['00.2'].reference"), "right", GREEN),
+        ('quiz("00.c"', f'quiz("00.c", "{choice("00.c", False)}")', "think again", RED),
+        ('quiz("00.a"', f'quiz("00.a", "{choice("00.a", True)}")', QUESTIONS["00.a"].explanation, GREEN),
+    ],
+    ids=["quiz-undecided", "check-wrong", "check-right", "quiz-wrong", "quiz-right"],
+)
+def test_an_answer_gets_its_colour(start, place, source, text, colour):
+    shown = start.answer(start.find(place), source).locator("[role=status]")
+    shown.wait_for()
+    assert text in shown.inner_text()
+    assert hexadecimal(shown.evaluate("e => getComputedStyle(e).borderLeftColor")) == colour
+    start.picture(f"answer-{place[:4]}-{text.split()[0].lower()}")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+def test_outputs_are_readable(start, theme):
+    """Text has a contrast of at least 4.5 to what is behind it, the coloured border 3; pictures have a ground."""
+    start.theme(theme)
+    for number in with_outputs(start):
+        found = start.cell(number).evaluate(CONTRASTS)
+        poor = [(text, ratio) for text, ratio in found["texts"] if ratio < 4.5]
+        assert not poor, f"cell {number}: {poor}"
+        assert all(ratio >= 3 for ratio in found["borders"]), f"cell {number}"
+    for name, place in (("explorer", EXPLORE), ("answers", "check('00.1'"), ("table", "PROFILES.items()")):
+        start.cell(start.find(place))
+        start.picture(f"{theme.split()[1].lower()}-{name}")
+
+
+def test_pictures_bring_their_own_ground(start):
+    for cell in start.cells():
+        for output in cell["outputs"]:
+            if "image/png" in output.get("data", {}):
+                picture = Image.open(io.BytesIO(base64.b64decode(output["data"]["image/png"])))
+                assert "A" not in picture.getbands()
+                assert "transparency" not in picture.info
+
+
+@pytest.mark.parametrize("width", [700, 480])
+def test_a_narrow_window_crops_nothing(start, width):
+    page = start.page
+    page.evaluate("() => jupyterapp.shell.collapseLeft()")
+    page.set_viewport_size(dict(width=width, height=1000))
+    try:
+        for number in with_outputs(start):
+            assert not start.cell(number).evaluate(CROPPED), f"cell {number}"
+        for name, place in (("explorer", EXPLORE), ("answers", "check('00.1'"), ("table", "PROFILES.items()")):
+            start.cell(start.find(place))
+            start.picture(f"{width}px-{name}")
+    finally:
+        page.set_viewport_size(dict(width=1250, height=1000))
+        page.evaluate("() => jupyterapp.shell.expandLeft()")
