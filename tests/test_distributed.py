@@ -14,7 +14,7 @@ import torch
 import torch.multiprocessing
 
 from tests import tiny
-from tests.tiny import CPU, Noise, curve, flat
+from tests.tiny import CPU, PRELOAD, Noise, curve, flat
 from wwlib.config import replace_config
 from wwlib.device import Compute
 from wwlib.distributed import ALONE, Team, team
@@ -132,7 +132,7 @@ def together(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.set_forkserver_preload(["wwlib.training"])  # torch is imported once for both
+    torch.multiprocessing.set_forkserver_preload(PRELOAD)  # torch is imported once for both
     processes = torch.multiprocessing.start_processes(
         join, (port, folder), nprocs=2, join=False, start_method="forkserver"
     )

@@ -13,7 +13,7 @@ import time
 import pytest
 import torch
 
-from tests.tiny import CPU, TINY, Noise, curve
+from tests.tiny import CPU, PRELOAD, TINY, Noise, curve
 from wwlib.comparison import SmallRooms, pair_config
 from wwlib.config import Config, replace_config
 from wwlib.device import Compute, choose_compute, choose_threads
@@ -249,7 +249,7 @@ def test_a_run_killed_at_24_moments_comes_to_the_same_weights_and_curve(tmp_path
     train(MORTAL, Noise(), tmp_path / "undisturbed", CPU, log_every=10, progress=False)
     folder, checkpoint = tmp_path / "killed", tmp_path / "killed" / "checkpoint.safetensors"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["wwlib.training"])
+    context.set_forkserver_preload(PRELOAD)
     moments, half_written, steps = random.Random(0), 0, [0]
     for life in range(24):
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0

@@ -6,6 +6,8 @@ from wwlib.config import Config
 from wwlib.device import Compute
 
 CPU = Compute(torch.device("cpu"))
+# for a fork server, so that its processes are born with what otherwise takes them seconds to import
+PRELOAD = ["wwlib.training", "torch._dynamo"]
 TINY = Config(
     modules=("Const-8", "C_spgroup-2-2", "ResConv-up-1", "C_spgroup-2-2", "Noise-1", "ResConv-up-1", "C_global-1"),
     widths={8: 8, 16: 4},
