@@ -13,7 +13,7 @@ import time
 import pytest
 import torch
 
-from tests.tiny import CPU, PRELOAD, TINY, Noise, curve
+from tests.tiny import CPU, MORTAL, PRELOAD, TINY, Noise, curve, live
 from wwlib.comparison import SmallRooms, pair_config
 from wwlib.config import Config, replace_config
 from wwlib.device import Compute, choose_compute, choose_threads
@@ -233,15 +233,6 @@ def test_a_stopped_command_says_where_it_continues_and_comes_to_the_same_weights
     assert f"continued at step {step} of 120 from {folder}" in again.stdout
     assert same_checkpoints(checkpoint, tmp_path / "undisturbed" / "checkpoint.safetensors")
     assert not [name for name in os.listdir(folder) if name.startswith(".")]
-
-
-MORTAL = replace_config(TINY, images=4 * 300)
-
-
-def live(folder, save_seconds):
-    """A process that trains until it is done or killed."""
-    torch.set_num_threads(1)
-    train(MORTAL, Noise(), folder, CPU, save_seconds=save_seconds, log_every=10, progress=False)
 
 
 def test_a_run_killed_at_24_moments_comes_to_the_same_weights_and_curve(tmp_path):
