@@ -13,7 +13,7 @@ import time
 import pytest
 import torch
 
-from tests.tiny import CPU, TINY, Noise, curve
+from tests.tiny import CPU, MORTAL, PRELOAD, TINY, Noise, curve, live
 from wwlib.comparison import SmallRooms, pair_config
 from wwlib.config import Config, replace_config
 from wwlib.device import Compute, choose_compute, choose_threads
@@ -235,21 +235,12 @@ def test_a_stopped_command_says_where_it_continues_and_comes_to_the_same_weights
     assert not [name for name in os.listdir(folder) if name.startswith(".")]
 
 
-MORTAL = replace_config(TINY, images=4 * 300)
-
-
-def live(folder, save_seconds):
-    """A process that trains until it is done or killed."""
-    torch.set_num_threads(1)
-    train(MORTAL, Noise(), folder, CPU, save_seconds=save_seconds, log_every=10, progress=False)
-
-
 def test_a_run_killed_at_24_moments_comes_to_the_same_weights_and_curve(tmp_path):
     """Each is forked from a process that imported torch once; every third dies while a checkpoint is half written."""
     train(MORTAL, Noise(), tmp_path / "undisturbed", CPU, log_every=10, progress=False)
     folder, checkpoint = tmp_path / "killed", tmp_path / "killed" / "checkpoint.safetensors"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["wwlib.training"])
+    context.set_forkserver_preload(PRELOAD)
     moments, half_written, steps = random.Random(0), 0, [0]
     for life in range(24):
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0

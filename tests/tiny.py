@@ -2,10 +2,13 @@
 
 import torch
 
-from wwlib.config import Config
+from wwlib.config import Config, replace_config
 from wwlib.device import Compute
+from wwlib.training import train
 
 CPU = Compute(torch.device("cpu"))
+# for a fork server, so that its processes are born with what otherwise takes them seconds to import
+PRELOAD = ["tests.tiny", "torch._dynamo"]
 TINY = Config(
     modules=("Const-8", "C_spgroup-2-2", "ResConv-up-1", "C_spgroup-2-2", "Noise-1", "ResConv-up-1", "C_global-1"),
     widths={8: 8, 16: 4},
@@ -38,3 +41,12 @@ def flat(state):
 def curve(log):
     """A log without its wall times."""
     return [{name: value for name, value in entry.items() if name != "seconds"} for entry in log]
+
+
+MORTAL = replace_config(TINY, images=4 * 300)
+
+
+def live(folder, save_seconds):
+    """What a process does that trains until it is done or killed."""
+    torch.set_num_threads(1)
+    train(MORTAL, Noise(), folder, CPU, save_seconds=save_seconds, log_every=10, progress=False)

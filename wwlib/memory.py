@@ -100,26 +100,30 @@ def kept_bytes(networks: dict[str, nn.Module]) -> int:
 
 
 def memory_need(config: Config, dtype: torch.dtype | None = None, processes: int = 1) -> Need:
-    """Return what a training needs, from two small batches: all that grows with the batch grows in a line.
+    """Return what a training needs, from two batches: all that grows with the batch grows in a line.
 
     Args:
         config: of the training; its batch does not matter.
         dtype: of autocast; None for float32.
         processes: that share a batch; more than one need a copy of the gradients to add them up.
     """
-    config = replace_config(config, batch=2 * GROUP)
+    sizes = (4 * GROUP, 8 * GROUP)  # enough that the largest tensor is a map, and not a layer's weights
+    config = replace_config(config, batch=sizes[1])
     state = Training(config, _Shapes(config), Compute(torch.device("cpu"), dtype))
     weights = [p for network in state.networks().values() for p in network.parameters()]
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
         fakes = [mode.from_tensor(weight) for weight in weights]  # the mode itself holds them weakly
         own = {fake.untyped_storage()._cdata for fake in fakes}
-        found = [saved_for_backward(state, images, own) for images in (GROUP, 2 * GROUP)]
+        found = [saved_for_backward(state, images, own) for images in sizes]
     kept = kept_bytes(state.networks())
     if processes > 1:
         trained = (state.generator, state.discriminator, state.recogniser)
         kept += sum(p.numel() * p.element_size() for network in trained for p in network.parameters())
-    slopes = [(large - small) // GROUP for small, large in zip(*found, strict=True)]
-    return Need(kept, tuple((small - slope * GROUP, slope) for small, slope in zip(found[0], slopes, strict=True)))
+    passes = []
+    for small, large in zip(*found, strict=True):
+        per_image = (large - small) // (sizes[1] - sizes[0])
+        passes.append((small - per_image * sizes[0], per_image))
+    return Need(kept, tuple(passes))
 
 
 def choose_micro_batch(
