@@ -31,7 +31,7 @@ POSTER = {
 }
 
 
-def examine(name: str, images: int = 64, steps: int = 300, starts: int = 8, path: Path = RECORD) -> dict:
+def examine(name: str, images: int = 32, steps: int = 150, starts: int = 4, path: Path = RECORD) -> dict:
     """Measure a shipped model on pictures it was not trained on and write the record; return it.
 
     Args:
