@@ -215,6 +215,14 @@ def _add_small_commands(commands) -> None:
     parser.set_defaults(run=_tables)
     parser = commands.add_parser("compare", help="train lesson 04's small pairs over three seeds and record the scores")
     parser.set_defaults(run=_compare)
+    parser = commands.add_parser(
+        "interpret", help="train lesson 17's judges, hosts and interpretations, and record them"
+    )
+    parser.add_argument(
+        "parts", nargs="*", help="of hosts, autoencoder, classifier, recogniser, ablation (default: all)"
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="of each interpretation (default: %(default)s)")
+    parser.set_defaults(run=_interpret)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
     parser.set_defaults(run=_avatars)
     parser = commands.add_parser("ship", help="score a finished run and put its model and record into data/")
@@ -256,6 +264,16 @@ def _compare(options) -> int:
 
     choose_threads()
     compare()
+    return 0
+
+
+def _interpret(options) -> int:
+    from wwlib.interpret import interpret
+
+    if options.seeds < 1:
+        raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
+    choose_threads()
+    interpret(options.parts, options.seeds)
     return 0
 
 
