@@ -216,12 +216,10 @@ def _add_small_commands(commands) -> None:
     parser = commands.add_parser("compare", help="train lesson 04's small pairs over three seeds and record the scores")
     parser.set_defaults(run=_compare)
     parser = commands.add_parser(
-        "interpret", help="train lesson 17's judges, hosts and interpretations, and record them"
+        "interpret", help="train what lesson 17 interprets, and the interpretations; record all"
     )
-    parser.add_argument(
-        "parts", nargs="*", help="of hosts, autoencoder, classifier, recogniser, ablation (default: all)"
-    )
-    parser.add_argument("--seeds", type=int, default=5, help="of each interpretation (default: %(default)s)")
+    parser.add_argument("parts", nargs="*", help="such as host-autoencoder, autoencoder, ablation (default: all)")
+    parser.add_argument("--seeds", type=int, nargs="+", help="of the interpretations (default: 0 to 4)")
     parser.set_defaults(run=_interpret)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
     parser.set_defaults(run=_avatars)
@@ -270,8 +268,6 @@ def _compare(options) -> int:
 def _interpret(options) -> int:
     from wwlib.interpret import interpret
 
-    if options.seeds < 1:
-        raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
     choose_threads()
     interpret(options.parts, options.seeds)
     return 0

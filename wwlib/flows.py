@@ -62,11 +62,26 @@ def conditioner(inputs: int, outputs: int, hidden: int, depth: int = 2) -> nn.Se
     return nn.Sequential(*layers, last)
 
 
+def half_step(w: Tensor, raw_scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """Return w exp(tanh S) + T `[B, n]` and its log-determinant `[B]`; tanh keeps every scale in [1/e, e].
+
+    Args:
+        w: the half that changes, `[B, n]`.
+        raw_scale, shift: S and T `[B, n]`, read from the other half.
+    """
+    log_scale = raw_scale.tanh()
+    return w * log_scale.exp() + shift, log_scale.sum(dim=1)
+
+
+def undo_half_step(w: Tensor, raw_scale: Tensor, shift: Tensor) -> Tensor:
+    """Return the w `[B, n]` that `half_step` turned into this one."""
+    return (w - shift) * (-raw_scale.tanh()).exp()
+
+
 class Coupling(nn.Module):
     """Two affine half-steps: the first half of a vector scales and shifts the second, then the second the first.
 
-    A half-step is w' = w exp(tanh S) + T with S and T read from the other half (and the condition), so each scale
-    stays in [1/e, e] and the inverse needs no inverse of the networks.
+    S and T come from networks that are never inverted, so they may be any.
 
     Args:
         dim: length d of the vectors, even.
@@ -80,26 +95,21 @@ class Coupling(nn.Module):
         self.second = conditioner(dim // 2 + cond_dim, dim, hidden, depth)
 
     @staticmethod
-    def _read(network: nn.Module, half: Tensor, cond: Tensor | None) -> tuple[Tensor, Tensor]:
-        log_scale, shift = network(half if cond is None else torch.cat([half, cond], dim=1)).chunk(2, dim=1)
-        return log_scale.tanh(), shift
+    def _read(network: nn.Module, half: Tensor, cond: Tensor | None) -> tuple[Tensor, ...]:
+        return network(half if cond is None else torch.cat([half, cond], dim=1)).chunk(2, dim=1)
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return y `[B, d]` and the log-determinant `[B]`."""
         u, w = x.chunk(2, dim=1)
-        first_scale, shift = self._read(self.first, u, cond)
-        w = w * first_scale.exp() + shift
-        second_scale, shift = self._read(self.second, w, cond)
-        u = u * second_scale.exp() + shift
-        return torch.cat([u, w], dim=1), (first_scale + second_scale).sum(dim=1)
+        w, first_logdet = half_step(w, *self._read(self.first, u, cond))
+        u, second_logdet = half_step(u, *self._read(self.second, w, cond))
+        return torch.cat([u, w], dim=1), first_logdet + second_logdet
 
     def inverse(self, y: Tensor, cond: Tensor | None = None) -> Tensor:
         """Return the x that `forward` turns into y."""
         u, w = y.chunk(2, dim=1)
-        log_scale, shift = self._read(self.second, w, cond)
-        u = (u - shift) * (-log_scale).exp()
-        log_scale, shift = self._read(self.first, u, cond)
-        return torch.cat([u, (w - shift) * (-log_scale).exp()], dim=1)
+        u = undo_half_step(u, *self._read(self.second, w, cond))
+        return torch.cat([u, undo_half_step(w, *self._read(self.first, u, cond))], dim=1)
 
 
 class Permutation(nn.Module):

@@ -42,19 +42,19 @@ class Glyphs(FactorData):
     factor_names = ("digit", "ink", "paper", "across", "down", "tilt")
     channels = 3
 
-    def __init__(self, resolution: int = 32, tilts: tuple[float, ...] = (-20, -10, 0, 10, 20)):
+    def __init__(self, resolution: int = 32, tilts: tuple[float, ...] = (-12, 0, 12)):
         self.resolution = resolution
-        self.factor_sizes = (10, HUES, HUES, 5, 5, len(tilts))
+        self.factor_sizes = (10, HUES, HUES, 3, 3, len(tilts))
         self._tilts = torch.tensor(tilts, dtype=torch.float32)
         rows = [[[float(pixel) for pixel in row] for row in glyph.split()] for glyph in FONT]
-        # the font's 5 x 7 pixels in the middle of 11 x 11, so that a shift never cuts a digit
-        self._strokes = F.pad(torch.tensor(rows), (3, 3, 2, 2))[:, None]
+        # an empty border around the font's 5 x 7 pixels, so that a shift never cuts a digit
+        self._strokes = F.pad(torch.tensor(rows), (2, 2, 2, 2))[:, None]
 
     def coverage(self, factors: Tensor) -> Tensor:
         """Return how much of every pixel is ink, `[n, H, W]` in [0, 1], for `factors` `[n, 6]`."""
         factors = self.check_factors(factors)
         angle = torch.deg2rad(self._tilts[factors[:, 5]])
-        shift = -(factors[:, 3:5] - 2) * 0.11  # of half the picture; the grid moves against the glyph
+        shift = -(factors[:, 3:5] - 1) * 0.12  # of half the picture; the grid moves against the glyph
         turn = torch.stack([angle.cos(), angle.sin(), shift[:, 0], -angle.sin(), angle.cos(), shift[:, 1]], dim=1)
         return _placed(self._strokes[factors[:, 0]], turn.view(-1, 2, 3), self.resolution)
 

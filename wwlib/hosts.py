@@ -1,7 +1,7 @@
 """Frozen networks to interpret: each turns pictures into hidden codes with a little noise, and codes into what it does.
 
-An autoencoder's codes become pictures, a classifier's become logits, and Part I's recogniser and generator are read as
-one autoencoder.
+An autoencoder of `wwlib.autoencoder` is such a host as it is. A classifier's codes become logits, and Part I's
+recogniser and generator are read as one autoencoder.
 """
 
 from __future__ import annotations
@@ -13,27 +13,6 @@ from wwlib.factors import FactorData
 from wwlib.interpretation import Latents
 from wwlib.judges import Judge
 from wwlib.models import Model
-from wwlib.vaes import VAE
-
-
-class AutoencoderHost:
-    """A beta-VAE with a small beta: an autoencoder whose codes carry the noise of their own posterior.
-
-    Args:
-        vae: trained.
-    """
-
-    def __init__(self, vae: VAE):
-        self.vae = vae
-
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and standard deviation `[B, d]` of the codes of images."""
-        mean, log_variance = self.vae.encoder(images)
-        return mean, (log_variance / 2).exp()
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Return the images of codes `[B, d]`."""
-        return self.vae.decoder(z)
 
 
 class ClassifierHost:

@@ -6,16 +6,17 @@ import json
 import platform
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from wwlib.device import choose_compute
+from wwlib.autoencoder import Autoencoder, train_autoencoder
 from wwlib.factors import FactorData
 from wwlib.files import half_floats, load_tensors, prefixed, save_json, save_tensors, unprefixed
 from wwlib.flows import Flow
 from wwlib.glyphs import Glyphs
-from wwlib.hosts import AutoencoderHost, ClassifierHost, RecogniserHost, collect
+from wwlib.hosts import ClassifierHost, RecogniserHost, collect
 from wwlib.interpretation import (
     Latents,
     Schedule,
@@ -27,17 +28,15 @@ from wwlib.interpretation import (
     train_interpretation,
 )
 from wwlib.judges import Judge, frechet_distance, new_judge, train_judge
-from wwlib.models import load_model
+from wwlib.models import load_model, shipped_record
 from wwlib.paths import DATA
 from wwlib.shapes3d import Shapes3D
-from wwlib.vaes import VAE, VAEConfig, train_vae
 
 RECORD = DATA / "interpretation.json"
 WEIGHTS = DATA / "interpretation-weights.safetensors"
-JUDGES_TILTS = (-15, -5, 5, 15)  # the models under test see -20, -10, 0, 10, 20
+JUDGES_TILTS = (-9, -3, 3, 9)  # degrees; the models under test see -12, 0 and 12
 JUDGED = (10, 10, 10)  # values of digit, ink and paper, and of the three hues of 3D Shapes
-AUTOENCODER = VAEConfig(strength=0.05, codes=32, images=96_000, learning_rate=2e-3)
-CLASSIFIER = dict(features=32, width=12)
+CLASSIFIER = dict(features=32)
 MODEL = "shapes3d-32-seed1"  # Part I's model to interpret
 
 
@@ -58,25 +57,23 @@ CASES = {
 }
 
 
+HOSTS = ("judge-digits", "judge-rooms", "classifier", "autoencoder")
+
+
 def case_data(name: str) -> FactorData:
     """Return the pictures of a case."""
     return Shapes3D(32) if name == "recogniser" else Glyphs()
 
 
-def train_judges(steps: int = 500) -> dict[str, Judge]:
-    """Train the two judges: of digits (digit, ink, paper) and of rooms (the three hues)."""
-    data = {"digits": Glyphs(tilts=JUDGES_TILTS), "rooms": Shapes3D(32)}
-    return {kind: train_judge(new_judge(JUDGED, 1234), one, steps, seed=4321) for kind, one in data.items()}
+def train_named_judge(kind: str) -> Judge:
+    """Train the judge of "digits" (digit, ink, paper) or of "rooms" (the three hues, which are easy)."""
+    data, steps = {"digits": (Glyphs(tilts=JUDGES_TILTS), 450), "rooms": (Shapes3D(32), 200)}[kind]
+    return train_judge(new_judge(JUDGED, 1234), data, steps, seed=4321)
 
 
-def train_classifier(steps: int = 500, seed: int = 3) -> Judge:
+def train_classifier(steps: int = 400, seed: int = 3) -> Judge:
     """Train the classifier of digits that the lesson cuts open; colours and pose vary and are no label."""
     return train_judge(new_judge((10,), seed, **CLASSIFIER), Glyphs(), steps, seed=seed)
-
-
-def train_autoencoder() -> VAE:
-    """Train the autoencoder whose codes the lesson interprets."""
-    return train_vae(AUTOENCODER, Glyphs(), choose_compute("cpu"))
 
 
 def load_weights() -> dict[str, Tensor]:
@@ -96,7 +93,7 @@ def load_host(name: str):
         ValueError: for another name.
     """
     if name == "autoencoder":
-        return AutoencoderHost(_loaded(VAE(AUTOENCODER), name))
+        return _loaded(Autoencoder(), name)
     if name == "classifier":
         return ClassifierHost(_loaded(new_judge((10,), 0, **CLASSIFIER), name))
     if name == "recogniser":
@@ -105,7 +102,11 @@ def load_host(name: str):
 
 
 def load_interpretation(name: str) -> tuple[Flow, list[int]]:
-    """Return the shipped interpretation of a host (seed 0) and the length of its blocks, residual first."""
+    """Return the shipped interpretation of a host (seed 0) and the length of its blocks, residual first.
+
+    Args:
+        name: of a case, or "autoencoder without pairs" for the ablation.
+    """
     run = next(run for run in load_record()["runs"] if run["case"] == name and run["seed"] == 0)
     schedule = Schedule(**run["schedule"])
     flow = Flow(sum(run["sizes"]), blocks=schedule.blocks, hidden=schedule.hidden)
@@ -173,9 +174,30 @@ def measure(name: str, host, judge: Judge | None, flow: Flow, sizes: list[int], 
     )
     if name == "autoencoder":
         scores["frechet"] = sample_distances(host, judge, flow, noisy, random)
+    if name == "recogniser":
+        scores["copied"] = copied_codes(verdict, z, known)
     if name == "classifier":
         scores["response"] = block_response(flow, host.decode, sizes, tested.mean[:300], random).tolist()
     return scores
+
+
+@torch.no_grad()
+def copied_codes(verdict, z: Tensor, known: Tensor) -> list[float]:
+    """Return how often a hue follows when the one code with most votes for it is copied, as lesson 06 does.
+
+    Args:
+        verdict: codes to factors.
+        z: codes that Q reads, `[n, d]`.
+        known: the three hues `[n, 3]`.
+    """
+    votes = torch.tensor(shipped_record(MODEL)["scores"]["votes"])
+    source, shares = known.roll(1, dims=0), []
+    for k, code in enumerate(votes[: known.shape[1]].argmax(dim=1).tolist()):
+        mixed = z.clone()
+        mixed[:, code] = z.roll(1, dims=0)[:, code]
+        differ = known[:, k] != source[:, k]
+        shares.append(float((verdict(mixed)[differ, k] == source[differ, k]).float().mean()))
+    return shares
 
 
 @torch.no_grad()
@@ -202,17 +224,24 @@ def sample_distances(host, judge: Judge, flow: Flow, z: Tensor, random: torch.Ge
     return {"other real pictures": frechet_distance(real, again), **found}
 
 
-def make_hosts() -> dict:
-    """Train judges, autoencoder and classifier, write their weights, and return how long each took."""
-    seconds, networks = {}, {}
-    for name, train in (("judges", train_judges), ("classifier", train_classifier), ("autoencoder", train_autoencoder)):
-        start = time.perf_counter()
-        found = train()
-        networks |= {f"judge-{k}": j for k, j in found.items()} if name == "judges" else {name: found}
-        seconds[name] = round(time.perf_counter() - start, 1)
-        print(f"{name}: {seconds[name]:.0f} s", flush=True)
-    _keep(networks, half=True)
+def make_host(name: str) -> float:
+    """Train one network that the interpretations need, write its weights, and return the seconds it took."""
+    start = time.perf_counter()
+    if name == "autoencoder":
+        found = train_autoencoder(Glyphs())
+    else:
+        found = train_classifier() if name == "classifier" else train_named_judge(name.removeprefix("judge-"))
+    seconds = round(time.perf_counter() - start, 1)
+    _keep({name: found}, half=True)
     return seconds
+
+
+@lru_cache(maxsize=1)
+def case_latents(name: str) -> tuple[Latents, Latents, Tensor]:
+    """Return codes to learn from, codes of unseen pictures, and all factors of the latter, for one case."""
+    case, host, data = CASES[name], load_host(name), case_data(name)
+    latents, _ = collect(host, data, case.pictures, case.shared, seed=100)
+    return latents, *collect(host, data, case.tested, case.shared, seed=200)
 
 
 def run_case(name: str, seed: int, pairs: bool = True, keep: bool = False) -> dict:
@@ -224,19 +253,19 @@ def run_case(name: str, seed: int, pairs: bool = True, keep: bool = False) -> di
         pairs: False for the ablation: plain likelihood, which knows no factors.
         keep: write the flow into `data/`.
     """
-    case, host, data = CASES[name], load_host(name), case_data(name)
+    case, host = CASES[name], load_host(name)
     judge = None if name == "classifier" else load_judge("rooms" if name == "recogniser" else "digits")
-    latents, _ = collect(host, data, case.pictures, case.shared, seed=100)
-    tested, factors = collect(host, data, case.tested, case.shared, seed=200)
+    latents, tested, factors = case_latents(name)
     sizes, shares = sizes_from(latents, torch.Generator().manual_seed(300))
     schedule = replace(case.schedule, seed=seed, pairs=pairs)
     start = time.perf_counter()
     flow, losses = train_interpretation(latents, sizes, schedule)
     seconds = round(time.perf_counter() - start, 1)
+    label = name if pairs else f"{name} without pairs"
     if keep:
-        _keep({f"flow-{name}": flow}, half=False)
+        _keep({f"flow-{label}": flow}, half=False)
     return dict(
-        case=name if pairs else f"{name} without pairs",
+        case=label,
         seed=seed,
         schedule=asdict(schedule),
         shared=list(case.shared),
@@ -248,31 +277,36 @@ def run_case(name: str, seed: int, pairs: bool = True, keep: bool = False) -> di
     )
 
 
-def interpret(parts: list[str], seeds: int = 5) -> None:
+def interpret(parts: list[str], seeds: list[int] | None = None) -> None:
     """Make the parts that are named, and bring weights and record up to date.
 
     Args:
-        parts: of "hosts", "autoencoder", "classifier", "recogniser", "ablation"; all when empty.
-        seeds: of each interpretation; three of the ablation.
+        parts: names of `HOSTS` as "host-NAME", of `CASES`, or "ablation"; all when empty.
+        seeds: of the interpretations; 0 to 4 if left out, and 0 to 2 for the ablation.
 
     Raises:
         ValueError: for an unknown part.
     """
-    known = ("hosts", *CASES, "ablation")
+    hosts = {f"host-{name}": name for name in HOSTS}
+    known = (*hosts, *CASES, "ablation")
     if unknown := sorted(set(parts) - set(known)):
         raise ValueError(f"parts must be among {known}, got {unknown}")
     record = load_record() if RECORD.exists() else dict(command="python -m wwlib interpret", hosts={}, runs=[])
     record["versions"] = dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine())
     record["threads"] = torch.get_num_threads()
-    if not parts or "hosts" in parts:
-        record["hosts"] = make_hosts()
-        save_json(RECORD, record)
-    wanted = [(name, seed, True) for name in CASES for seed in range(seeds) if not parts or name in parts]
-    wanted += [("autoencoder", seed, False) for seed in range(min(3, seeds)) if not parts or "ablation" in parts]
-    for name, seed, pairs in wanted:
-        run = run_case(name, seed, pairs, keep=pairs and seed == 0)
-        others = [r for r in record["runs"] if (r["case"], r["seed"]) != (run["case"], seed)]
-        record["runs"] = sorted([*others, run], key=lambda r: (r["case"], r["seed"]))
-        save_json(RECORD, record)
-        gaps = ", ".join(f"{gap:.2f}" for gap in run["scores"]["probe_gap"])
-        print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, probe gaps {gaps}", flush=True)
+    for part in known:
+        if parts and part not in parts:
+            continue
+        if part in hosts:
+            record["hosts"][hosts[part]] = make_host(hosts[part])
+            print(f"{hosts[part]}: {record['hosts'][hosts[part]]:.0f} s", flush=True)
+            save_json(RECORD, record)
+            continue
+        name, pairs = ("autoencoder", False) if part == "ablation" else (part, True)
+        for seed in seeds or range(5 if pairs else 3):
+            run = run_case(name, seed, pairs, keep=seed == 0)
+            others = [r for r in record["runs"] if (r["case"], r["seed"]) != (run["case"], seed)]
+            record["runs"] = sorted([*others, run], key=lambda r: (r["case"], r["seed"]))
+            save_json(RECORD, record)
+            gaps = ", ".join(f"{gap:.2f}" for gap in run["scores"]["probe_gap"])
+            print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, probe gaps {gaps}", flush=True)

@@ -64,12 +64,12 @@ def partners(values: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor
 class Schedule:
     """How a flow is trained: Adam(0.5, 0.9), its rate falling linearly to 0; `batch` pairs for every factor a step."""
 
-    blocks: int = 8
+    blocks: int = 6
     hidden: int = 96
-    steps: int = 1500
-    batch: int = 64
+    steps: int = 600
+    batch: int = 32
     rho: float = 0.95
-    rate: float = 1e-3
+    rate: float = 3e-3
     pairs: bool = True
     seed: int = 0
 

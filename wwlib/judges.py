@@ -28,17 +28,17 @@ class Judge(nn.Module):
     def __init__(self, factor_sizes: tuple[int, ...], channels: int = 3, resolution: int = 32, features: int = 64,
                  width: int = 16):  # fmt: skip
         super().__init__()
-        widths = (channels, width, 2 * width, 2 * width)
+        widths = (4 * channels, width, 2 * width, 2 * width)  # blocks of 2 x 2 pixels: a quarter of the places
         self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths))
         self.hidden = nn.Linear(2 * width * (resolution // 8) ** 2, features)
         self.heads = nn.ModuleList(nn.Linear(features, size) for size in factor_sizes)
 
     def preactivations(self, images: Tensor) -> Tensor:
         """Return the feature vectors `[B, features]` of images in [-1, 1] before the last ReLU."""
-        x = images
-        for convolution in self.convolutions:
-            x = F.relu(F.max_pool2d(convolution(x), 2))
-        return self.hidden(x.flatten(1))
+        first, second, third = self.convolutions
+        x = F.relu(first(F.pixel_unshuffle(images, 2)))
+        x = F.relu(F.max_pool2d(second(x), 2))
+        return self.hidden(F.relu(F.max_pool2d(third(x), 2)).flatten(1))
 
     def features(self, images: Tensor) -> Tensor:
         """Return the feature vectors `[B, features]` of images in [-1, 1]."""
