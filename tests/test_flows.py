@@ -52,6 +52,17 @@ def test_a_new_flow_standardises_its_data(generator):
     assert torch.allclose(logdet, -z.std(dim=0, correction=0).log().sum().expand(500), atol=1e-4)
 
 
+def test_standardising_a_trained_flow_restores_unit_spread_and_stays_exact(generator):
+    flow, z = random_flow(6), torch.randn(400, 6, generator=generator, dtype=torch.float64)
+    before, logdet = flow(z)
+    v, new_logdet = flow.standardise(z)(z)
+    assert torch.allclose(v.std(dim=0, correction=0), torch.ones(6).double(), atol=1e-4)
+    assert torch.allclose(v, (before - before.mean(dim=0)) / before.std(dim=0, correction=0), atol=1e-4)
+    expected = logdet - before.std(dim=0, correction=0).log().sum()
+    assert torch.allclose(new_logdet, expected, atol=1e-4)
+    assert (flow.inverse(v) - z).abs().max() < 1e-9
+
+
 @pytest.mark.parametrize("mode", ["train", "eval"])
 def test_an_uninitialised_flow_says_so_in_either_mode_and_stays_uninitialised(mode):
     flow = getattr(Flow(4), mode)()

@@ -139,7 +139,7 @@ class Flow(nn.Module):
     Args:
         dim: length d, even and at least 2.
         cond_dim: length of the condition, 0 for none.
-        blocks: ActNorm, coupling and permutation, so many times.
+        blocks: ActNorm, coupling and permutation, so many times, and a last ActNorm.
         hidden, depth: of the conditioners.
         seed: of weights and permutations.
 
@@ -160,6 +160,7 @@ class Flow(nn.Module):
             self.norms = nn.ModuleList(ActNorm(dim) for _ in range(blocks))
             self.couplings = nn.ModuleList(Coupling(dim, cond_dim, hidden, depth) for _ in range(blocks))
             self.permutations = nn.ModuleList(Permutation(dim) for _ in range(blocks))
+            self.last = ActNorm(dim)
 
     def _check(self, x: Tensor, cond: Tensor | None) -> None:
         if x.dim() != 2 or x.shape[1] != self.dim:
@@ -179,6 +180,18 @@ class Flow(nn.Module):
         for norm, coupling, permutation in zip(self.norms, self.couplings, self.permutations, strict=True):
             norm.initialise(z)
             z = permutation(coupling(norm(z)[0], cond)[0])
+        self.last.initialise(z)
+        return self
+
+    @torch.no_grad()
+    def standardise(self, z: Tensor, cond: Tensor | None = None) -> Flow:
+        """Let the last ActNorm measure the data `z` `[B, d]` anew, after training; return the flow.
+
+        A loss that expects more correlation than pairs have shrinks their block; this gives every dimension of v mean 0
+        and standard deviation 1 again, and changes no swap, since each dimension is only scaled and shifted.
+        """
+        v, _ = self(z, cond)
+        self.last.initialise(self.last.inverse(v))
         return self
 
     def forward(self, z: Tensor, cond: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -195,12 +208,14 @@ class Flow(nn.Module):
             z, norm_logdet = norm(z)
             z, logdet = coupling(z, cond)
             z, total = permutation(z), total + norm_logdet + logdet
-        return z, total
+        z, logdet = self.last(z)
+        return z, total + logdet
 
     def inverse(self, v: Tensor, cond: Tensor | None = None) -> Tensor:
         """Return the z that `forward` turns into v; raises as `forward`."""
         self._check(v, cond)
         self._check_ready()
+        v = self.last.inverse(v)
         parts = zip(self.norms, self.couplings, self.permutations, strict=True)
         for norm, coupling, permutation in reversed(list(parts)):
             v = norm.inverse(coupling.inverse(permutation.inverse(v), cond))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
@@ -51,9 +52,9 @@ class Case:
 
 
 CASES = {
-    "autoencoder": Case(("digit", "ink", "paper"), 16_384, 1_500, Schedule()),
-    "classifier": Case(("digit", "ink"), 8_192, 1_500, Schedule()),
-    "recogniser": Case(("floor hue", "wall hue", "object hue"), 8_192, 1_200, Schedule()),
+    "autoencoder": Case(("digit", "ink", "paper"), 8_192, 900, Schedule()),
+    "classifier": Case(("digit", "ink"), 8_192, 900, Schedule(steps=400)),
+    "recogniser": Case(("floor hue", "wall hue", "object hue"), 4_096, 900, Schedule(steps=300)),
 }
 
 
@@ -182,7 +183,7 @@ def measure(name: str, host, judge: Judge | None, flow: Flow, sizes: list[int], 
 
 
 @torch.no_grad()
-def copied_codes(verdict, z: Tensor, known: Tensor) -> list[float]:
+def copied_codes(verdict: Callable, z: Tensor, known: Tensor) -> list[float]:
     """Return how often a hue follows when the one code with most votes for it is copied, as lesson 06 does.
 
     Args:
@@ -291,22 +292,31 @@ def interpret(parts: list[str], seeds: list[int] | None = None) -> None:
     known = (*hosts, *CASES, "ablation")
     if unknown := sorted(set(parts) - set(known)):
         raise ValueError(f"parts must be among {known}, got {unknown}")
-    record = load_record() if RECORD.exists() else dict(command="python -m wwlib interpret", hosts={}, runs=[])
-    record["versions"] = dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine())
-    record["threads"] = torch.get_num_threads()
     for part in known:
         if parts and part not in parts:
             continue
         if part in hosts:
-            record["hosts"][hosts[part]] = make_host(hosts[part])
-            print(f"{hosts[part]}: {record['hosts'][hosts[part]]:.0f} s", flush=True)
-            save_json(RECORD, record)
+            seconds = make_host(hosts[part])
+            _note(lambda record, part=part, seconds=seconds: record["hosts"].update({hosts[part]: seconds}))
+            print(f"{hosts[part]}: {seconds:.0f} s", flush=True)
             continue
         name, pairs = ("autoencoder", False) if part == "ablation" else (part, True)
         for seed in seeds or range(5 if pairs else 3):
             run = run_case(name, seed, pairs, keep=seed == 0)
-            others = [r for r in record["runs"] if (r["case"], r["seed"]) != (run["case"], seed)]
-            record["runs"] = sorted([*others, run], key=lambda r: (r["case"], r["seed"]))
-            save_json(RECORD, record)
+            _note(lambda record, run=run: _replace_run(record, run))
             gaps = ", ".join(f"{gap:.2f}" for gap in run["scores"]["probe_gap"])
             print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, probe gaps {gaps}", flush=True)
+
+
+def _note(change: Callable[[dict], None]) -> None:
+    """Change the record on disk; read anew each time, since parts may be made side by side."""
+    record = load_record() if RECORD.exists() else dict(command="python -m wwlib interpret", hosts={}, runs=[])
+    record["versions"] = dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine())
+    record["threads"] = torch.get_num_threads()
+    change(record)
+    save_json(RECORD, record)
+
+
+def _replace_run(record: dict, run: dict) -> None:
+    others = [r for r in record["runs"] if (r["case"], r["seed"]) != (run["case"], run["seed"])]
+    record["runs"] = sorted([*others, run], key=lambda r: (r["case"], r["seed"]))

@@ -66,7 +66,7 @@ class Schedule:
 
     blocks: int = 6
     hidden: int = 96
-    steps: int = 600
+    steps: int = 700
     batch: int = 32
     rho: float = 0.95
     rate: float = 3e-3
@@ -130,6 +130,7 @@ def train_interpretation(latents: Latents, sizes: list[int], schedule: Schedule)
             losses.append(loss.item())
             if not np.isfinite(losses[-1]):
                 raise FloatingPointError(f"the loss is not finite at step {step}")
+    flow.standardise(latents.draw(torch.randint(len(latents.mean), (4096,), generator=random), random))
     return flow.eval().requires_grad_(False), losses
 
 

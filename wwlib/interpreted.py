@@ -153,6 +153,27 @@ def sizes_table(record: dict | None = None) -> Table:
     return Table(["host", "share of variance that pairs have in common", "dimensions"], rows)
 
 
+def copied_table(record: dict | None = None) -> Table:
+    """Rooms: how often a hue follows the source when its block is swapped, and when its one code is copied."""
+    runs = runs_of(record or load_record(), "recogniser")
+    swapped = np.array([np.diagonal(np.array(run["scores"]["follows"])[1:]) for run in runs])
+    stays = np.array([[_others_of(np.array(run["scores"]["stays"]), k) for k in range(3)] for run in runs])
+    copied, untouched = (np.mean([run["scores"][name] for run in runs], axis=0) for name in ("copied", "untouched"))
+    rows = [
+        (hue, f"{copied[k]:.2f}", f"{own.mean():.2f} ({own.min():.2f} to {own.max():.2f})",
+         f"{stays[:, k].mean():.2f}", f"{untouched[k]:.2f}")
+        for k, (hue, own) in enumerate(zip(runs[0]["shared"], swapped.T, strict=True))
+    ]  # fmt: skip
+    header = ["hue", "its one code copied: follows", f"its block swapped: follows ({len(runs)} seeds)",
+              "other blocks swapped: stays (worst)", "nothing swapped: read rightly"]  # fmt: skip
+    return Table(header, rows)
+
+
+def _others_of(stays: np.ndarray, k: int) -> float:
+    """The lowest share of a factor that stays while another block is swapped."""
+    return float(np.delete(stays[:, k], k + 1).min())
+
+
 def said_and_measured(record: dict | None = None) -> Table:
     """What the paper reports beside what our miniature gave; other data, other networks: only orders compare."""
     record = record or load_record()

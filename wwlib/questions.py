@@ -103,6 +103,16 @@ _QUESTIONS = (
         "10.b", "bdc0cceb85e9ae94", "A plain GAN's codes are whatever they happen to be: Q reads them, G does not care."
     ),
     Question("10.c", "d2a2757fb4d2cfc9", "The change shows where a code acts; the score needs no mask."),
+    Question("17.a", "863f231645770a9e", "N(0, I) looks the same from every side; only pairs say which side is which."),
+    Question("17.b", "2de4c3f8d23c352b", "A bijection keeps all information, and every sorted code can be drawn."),
+    Question(
+        "17.c", "8ce0a3c4ec597cd0", "1 / (1 - 0.999²) is 500: the loss is all about noise that no block can remove."
+    ),
+    Question(
+        "17.d",
+        "fa736b7787d80fc1",
+        "Pose is no label, but it may move a logit; and a probe can tell what the residual holds.",
+    ),
 )
 
 QUESTIONS = {question.id: question for question in _QUESTIONS}
