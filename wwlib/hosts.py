@@ -20,10 +20,10 @@ class ClassifierHost:
 
     Args:
         classifier: with one head.
-        noise: standard deviation added to every feature: a code of a classifier has none of its own.
+        noise: standard deviation added to every feature, which has none of its own; features vary by about 25.
     """
 
-    def __init__(self, classifier: Judge, noise: float = 0.3):
+    def __init__(self, classifier: Judge, noise: float = 5.0):
         self.classifier, self.noise = classifier, noise
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -53,7 +53,7 @@ class Case:
 
 CASES = {
     "autoencoder": Case(("digit", "ink", "paper"), 8_192, 900, Schedule()),
-    "classifier": Case(("digit", "ink"), 8_192, 900, Schedule(steps=400)),
+    "classifier": Case(("digit", "ink"), 8_192, 900, Schedule(steps=500)),
     "recogniser": Case(("floor hue", "wall hue", "object hue"), 4_096, 900, Schedule(steps=300)),
 }
 

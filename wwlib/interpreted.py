@@ -120,23 +120,35 @@ def ablation_table(record: dict | None = None) -> Table:
 
 def distance_table(record: dict | None = None) -> Table:
     """Frechet distance to real pictures in the judge's features, by where the codes come from."""
-    runs = runs_of(record or load_record(), "autoencoder")
-    names = list(runs[0]["scores"]["frechet"])
-    values = {name: np.array([run["scores"]["frechet"][name] for run in runs]) for name in names}
-    rows = [(name, f"{v.mean():.2f} ± {v.std(ddof=1):.2f}") for name, v in values.items()]
-    return Table(["pictures", "Frechet distance, mean ± sd over seeds"], rows)
+    record = record or load_record()
+    runs, plain = runs_of(record, "autoencoder"), runs_of(record, "autoencoder without pairs")
+    found = {name: distances_of(runs, name) for name in ("other real pictures", "rebuilt pictures")}
+    found["AE + flow without pairs"] = distances_of(plain, "AE + IIN")
+    found |= {name: distances_of(runs, name) for name in ("AE + fitted Gaussian", "AE + IIN", "AE + N(0, I)")}
+    rows = [(name, f"{v.mean():,.0f} ({v.min():,.0f} to {v.max():,.0f})", len(v)) for name, v in found.items()]
+    return Table(["pictures", "Frechet distance, mean (range)", "seeds"], rows)
+
+
+def distances_of(runs: list[dict], name: str) -> np.ndarray:
+    """Return the Frechet distance `[seeds]` of the samples of one name."""
+    return np.array([run["scores"]["frechet"][name] for run in runs])
 
 
 def response_table(record: dict | None = None) -> Table:
-    """How much the classifier's logits move when one block is drawn anew, beside the paper's figure."""
+    """How much the classifier's logits move when one block is drawn anew, beside the paper's figure.
+
+    A longer block moves more of the code, so each value is also given per square root of the block's length.
+    """
     runs = runs_of(record or load_record(), "classifier")
     response = np.array([run["scores"]["response"] for run in runs])
-    rows = [
-        (block, f"{values.mean():.2f} ± {values.std(ddof=1):.2f}", runs[0]["sizes"][k], PAPER_RESPONSE[paper])
-        for k, block, paper in ((1, "digit", "digit"), (2, "colour", "colour"), (0, "residual", "residual"))
-        for values in [response[:, k]]
-    ]
-    return Table(["block drawn anew", "standard deviation of the logits, ours", "dimensions", "paper"], rows)
+    rows = []
+    for k, block in ((1, "digit"), (2, "colour"), (0, "residual")):
+        values, size = response[:, k], runs[0]["sizes"][k]
+        shown = f"{values.mean():.2f} ({values.min():.2f} to {values.max():.2f})"
+        rows.append((block, shown, size, f"{values.mean() / size**0.5:.2f}", PAPER_RESPONSE[block]))
+    header = ["block drawn anew", f"standard deviation of the logits, {len(runs)} seeds", "dimensions",
+              "per √dimensions", "paper"]  # fmt: skip
+    return Table(header, rows)
 
 
 def sizes_table(record: dict | None = None) -> Table:
@@ -182,7 +194,7 @@ def said_and_measured(record: dict | None = None) -> Table:
     response = {row[0]: row[1] for row in response_table(record).rows}
     rows = [
         ("samples: AE + IIN, FID (ours: Frechet distance in the judge's features)", f"MNIST {PAPER_FID['MNIST']}",
-         ours["AE + IIN"]),
+         f"with pairs {ours['AE + IIN']}, without {ours['AE + flow without pairs']}"),
         ("samples: the rival (paper: TwoStageVAE; ours: AE + N(0, I))", f"MNIST {PAPER_TWO_STAGE['MNIST']}",
          ours["AE + N(0, I)"]),
         ("classifier's response: digit / colour / residual", " / ".join(PAPER_RESPONSE.values()),
