@@ -34,9 +34,9 @@ def test_position_and_tilt_move_the_glyph_and_never_cut_it():
     factors = torch.cartesian_prod(*(torch.arange(size) for size in (10, 1, 1, 3, 3, 3)))
     ink = data.coverage(factors)
     border = torch.cat([ink[:, 0], ink[:, -1], ink[:, :, 0], ink[:, :, -1]], dim=1)
-    assert border.max() == 0
+    assert border.max() < 0.02  # bilinear sampling leaves a trace
     total = ink.sum(dim=(1, 2)).view(10, -1)
-    assert ((total.amax(dim=1) - total.amin(dim=1)) / total.mean(dim=1)).max() < 0.15
+    assert ((total.amax(dim=1) - total.amin(dim=1)) / total.mean(dim=1)).max() < 0.02
     columns = torch.arange(32.0)
     centre = (ink.sum(dim=1) * columns).sum(dim=1) / ink.sum(dim=(1, 2))
     across = centre[(factors[:, 0] == 8) & (factors[:, 4] == 1) & (factors[:, 5] == 1)]
