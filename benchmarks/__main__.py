@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import torch
 
-from benchmarks import measuring
+from benchmarks import flow_speed, measuring
 from benchmarks.official import OfficialStep, SequentialConstriction
 from wwlib.device import choose_compute, choose_threads
 from wwlib.files import save_json
@@ -129,6 +129,7 @@ def main() -> None:
         "scores": lambda: measuring.scores(peers()),
         "trees": measuring.trees,
         "perceptual": measuring.perceptual,
+        "flows": lambda: flow_speed.flows(interleaved),
         "autoencoders": lambda: measuring.autoencoders(peers(), interleaved),
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)

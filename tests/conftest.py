@@ -61,7 +61,7 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture(scope="session")
 def colab_packages():
     """The folder with Colab's own packages, fetched once, or None; and why not."""
-    from colab.machine import packages
+    from tests.colab.machine import packages
 
     return packages()
 
@@ -69,7 +69,7 @@ def colab_packages():
 @pytest.fixture(scope="module")
 def colab(tmp_path_factory, colab_packages):
     """A fresh machine like Colab's; where its packages cannot be fetched, the test skips with the reason."""
-    from colab.machine import Machine
+    from tests.colab.machine import Machine
 
     fetched, reason = colab_packages
     if fetched is None:

@@ -2,6 +2,7 @@
 
 import torch
 
+from benchmarks import flow_speed
 from benchmarks.official import Generator, OfficialStep, SequentialConstriction, fir_filter
 from wwlib.losses import perceptual_simplicity_loss, perturb
 from wwlib.masks import SpatialConstriction
@@ -36,3 +37,10 @@ def test_it_draws_at_the_shipped_resolution_and_takes_a_step(shapes):
     run = OfficialStep(config, shapes)
     run.step()
     assert all(p.isfinite().all() for p in run.generator.parameters())
+
+
+def test_without_the_peer_the_row_on_flows_says_so(monkeypatch):
+    monkeypatch.setattr(flow_speed, "peer", lambda: None)
+    ((_, goal, measured),) = flow_speed.flows(lambda jobs, rounds: {})
+    assert goal == "≥ 1×"
+    assert measured == "FrEIA not installed"

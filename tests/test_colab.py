@@ -33,7 +33,7 @@ NOT_COLAB = "import sys; del sys.modules['google.colab']\n"
 @pytest.fixture
 def fresh(colab, colab_packages, tmp_path):
     """A session of its own on a machine like Colab's."""
-    from colab.machine import Machine
+    from tests.colab.machine import Machine
 
     return Machine(tmp_path / "session", colab_packages[0], colab.repository)
 
@@ -203,7 +203,7 @@ def test_every_kind_of_widget_runs_twenty_times_without_a_front_end_and_never_ha
     assert sorted(run["ipywidgets"].split(".")[0] for run in runs) == ["7"] * 10 + ["8"] * 10
     assert {run["ipywidgets"] for run in runs if run["kernel"] == "colab"} == {"7.7.1"}
     for run in runs:
-        assert set(run["models"]) >= {"DropdownModel", "IntSliderModel", "LabelModel", "ImageModel", "HBoxModel",
+        assert set(run["models"]) >= {"IntSliderModel", "FloatSliderModel", "LabelModel", "ImageModel", "HBoxModel",
                                       "VBoxModel", "FloatProgressModel", "HTMLModel"}  # fmt: skip
         assert run["printed"] == "the picture follows the slider: True"
         assert {"image/png", "text/html", "application/vnd.jupyter.widget-view+json"} <= set(run["kinds"])
@@ -211,7 +211,7 @@ def test_every_kind_of_widget_runs_twenty_times_without_a_front_end_and_never_ha
 
 def test_where_colabs_packages_cannot_be_fetched_the_reason_is_told(monkeypatch, tmp_path):
     """Then the tests of this file skip with it, and lessons run in the ordinary environment."""
-    from colab import machine
+    from tests.colab import machine
 
     (tmp_path / "preinstalled.txt").write_text("numpy==2.1.3\nno-such-package==1.0\n")
     monkeypatch.setattr(machine, "PREINSTALLED", tmp_path / "preinstalled.txt")

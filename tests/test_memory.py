@@ -40,7 +40,8 @@ def test_a_step_holds_what_is_computed_and_hardly_less(batch, tmp_path):
         state.step()  # the moments exist from the second step on
     watched.export_chrome_trace(str(tmp_path / "trace.json"))
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
-    peak = max(event["args"]["Total Allocated"] for event in events if event.get("name") == "[memory]")
+    totals = [event["args"]["Total Allocated"] for event in events if event.get("name") == "[memory]"]
+    peak = max(totals) - min(totals)  # the profiler counts on from what an earlier one saw allocated
     assert 0.8 < peak / memory_need(CONFIG).bytes(batch) < 1
 
 

@@ -320,6 +320,12 @@ def _add_small_commands(commands) -> None:
     parser.set_defaults(run=_memory)
     parser = commands.add_parser("compare", help="train lesson 04's small pairs over three seeds and record the scores")
     parser.set_defaults(run=_compare)
+    parser = commands.add_parser(
+        "interpret", help="train what lesson 17 interprets, and the interpretations; record all"
+    )
+    parser.add_argument("parts", nargs="*", help="such as host-autoencoder, autoencoder, ablation (default: all)")
+    parser.add_argument("--seeds", type=int, nargs="+", help="of the interpretations (default: 0 to 4)")
+    parser.set_defaults(run=_interpret)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
     parser.set_defaults(run=_avatars)
     parser = commands.add_parser("portraits", help="draw the layers of the portraits anew (needs the same)")
@@ -395,6 +401,14 @@ def _compare(options) -> int:
 
     choose_threads()
     compare()
+    return 0
+
+
+def _interpret(options) -> int:
+    from wwlib.interpret import interpret
+
+    choose_threads()
+    interpret(options.parts, options.seeds)
     return 0
 
 

@@ -43,6 +43,7 @@ def save_checkpoint(state: Training, path: Path, previous: Path | None = None) -
         sessions=state.sessions,
         penalty=state.penalty.item(),
         scaler=state.scaler.state_dict(),
+        moments=any(optimiser.state for optimiser in state.optimisers().values()),
         digest=digest(tensors),
     )
     if previous is not None:
@@ -64,7 +65,8 @@ def load_checkpoint(state: Training, path: str | Path) -> None:
         differing = [f.name for f in fields(Config) if getattr(theirs, f.name) != getattr(state.config, f.name)]
         raise ValueError(f"{path} belongs to a run that differs in {differing}; choose another folder or resume=False")
     expected = {"random", *(f"{n}.{key}" for n, net in state.networks().items() for key in net.state_dict())}
-    if about["step"]:
+    # float16 may have skipped every step so far: then Adam has no moments yet
+    if about.get("moments", about["step"] > 0):
         expected |= {f"{name}.0.exp_avg_sq" for name in state.optimisers()}
     if missing := sorted(expected - set(tensors)):
         raise Damaged(f"{path} is no whole checkpoint: it lacks {len(missing)} tensors, such as {missing[:3]}")

@@ -113,6 +113,16 @@ _QUESTIONS = (
         "11.c", "04dcda2e1222f2f1", "TPL asks the generator alone; the other three need the factors of every picture."
     ),
     Question("11.d", "7b3b576adbfdbf91", "Another crop is another data set, and a score belongs to its pictures."),
+    Question("17.a", "863f231645770a9e", "N(0, I) looks the same from every side; only pairs say which side is which."),
+    Question("17.b", "2de4c3f8d23c352b", "A bijection keeps all information, and every sorted code can be drawn."),
+    Question(
+        "17.c", "8ce0a3c4ec597cd0", "1 / (1 - 0.999²) is 500: the loss is all about noise that no block can remove."
+    ),
+    Question(
+        "17.d",
+        "fa736b7787d80fc1",
+        "Pose is no label, but it may move a logit; and a probe can tell what the residual holds.",
+    ),
 )
 
 QUESTIONS = {question.id: question for question in _QUESTIONS}

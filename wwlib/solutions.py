@@ -170,3 +170,23 @@ def my_share(drawn, wanted):
     mean_picture = wanted.mean(dim=0, keepdim=True)
     left = (drawn - wanted).square().sum() / (mean_picture - wanted).square().sum()
     return 1 - left.item()
+
+
+def my_half_step(w, raw_scale, shift):
+    log_scale = raw_scale.tanh()
+    return w * log_scale.exp() + shift, log_scale.sum(dim=1)
+
+
+def my_pair_nll(v_a, v_b, logdet_a, logdet_b, shared, rho):
+    a, b = v_a[:, shared], v_b[:, shared]
+    rest = torch.cat([v_b[:, : shared.start], v_b[:, shared.stop :]], dim=1)
+    left = 1 - rho**2
+    squares = v_a.square().sum(dim=1) + rest.square().sum(dim=1) + (b - rho * a).square().sum(dim=1) / left
+    constant = v_a.shape[1] * math.log(2 * math.pi) + a.shape[1] * math.log(left) / 2
+    return (squares / 2 + constant - logdet_a - logdet_b).mean()
+
+
+def my_block_sizes(shares, dim):
+    weights = torch.cat([torch.ones_like(shares[:1]), shares]).softmax(dim=0)
+    sizes = (weights[1:] * dim).floor().int().tolist()
+    return [dim - sum(sizes), *sizes]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from wwlib import interpreted
 from wwlib.costs import cost_table, gpu_table
 from wwlib.files import write_whole
 from wwlib.findings import choice_table, claims_table, correlation_table, paper_table, search_table
@@ -191,6 +192,9 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "search": lambda: search_table().markdown(),
         "claims": lambda: claims_table(load_population()).markdown(),
         "digits": digits_table,
+        "interpretation": lambda: interpreted.criteria_table().markdown(),
+        "pairs": lambda: interpreted.ablation_table().markdown(),
+        "samples": lambda: interpreted.distance_table().markdown(),
     },
     ROOT / "docs" / "instructors.md": {
         "timings": lambda: lesson_table().replace("](notebooks/", "](../notebooks/"),

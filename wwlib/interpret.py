@@ -1,0 +1,322 @@
+"""Lesson 17's trainings and their record: judges, three frozen networks, and interpretations of each over seeds."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from wwlib.autoencoder import Autoencoder, train_autoencoder
+from wwlib.factors import FactorData
+from wwlib.files import half_floats, load_tensors, prefixed, save_json, save_tensors, unprefixed
+from wwlib.flows import Flow
+from wwlib.glyphs import Glyphs
+from wwlib.hosts import ClassifierHost, RecogniserHost, collect
+from wwlib.interpretation import (
+    Latents,
+    Schedule,
+    block_response,
+    probe_gaps,
+    probe_r2,
+    sizes_from,
+    swap_scores,
+    train_interpretation,
+)
+from wwlib.judges import Judge, frechet_distance, new_judge, train_judge
+from wwlib.models import load_model, shipped_record
+from wwlib.paths import DATA
+from wwlib.shapes3d import Shapes3D
+
+RECORD = DATA / "interpretation.json"
+WEIGHTS = DATA / "interpretation-weights.safetensors"
+JUDGES_TILTS = (-9, -3, 3, 9)  # degrees; the models under test see -12, 0 and 12
+JUDGED = (10, 10, 10)  # values of digit, ink and paper, and of the three hues of 3D Shapes
+CLASSIFIER = dict(features=32)
+MODEL = "shapes3d-32-seed1"  # Part I's model to interpret
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is interpreted: the factors that pairs share, pictures to learn from and to test on, and the schedule."""
+
+    shared: tuple[str, ...]
+    pictures: int
+    tested: int
+    schedule: Schedule
+
+
+CASES = {
+    "autoencoder": Case(("digit", "ink", "paper"), 8_192, 900, Schedule()),
+    "classifier": Case(("digit", "ink"), 8_192, 900, Schedule(steps=500)),
+    "recogniser": Case(("floor hue", "wall hue", "object hue"), 4_096, 900, Schedule(steps=300)),
+}
+
+
+HOSTS = ("judge-digits", "judge-rooms", "classifier", "autoencoder")
+
+
+def case_data(name: str) -> FactorData:
+    """Return the pictures of a case."""
+    return Shapes3D(32) if name == "recogniser" else Glyphs()
+
+
+def train_named_judge(kind: str) -> Judge:
+    """Train the judge of "digits" (digit, ink, paper) or of "rooms" (the three hues, which are easy)."""
+    data, steps = {"digits": (Glyphs(tilts=JUDGES_TILTS), 450), "rooms": (Shapes3D(32), 200)}[kind]
+    return train_judge(new_judge(JUDGED, 1234), data, steps, seed=4321)
+
+
+def train_classifier(steps: int = 400, seed: int = 3) -> Judge:
+    """Train the classifier of digits that the lesson cuts open; colours and pose vary and are no label."""
+    return train_judge(new_judge((10,), seed, **CLASSIFIER), Glyphs(), steps, seed=seed)
+
+
+def load_weights() -> dict[str, Tensor]:
+    """Return what `data/` holds of this lesson's networks, under prefixed names; nothing if there is no file yet."""
+    return load_tensors(WEIGHTS)[0] if WEIGHTS.exists() else {}
+
+
+def load_judge(kind: str) -> Judge:
+    """Return the shipped judge of "digits" or "rooms"."""
+    return _loaded(new_judge(JUDGED, 0), f"judge-{kind}")
+
+
+def load_host(name: str):
+    """Return one of the three frozen networks, ready to be interpreted.
+
+    Raises:
+        ValueError: for another name.
+    """
+    if name == "autoencoder":
+        return _loaded(Autoencoder(), name)
+    if name == "classifier":
+        return ClassifierHost(_loaded(new_judge((10,), 0, **CLASSIFIER), name))
+    if name == "recogniser":
+        return RecogniserHost(load_model(MODEL))
+    raise ValueError(f"name must be one of {tuple(CASES)}, got {name!r}")
+
+
+def load_interpretation(name: str) -> tuple[Flow, list[int]]:
+    """Return the shipped interpretation of a host (seed 0) and the length of its blocks, residual first.
+
+    Args:
+        name: of a case, or "autoencoder without pairs" for the ablation.
+    """
+    run = next(run for run in load_record()["runs"] if run["case"] == name and run["seed"] == 0)
+    schedule = Schedule(**run["schedule"])
+    flow = Flow(sum(run["sizes"]), blocks=schedule.blocks, hidden=schedule.hidden)
+    return _loaded(flow, f"flow-{name}"), run["sizes"]
+
+
+def _loaded(network: torch.nn.Module, name: str):
+    weights = unprefixed(name, load_weights())
+    if not weights:
+        raise FileNotFoundError(f"{WEIGHTS.name} holds no {name!r}; make it with: python -m wwlib interpret")
+    network.load_state_dict(weights)
+    return network.eval().requires_grad_(False)
+
+
+def _keep(networks: dict[str, torch.nn.Module], half: bool) -> None:
+    tensors = load_weights()
+    for name, network in networks.items():
+        weights = network.state_dict()
+        tensors |= prefixed(name, half_floats(weights) if half else weights)
+    save_tensors(WEIGHTS, tensors, dict(kind="interpretation"))
+
+
+def load_record() -> dict:
+    """Return the record of every run."""
+    return json.loads(RECORD.read_text(encoding="utf-8"))
+
+
+def judged(name: str, host, judge: Judge | None):
+    """Return the function from hidden codes to factors `[n, K]`: a judge's verdict, or the classifier's own."""
+    if name == "classifier":
+        return lambda z: host.decode(z).argmax(dim=1, keepdim=True)
+    return lambda z: torch.cat([judge.verdict(host.decode(part)) for part in z.split(256)])
+
+
+@torch.no_grad()
+def measure(name: str, host, judge: Judge | None, flow: Flow, sizes: list[int], tested: Latents,
+            factors: Tensor, seed: int = 0) -> dict:  # fmt: skip
+    """Return every measure of one interpretation on unseen pictures.
+
+    Args:
+        name: of the case.
+        host, judge: frozen; the classifier needs no judge.
+        flow, sizes: the interpretation.
+        tested: codes of unseen pictures.
+        factors: all of their factors.
+        seed: of noise and draws.
+    """
+    random = torch.Generator().manual_seed(seed)
+    noisy = tested.draw(torch.arange(len(tested.mean)), random)
+    v = flow(noisy)[0]
+    verdict = judged(name, host, judge)
+    known = factors[:, :1] if name == "classifier" else tested.factors
+    z, known = tested.mean[:600], known[:600]
+    follows, stays = swap_scores(flow, lambda z: z, verdict, sizes, z, known)
+    table = probe_r2(v, tested.factors, sizes, train=2 * len(v) // 3)
+    scores = dict(
+        inverse_error=float((flow.inverse(flow(tested.mean)[0]) - tested.mean).abs().max()),
+        largest_mean=float(v.mean(dim=0).abs().max()),
+        std=[float(v.std(dim=0).min()), float(v.std(dim=0).max())],
+        untouched=(verdict(z) == known).float().mean(dim=0).tolist(),
+        follows=follows.tolist(),
+        stays=stays.tolist(),
+        probe=table.tolist(),
+        probe_gap=probe_gaps(table).tolist(),
+    )
+    if name == "autoencoder":
+        scores["frechet"] = sample_distances(host, judge, flow, noisy, random)
+    if name == "recogniser":
+        scores["copied"] = copied_codes(verdict, z, known)
+    if name == "classifier":
+        scores["response"] = block_response(flow, host.decode, sizes, tested.mean[:300], random).tolist()
+    return scores
+
+
+@torch.no_grad()
+def copied_codes(verdict: Callable, z: Tensor, known: Tensor) -> list[float]:
+    """Return how often a hue follows when the one code with most votes for it is copied, as lesson 06 does.
+
+    Args:
+        verdict: codes to factors.
+        z: codes that Q reads, `[n, d]`.
+        known: the three hues `[n, 3]`.
+    """
+    votes = torch.tensor(shipped_record(MODEL)["scores"]["votes"])
+    source, shares = known.roll(1, dims=0), []
+    for k, code in enumerate(votes[: known.shape[1]].argmax(dim=1).tolist()):
+        mixed = z.clone()
+        mixed[:, code] = z.roll(1, dims=0)[:, code]
+        differ = known[:, k] != source[:, k]
+        shares.append(float((verdict(mixed)[differ, k] == source[differ, k]).float().mean()))
+    return shares
+
+
+@torch.no_grad()
+def sample_distances(host, judge: Judge, flow: Flow, z: Tensor, random: torch.Generator) -> dict[str, float]:
+    """Return the Frechet distance of samples to real pictures in the judge's features, by where codes come from.
+
+    Args:
+        host, judge, flow: frozen.
+        z: codes of real pictures, noise included.
+        random: of the draws.
+    """
+    n, data = len(z), case_data("autoencoder")
+    features = lambda images: torch.cat([judge.features(part) for part in images.split(256)])  # noqa: E731
+    real, again = (features(data.sample_images(n, random)) for _ in range(2))
+    noise = torch.randn(z.shape, generator=random)
+    root = torch.linalg.cholesky(z.t().cov())
+    codes = {
+        "rebuilt pictures": z,
+        "AE + IIN": flow.inverse(noise),
+        "AE + fitted Gaussian": z.mean(dim=0) + noise @ root.t(),
+        "AE + N(0, I)": noise,
+    }
+    found = {name: frechet_distance(real, features(host.decode(code))) for name, code in codes.items()}
+    return {"other real pictures": frechet_distance(real, again), **found}
+
+
+def make_host(name: str) -> float:
+    """Train one network that the interpretations need, write its weights, and return the seconds it took."""
+    start = time.perf_counter()
+    if name == "autoencoder":
+        found = train_autoencoder(Glyphs())
+    else:
+        found = train_classifier() if name == "classifier" else train_named_judge(name.removeprefix("judge-"))
+    seconds = round(time.perf_counter() - start, 1)
+    _keep({name: found}, half=True)
+    return seconds
+
+
+@lru_cache(maxsize=1)
+def case_latents(name: str) -> tuple[Latents, Latents, Tensor]:
+    """Return codes to learn from, codes of unseen pictures, and all factors of the latter, for one case."""
+    case, host, data = CASES[name], load_host(name), case_data(name)
+    latents, _ = collect(host, data, case.pictures, case.shared, seed=100)
+    return latents, *collect(host, data, case.tested, case.shared, seed=200)
+
+
+def run_case(name: str, seed: int, pairs: bool = True, keep: bool = False) -> dict:
+    """Train and measure one interpretation of a shipped host; return its run record.
+
+    Args:
+        name: of the case.
+        seed: of the flow, its batches and its measures.
+        pairs: False for the ablation: plain likelihood, which knows no factors.
+        keep: write the flow into `data/`.
+    """
+    case, host = CASES[name], load_host(name)
+    judge = None if name == "classifier" else load_judge("rooms" if name == "recogniser" else "digits")
+    latents, tested, factors = case_latents(name)
+    sizes, shares = sizes_from(latents, torch.Generator().manual_seed(300))
+    schedule = replace(case.schedule, seed=seed, pairs=pairs)
+    start = time.perf_counter()
+    flow, losses = train_interpretation(latents, sizes, schedule)
+    seconds = round(time.perf_counter() - start, 1)
+    label = name if pairs else f"{name} without pairs"
+    if keep:
+        _keep({f"flow-{label}": flow}, half=False)
+    return dict(
+        case=label,
+        seed=seed,
+        schedule=asdict(schedule),
+        shared=list(case.shared),
+        sizes=sizes,
+        shares=[round(float(s), 4) for s in shares],
+        seconds=seconds,
+        losses=[round(loss, 3) for loss in losses],
+        scores=measure(name, host, judge, flow, sizes, tested, factors, seed),
+    )
+
+
+def interpret(parts: list[str], seeds: list[int] | None = None) -> None:
+    """Make the parts that are named, and bring weights and record up to date.
+
+    Args:
+        parts: names of `HOSTS` as "host-NAME", of `CASES`, or "ablation"; all when empty.
+        seeds: of the interpretations; 0 to 4 if left out, and 0 to 2 for the ablation.
+
+    Raises:
+        ValueError: for an unknown part.
+    """
+    hosts = {f"host-{name}": name for name in HOSTS}
+    known = (*hosts, *CASES, "ablation")
+    if unknown := sorted(set(parts) - set(known)):
+        raise ValueError(f"parts must be among {known}, got {unknown}")
+    for part in known:
+        if parts and part not in parts:
+            continue
+        if part in hosts:
+            seconds = make_host(hosts[part])
+            _note(lambda record, part=part, seconds=seconds: record["hosts"].update({hosts[part]: seconds}))
+            print(f"{hosts[part]}: {seconds:.0f} s", flush=True)
+            continue
+        name, pairs = ("autoencoder", False) if part == "ablation" else (part, True)
+        for seed in seeds or range(5 if pairs else 3):
+            run = run_case(name, seed, pairs, keep=seed == 0)
+            _note(lambda record, run=run: _replace_run(record, run))
+            gaps = ", ".join(f"{gap:.2f}" for gap in run["scores"]["probe_gap"])
+            print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, probe gaps {gaps}", flush=True)
+
+
+def _note(change: Callable[[dict], None]) -> None:
+    """Change the record on disk; read anew each time, since parts may be made side by side."""
+    record = load_record() if RECORD.exists() else dict(command="python -m wwlib interpret", hosts={}, runs=[])
+    record["versions"] = dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine())
+    record["threads"] = torch.get_num_threads()
+    change(record)
+    save_json(RECORD, record)
+
+
+def _replace_run(record: dict, run: dict) -> None:
+    others = [r for r in record["runs"] if (r["case"], r["seed"]) != (run["case"], run["seed"])]
+    record["runs"] = sorted([*others, run], key=lambda r: (r["case"], r["seed"]))
