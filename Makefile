@@ -35,7 +35,7 @@ lessons: $(READY)  ## execute every lesson at the quick profile and store its ou
 release: $(READY)  ## write student, instructor, nbgrader and Gradescope copies into release/
 	$(PY) -m wwlib release
 
-tables: $(READY)  ## write the generated tables of README.md and data/README.md anew
+tables: $(READY)  ## write the generated tables of README.md, docs/ and data/README.md anew
 	$(PY) -m wwlib tables
 
 bench: $(READY)  ## measure the speed ratios that README reports

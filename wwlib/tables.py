@@ -182,9 +182,6 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "ablation": lambda: ablation_table().markdown(),
         "time": time_table,
         "speed": speed_table,
-        "costs": lambda: cost_table().markdown(),
-        "gpus": lambda: gpu_table().markdown(),
-        "memory": memory_table,
         "sliders": slider_table,
         "paper": lambda: paper_table(load_population()).markdown(),
         "correlation": lambda: correlation_table(load_population()).markdown(),
@@ -195,6 +192,11 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "interpretation": lambda: interpreted.criteria_table().markdown(),
         "pairs": lambda: interpreted.ablation_table().markdown(),
         "samples": lambda: interpreted.distance_table().markdown(),
+    },
+    ROOT / "docs" / "full_size.md": {
+        "memory": memory_table,
+        "costs": lambda: cost_table().markdown(),
+        "gpus": lambda: gpu_table().markdown(),
     },
     ROOT / "docs" / "instructors.md": {
         "timings": lambda: lesson_table().replace("](notebooks/", "](../notebooks/"),

@@ -142,11 +142,9 @@ def _link(folder: Path) -> None:
     """Fill a folder with links to this environment's packages, but for those Colab has otherwise or not at all."""
     left_out = {"__pycache__"}
     for name in (*pinned(), *ABSENT, *HIDDEN):
-        try:
-            files = importlib.metadata.files(name) or []
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        left_out |= {file.parts[0] for file in files}
+        # by this folder alone: a wwlib.egg-info beside the package would be found first
+        for package in importlib.metadata.distributions(name=name, path=[str(MINE)]):
+            left_out |= {file.parts[0] for file in package.files or []}
     folder.mkdir()
     for entry in MINE.iterdir():
         if entry.name not in left_out and entry.suffix != ".pth":

@@ -29,9 +29,10 @@ generator = Generator(("Const-8", "C_spgroup-1-1", "ResConv-up-1", "C_spgroup-1-
 base = torch.zeros(2)""",
     "explore(generator, base, steps=3, side=16)",
     """widget = explorer_widget(generator, base, steps=3, side=16)
-code, (step, readout), picture = widget.children[0], widget.children[1].children, widget.children[2]
-seen = [picture.value]
-step.value = 0
+(chooser, value, picture), seen = widget.children, []
+code = chooser.children[0]
+seen.append(picture.value)
+value.value = -2
 seen.append(picture.value)
 code.value = 1
 seen.append(picture.value)
