@@ -117,6 +117,7 @@ def test_fid_of_a_folders_pictures_joins_the_log(tmp_path, monkeypatch):
         return 12.5
 
     monkeypatch.setattr("wwlib.watch.fid", fid)
+    monkeypatch.setattr("wwlib.watch.check_ready", lambda: None)
     data = Noise()
     data.pictures = "the folder"
     state = Training(CONFIG, data, CPU)

@@ -311,9 +311,13 @@ def _add_small_commands(commands) -> None:
     parser.add_argument("lessons", nargs="*", help="numbers such as 00 03 (default: all)")
     parser.add_argument("--out", type=Path, default=Path("release"), help="folder (default: %(default)s)")
     parser.set_defaults(run=_release)
-    parser = commands.add_parser("tables", help="write the generated tables of README.md, docs/ and data/README.md anew")
+    parser = commands.add_parser(
+        "tables", help="write the generated tables of README.md, docs/ and data/README.md anew"
+    )
     parser.set_defaults(run=_tables)
-    parser = commands.add_parser("costs", help="measure what each recipe costs on this CPU, for the tables of docs/full_size.md")
+    parser = commands.add_parser(
+        "costs", help="measure what each recipe costs on this CPU, for the tables of docs/full_size.md"
+    )
     parser.add_argument("recipes", nargs="*", help=f"of {', '.join(RECIPES)} (default: all)")
     parser.set_defaults(run=_costs)
     parser = commands.add_parser("memory", help="compute what every recipe needs on its device into data/memory.json")

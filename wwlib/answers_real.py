@@ -39,7 +39,9 @@ def _faces(n: int, seed: int) -> Tensor:
 def _finds_copies(answer, seed):
     pictures = _faces(30, seed)
     where, how_far = answer(pictures[[4, 0, 17]].clone(), pictures)
-    return where.tolist() == [4, 0, 17] and bool((how_far.abs() < 1e-2).all())
+    # relative: distances come in any unit, and torch.cdist finds a hundredth of one between equal pictures
+    nothing = 0.01 * answer(_faces(5, seed + 100), pictures)[1].min()
+    return where.tolist() == [4, 0, 17] and bool((how_far.abs() <= nothing).all())
 
 
 def _finds_copies_under_grain(answer, seed):
@@ -62,13 +64,13 @@ def _strangers_are_further(answer, seed):
 
 def _each_by_itself(answer, seed):
     pictures, drawn = _faces(30, seed), _faces(5, seed + 100)
-    return torch.allclose(answer(drawn, pictures)[1][:1], answer(drawn[:1], pictures)[1], atol=1e-4)
+    return torch.allclose(answer(drawn, pictures)[1][:1], answer(drawn[:1], pictures)[1], rtol=1e-2)
 
 
 def _more_pictures_are_closer(answer, seed):
     pictures, drawn = _faces(200, seed), _faces(5, seed + 100)
     few, many = answer(drawn, pictures[:20])[1], answer(drawn, pictures)[1]
-    return bool((many <= few + 1e-4).all()) and bool(many.sum() < few.sum())
+    return bool((many <= 1.01 * few).all()) and bool(many.sum() < few.sum())
 
 
 _COPY = (
@@ -167,7 +169,7 @@ REAL = (
         _COPY,
         (0, lambda d, p: (torch.zeros(len(d), dtype=torch.int64), torch.zeros(len(d)))),
         (1, _equal_only),
-        (3, lambda d, p: (closest(d, p)[0], torch.zeros(len(d)))),
+        (0, lambda d, p: (closest(d, p)[0], torch.zeros(len(d)) + 1)),
         (4, lambda d, p: (closest(d, p)[0], closest(d, p)[1] * len(d))),
         (5, lambda d, p: (closest(d, p)[0], closest(d, p)[1] * len(p))),
     ),

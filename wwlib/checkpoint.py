@@ -44,6 +44,7 @@ def save_checkpoint(state: Training, path: Path, previous: Path | None = None) -
         penalty=state.penalty.item(),
         scaler=state.scaler.state_dict(),
         moments=any(optimiser.state for optimiser in state.optimisers().values()),
+        pictures=getattr(state.data, "fingerprint", None),
         digest=digest(tensors),
     )
     if previous is not None:
@@ -64,6 +65,9 @@ def load_checkpoint(state: Training, path: str | Path) -> None:
     if theirs != state.config:
         differing = [f.name for f in fields(Config) if getattr(theirs, f.name) != getattr(state.config, f.name)]
         raise ValueError(f"{path} belongs to a run that differs in {differing}; choose another folder or resume=False")
+    mine = getattr(state.data, "fingerprint", None)
+    if None not in (mine, about.get("pictures")) and mine != about["pictures"]:
+        raise ValueError(f"{path} belongs to a run on other pictures; choose another folder for this run")
     expected = {"random", *(f"{n}.{key}" for n, net in state.networks().items() for key in net.state_dict())}
     # float16 may have skipped every step so far: then Adam has no moments yet
     if about.get("moments", about["step"] > 0):

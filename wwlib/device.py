@@ -69,11 +69,11 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         chosen = torch.device(device)
+        if chosen.type == "cuda" and chosen.index is None and "LOCAL_RANK" in os.environ:
+            chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # torchrun: one process a GPU
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device must be 'auto' or a device of this machine, got {device!r} ({error})") from None
-    if chosen.type == "cuda" and chosen.index is None and "LOCAL_RANK" in os.environ:
-        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # torchrun: one process a GPU
     formats = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
     if precision == "auto":
         if chosen.type != "cuda":

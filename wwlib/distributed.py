@@ -20,8 +20,8 @@ from torch import Tensor
 from wwlib.config import GROUP
 
 # a process that dies closes its connections, which the others notice at once; this is for one that hangs, and must
-# be longer than anything the leader does alone, such as the scores of a snapshot
-PATIENCE = timedelta(minutes=30)
+# be longer than anything the leader does alone, such as an FID or a long TPL at a snapshot
+PATIENCE = timedelta(hours=4)
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,8 @@ def project(
     random = torch.Generator().manual_seed(seed)
     others = torch.randn(starts - 1, *guess.shape, generator=random).to(guess)
     codes = torch.cat([guess[None], others]).flatten(0, 1).requires_grad_(True)
-    noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0))
+    noise = generator.sample_noise(len(images), torch.Generator().manual_seed(0))
+    noise = [maps.repeat(starts, 1, 1, 1) for maps in noise]  # each start is searched with its picture's noise
     wanted = images.repeat(starts, 1, 1, 1)
     optimiser = torch.optim.Adam([codes], lr=learning_rate)
     errors = []

@@ -153,7 +153,7 @@ def codes_table(record: dict) -> Table:
     for code, (name, length) in enumerate(zip(names, record["tpl"]["lengths"], strict=True)):
         shares = {factor: row[code] / sum(row) for factor, row in zip(factors, votes, strict=True)}
         owned = [f"{factor} {share:.0%}" for factor, share in shares.items() if share >= 0.25]
-        rows.append((code, name or "could not name it", f"{length:.3f}", ", ".join(owned) or "–"))
+        rows.append((code, name or "no change worth a name", f"{length:.3f}", ", ".join(owned) or "–"))
     return Table(["code", "what a stranger called it", "length", "factors that give it a quarter of their votes"], rows)
 
 
@@ -190,7 +190,8 @@ def real_paper_table(record: dict) -> Table:
         (
             "projection of real pictures",
             "by its author's word not good enough; no number",
-            f"{record['projection']['errors']['search']['explained']:.0%} explained",
+            f"{record['projection']['errors']['search']['explained']:.0%} explained "
+            f"(the nearest of 2,000 others: {record['projection']['errors']['nearest of 2,000']['explained']:.0%})",
         ),
     ]
     return Table(["", "paper", "ours"], rows)

@@ -69,6 +69,12 @@ def fid(
     return found[fidelity.KEY_METRIC_FID]
 
 
+def check_ready() -> None:
+    """Raise, as `fid` would, if torch-fidelity or Inception's weights are not to be had."""
+    _torch_fidelity()
+    inception_weights()
+
+
 def inception_weights() -> Path:
     """Return the file of Inception's weights in torch's cache, downloaded if need be and checked by its SHA-256.
 

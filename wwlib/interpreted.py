@@ -77,7 +77,7 @@ def criteria_table(record: dict | None = None, case: str = "autoencoder") -> Tab
         ("a swapped factor follows the source (worst factor)", "follows", SWAPPED, True),
         ("the other factors stay (worst pair)", "stays", SWAPPED, True),
         ("probe R² in its own block less the best other block (worst factor)", "probe gap", PROBE_GAP, True),
-        ("largest |mean| of a translated dimension", "mean", LARGEST_MEAN, False),
+        ("largest absolute mean of a translated dimension", "mean", LARGEST_MEAN, False),
         ("smallest standard deviation", "std low", STD[0], True),
         ("largest standard deviation", "std high", STD[1], False),
     ):

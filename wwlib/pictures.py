@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -23,12 +26,16 @@ class Unreadable(ValueError):
 
 
 def list_pictures(folder: str | Path) -> list[Path]:
-    """Return every picture file below a folder, sorted; names that begin with a dot are passed over.
+    """Return every picture file below a folder, sorted; files and folders that begin with a dot are passed over.
 
     Raises:
         FileNotFoundError: if the folder is missing or holds no picture.
     """
-    found = sorted(f for f in Path(folder).rglob("*") if f.suffix.lower() in PICTURES and f.name[0] != ".")
+    found = sorted(
+        f
+        for f in Path(folder).rglob("*")
+        if f.suffix.lower() in PICTURES and not any(part[0] == "." for part in f.relative_to(folder).parts)
+    )
     if not found:
         raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURES))}) below {folder}")
     return found
@@ -95,6 +102,12 @@ class ImageFolder:
         """Return picture number `index` as `[3, H, W]` in [-1, 1]."""
         return to_range(self.pixels(index))
 
+    def fingerprint(self) -> str:
+        """Return a digest of which pictures these are, by their names and preparation, not by where they lie."""
+        names = [file.relative_to(self.folder).as_posix() for file in self.files]
+        about = self.folder / "about.json"
+        return hashlib.sha256("\n".join(names).encode() + (about.read_bytes() if about.is_file() else b"")).hexdigest()
+
     def _read(self, file: Path) -> Tensor:
         picture = read_picture(file)
         side = min(picture.size)
@@ -127,6 +140,7 @@ class PictureStream:
             raise ValueError(f"workers must be 0 or more, got {workers}")
         self.pictures, self.seed, self.mirror, self.workers = pictures, seed, mirror, workers
         self.resolution = pictures.resolution
+        self.fingerprint = pictures.fingerprint()
         self.position = 0
         self._batches: Iterator | None = None
         self._wanted: tuple[int, slice] | None = None
@@ -218,5 +232,19 @@ def _stack(parts: list[Tensor | str]) -> Tensor | str:
 
 
 def _ignore_interrupts(worker: int) -> None:
-    """Ctrl-C reaches every process of the terminal; only the one that trains may act on it."""
+    """Ctrl-C and a scheduler's SIGTERM reach every process; only the one that trains may act on them.
+
+    A SIGTERM that this worker's parent sends is obeyed: it is how multiprocessing ends its daemons.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not hasattr(signal, "sigwaitinfo"):  # macOS and Windows cannot tell who sent it
+        return
+    parent = os.getppid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def obey_parent() -> None:
+        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+            pass
+        os._exit(0)
+
+    threading.Thread(target=obey_parent, daemon=True).start()

@@ -39,6 +39,8 @@ def choose_profile(profile: str) -> str:
 
 def make_data(dataset: str, resolution: int, device: torch.device | str = "cpu"):
     """Return the rendered data set of that name; ValueError for an unknown one."""
+    if dataset == FOLDER:
+        raise ValueError("a model of a folder of pictures has no known factors to draw or score; ship it --record-only")
     if dataset not in DATASETS:
         raise ValueError(f"dataset must be one of {tuple(DATASETS)}, got {dataset!r}")
     return DATASETS[dataset](resolution, device)

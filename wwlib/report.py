@@ -17,7 +17,8 @@ class Table:
 
     def markdown(self) -> str:
         """Return the table in Markdown."""
-        lines = [self.header, ["---"] * len(self.header), *self.rows]
+        escaped = [[cell.replace("|", "\\|") for cell in line] for line in (self.header, *self.rows)]
+        lines = [escaped[0], ["---"] * len(self.header), *escaped[1:]]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
     def _repr_markdown_(self) -> str:

@@ -324,7 +324,8 @@ def train(
     state = Training(config, data, compute, micro_batch, team)
     there = team.leads and (checkpoint.exists() or previous.exists())
     if team.leads:
-        remove_unfinished(checkpoint)
+        for file in (checkpoint, previous, folder / "best.safetensors"):
+            remove_unfinished(file)
     if resume is True or (resume == "auto" and team.any(there)[0]):
         continue_newest(state, checkpoint, previous)
     session, clock, saved = Session.begin(state), time.perf_counter(), time.perf_counter()
@@ -356,11 +357,21 @@ def train(
                 clock = state.add_seconds(clock)
                 session.note(state)
                 if team.leads:
-                    state.save(checkpoint, previous)
+                    _save_or_say(state, checkpoint, previous)
                 saved = time.perf_counter()
-    state.add_seconds(clock)
-    session.note(state)
-    if team.leads:
-        state.save(checkpoint)
-        save_json(folder / "run.json", run_record(state))
+        # still under the signals' watch: a second SIGTERM must not end the last save
+        state.add_seconds(clock)
+        session.note(state)
+        took_steps = state.step_number > session.first_step
+        if team.leads and (took_steps or not (folder / "run.json").exists()):  # else the record would name this machine
+            state.save(checkpoint)
+            save_json(folder / "run.json", run_record(state))
     return state
+
+
+def _save_or_say(state: Training, checkpoint: Path, previous: Path) -> None:
+    """Save; where the disk refuses for a moment, as mounted drives do, say so and let the run go on."""
+    try:
+        state.save(checkpoint, previous)
+    except OSError as error:
+        print(f"not saved at step {state.step_number}: {error}; the next save tries again", flush=True)

@@ -162,8 +162,11 @@ def traversal(generator, base: Tensor, span: float = 2.0, steps: int = 7, noise=
     for k in range(d):
         codes[k, :, k] = values
     noise = generator.sample_noise(1, torch.Generator().manual_seed(0)) if noise is None else noise
-    shared = [n.expand(d * steps, -1, -1, -1) for n in noise]
-    return generator(codes.flatten(0, 1), shared).unflatten(0, (d, steps))
+    # a few at a time: all at once, the pictures of a large generator need more memory than its training
+    parts = [
+        generator(some, [n.expand(len(some), -1, -1, -1) for n in noise]) for some in codes.flatten(0, 1).split(16)
+    ]
+    return torch.cat(parts).unflatten(0, (d, steps))
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from wwlib.factors import FactorData
-from wwlib.fid import fid
+from wwlib.fid import check_ready, fid
 from wwlib.files import Damaged, load_about, write_whole
 from wwlib.lengths import PRESETS, TPLScore, tpl
 from wwlib.metrics import encode_sample, factor_vae_score
@@ -112,6 +112,8 @@ def watcher(
     folder = Path(folder)
     if fid_images and not hasattr(data, "pictures"):
         raise ValueError(f"FID during training needs a folder of pictures (--pictures), got {data}")
+    if fid_images:
+        check_ready()  # now, not hours later at the first snapshot
 
     def on_snapshot(state: Training) -> dict:
         shown = state.step_number * state.config.batch
