@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -141,6 +142,27 @@ def test_a_resumed_training_sees_what_an_unbroken_one_sees(folder, tmp_path, wor
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+def test_a_run_stays_with_its_pictures(folder, tmp_path):
+    """The folder may move; other pictures under the same command would spoil the run unseen."""
+    cpu, config = choose_compute("cpu"), tiny()
+    Training(config, stream(folder), cpu).save(tmp_path / "c.safetensors")
+    moved = folder.rename(tmp_path / "moved")
+    Training(config, stream(moved), cpu).load(tmp_path / "c.safetensors")
+    first = next(moved.rglob("*.png"))
+    first.rename(first.with_name("another.png"))
+    other = Training(config, stream(moved), cpu)
+    with pytest.raises(ValueError, match="belongs to a run on other pictures"):
+        other.load(tmp_path / "c.safetensors")
+
+
+def test_hidden_folders_are_passed_over(folder):
+    hidden = folder / ".thumbnails"
+    hidden.mkdir()
+    before = len(ImageFolder(folder))
+    shutil.copy(next(folder.rglob("*.png")), hidden / "small.png")
+    assert len(ImageFolder(folder)) == before
+
+
 def test_folder_and_config_must_go_together(folder):
     with pytest.raises(ValueError, match="dataset 'folder' and a folder of pictures go together, got 'shapes3d'"):
         training_data(recipe("shapes3d-32"), pictures=folder)
@@ -231,10 +253,11 @@ def test_the_train_command_takes_pictures_to_the_end_and_names_no_place(folder, 
 
 
 @LINUX
-def test_ctrl_c_reaches_the_workers_too_and_still_the_state_is_saved(folder, tmp_path, started, eventually):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
+def test_a_signal_reaches_the_workers_too_and_still_the_state_is_saved(folder, tmp_path, started, eventually, number):
     process, workers = started(*command(folder, tmp_path / "run"), "--snapshot-every=40")
     eventually(lambda: list((tmp_path / "run").glob("snapshots/*.png")))  # by then both workers have delivered
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     said, _ = process.communicate(timeout=60)
     assert "the same command continues" in said
     assert process.returncode == 130

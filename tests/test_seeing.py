@@ -241,6 +241,17 @@ def test_transferring_all_codes_gives_the_source_and_none_the_target(network, re
     assert torch.allclose(transfer(network, reader, source, target, [0, 1, 2]), redrawn, atol=1e-5)
 
 
+def test_a_traversal_does_not_depend_on_how_many_frames_go_through_at_once(network):
+    base = torch.randn(network.codes, generator=torch.Generator().manual_seed(1))
+    frames = viz.traversal(network, base, steps=9)
+    noise = network.sample_noise(1, torch.Generator().manual_seed(0))
+    for k, step in ((0, 0), (1, 4), (network.codes - 1, 8)):
+        codes = base.clone()
+        codes[k] = torch.linspace(-2, 2, 9)[step]
+        with torch.no_grad():
+            assert torch.allclose(frames[k, step], network(codes[None], noise)[0], atol=1e-5)
+
+
 def test_projection_comes_closer(network, reader):
     codes = torch.randn(2, 3, generator=torch.Generator().manual_seed(3))
     images = network(codes, network.sample_noise(2, torch.Generator().manual_seed(0)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -74,3 +76,11 @@ def run_record(state: Training) -> dict:
         sessions=state.sessions,
         log=state.log,
     )
+
+
+def is_record(path: Path) -> bool:
+    """Say whether there is a run record that can be read."""
+    try:
+        return "config" in json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False

@@ -27,7 +27,7 @@ from wwlib.losses import (
     perturb,
     r1_penalty,
 )
-from wwlib.run_record import Session, run_record
+from wwlib.run_record import Session, is_record, run_record
 from wwlib.stopping import stop_signal
 
 
@@ -363,7 +363,8 @@ def train(
         state.add_seconds(clock)
         session.note(state)
         took_steps = state.step_number > session.first_step
-        if team.leads and (took_steps or not (folder / "run.json").exists()):  # else the record would name this machine
+        # a finished run that is called again keeps its record: a new one would name this machine
+        if team.leads and (took_steps or not is_record(folder / "run.json")):
             state.save(checkpoint)
             save_json(folder / "run.json", run_record(state))
     return state
