@@ -98,7 +98,7 @@ def time_table() -> str:
         record, minutes = shipped_record(name), minutes_to(name, 0.9)
         best = max(entry.get("factor_vae_estimate", 0) for entry in record["log"])
         reached = "not reached" if minutes is None else f"{minutes:.0f}"
-        rows.append((name, reached, f"{best:.3f}", f"{record['seconds'] / 60:.0f}"))
+        rows.append((name, reached, f"{best:.4f}", f"{record['seconds'] / 60:.0f}"))
     return Table(["run", "minutes to 0.90", "best estimate", "minutes in all"], rows).markdown()
 
 
