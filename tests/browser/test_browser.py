@@ -7,6 +7,7 @@ import base64
 import io
 import os
 import statistics
+import time
 
 import pytest
 from PIL import Image
@@ -160,9 +161,13 @@ def test_sliders_show_the_right_frame_by_keyboard_and_by_mouse(start, explorer, 
     code, value, delays = explorer.code, explorer.value, []
 
     def shows(row, step):
+        deadline = time.monotonic() + 5  # an earlier move may still be on its way
+        while nearest(rows[row], explorer.pixels()) != step and time.monotonic() < deadline:
+            start.page.wait_for_timeout(50)
         assert nearest(rows[row], explorer.pixels()) == step
 
     code.click(moving)
+    shows(moving, 6)
     explorer.follow(code.press, "ArrowLeft")
     explorer.follow(code.press, "ArrowRight")
     shows(moving, 6)
