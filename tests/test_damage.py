@@ -16,7 +16,8 @@ from wwlib.config import replace_config
 from wwlib.device import choose_compute
 from wwlib.files import digest, load_tensors, save_json, save_tensors
 from wwlib.models import load_model
-from wwlib.published import ImageFolder, Published3DShapes, PublishedDSprites
+from wwlib.pictures import ImageFolder
+from wwlib.published import Published3DShapes, PublishedDSprites
 from wwlib.recipes import recipe
 from wwlib.training import Training, train
 from wwlib.vaes import load_vae

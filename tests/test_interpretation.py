@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from wwlib.editing import copy_codes
 from wwlib.flows import Flow, block_slices
 from wwlib.interpretation import (
     Latents,
@@ -15,7 +16,6 @@ from wwlib.interpretation import (
     probe_gaps,
     probe_r2,
     sizes_from,
-    swap_block,
     swap_scores,
     train_interpretation,
 )
@@ -103,7 +103,7 @@ def test_a_partner_has_the_same_value_and_is_otherwise_random(generator):
 def test_a_swap_moves_one_block_and_leaves_its_inputs(generator):
     a, b = torch.randn(2, 5, 6, generator=generator)
     before = a.clone()
-    mixed = swap_block(a, b, slice(2, 4))
+    mixed = copy_codes(a, b, slice(2, 4))
     assert torch.equal(mixed[:, 2:4], b[:, 2:4])
     assert torch.equal(mixed[:, [0, 1, 4, 5]], a[:, [0, 1, 4, 5]])
     assert torch.equal(a, before)

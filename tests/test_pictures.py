@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.tiny import CPU, TINY_32
 from wwlib.__main__ import main
 from wwlib.config import replace_config
 from wwlib.device import choose_compute
@@ -23,7 +24,6 @@ from wwlib.recipes import recipe, training_data
 from wwlib.training import Training, train
 
 COUNT = 10
-CPU = choose_compute("cpu")
 
 
 @pytest.fixture
@@ -42,20 +42,8 @@ def stream(folder, **options):
 
 
 def tiny(**changes):
-    small = dict(
-        modules=("Const-8", "ResConv-up-1", "C_spgroup-2-2", "ResConv-up-1", "ResConv-up-1"),
-        widths={8: 8, 16: 4, 32: 4},
-        discriminator_widths={16: 4, 8: 8, 4: 8},
-        recogniser_widths={16: 4, 8: 8, 4: 8},
-        discriminator_residual=(),
-        recogniser_residual=(),
-        features=8,
-        dataset="folder",
-        mirror=True,
-        batch=4,
-        images=32,
-    )
-    return replace_config(recipe("shapes3d-32"), **small | changes)
+    modules = ("Const-8", "ResConv-up-1", "C_spgroup-2-2", "ResConv-up-1", "ResConv-up-1")
+    return replace_config(TINY_32, **dict(modules=modules, dataset="folder", mirror=True, images=32) | changes)
 
 
 def test_every_epoch_shows_every_picture_once_in_another_order():

@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from wwlib.published import ImageFolder, Published3DShapes, PublishedDSprites
+from wwlib.pictures import ImageFolder
+from wwlib.published import Published3DShapes, PublishedDSprites
 
 GRID = (2, 2, 3, 2, 2)
 

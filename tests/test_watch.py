@@ -3,34 +3,15 @@
 import pytest
 import torch
 
+from tests.tiny import CPU, TINY_32, Noise
 from wwlib.config import replace_config
-from wwlib.device import choose_compute
 from wwlib.files import load_about
 from wwlib.lengths import tpl_from_lengths
 from wwlib.models import load_model
-from wwlib.recipes import recipe
 from wwlib.training import Training, train
 from wwlib.watch import BestByTPL, BestRule, watcher
 
-CPU = choose_compute("cpu")
-CONFIG = replace_config(
-    recipe("shapes3d-32"),
-    modules=("Const-8", "C_spgroup-2-3", "ResConv-up-1", "C_spgroup-2-3", "ResConv-up-1", "ResConv-up-1"),
-    widths={8: 8, 16: 4, 32: 4},
-    discriminator_widths={16: 4, 8: 8, 4: 8},
-    recogniser_widths={16: 4, 8: 8, 4: 8},
-    discriminator_residual=(),
-    recogniser_residual=(),
-    features=8,
-    batch=4,
-    images=16,
-)
 RULE = BestRule("alex", "tpl_small_0.1", active=5)
-
-
-class Noise:
-    def sample_images(self, n, generator):
-        return torch.rand(n, 3, 32, 32, generator=generator) * 2 - 1
 
 
 class Pixels:
@@ -60,7 +41,7 @@ def kept(path):
 
 
 def test_the_lowest_tpl_wins_among_models_with_enough_codes_and_a_collapsed_one_never(tmp_path):
-    state, path = Training(CONFIG, Noise(), CPU), tmp_path / "best.safetensors"
+    state, path = Training(TINY_32, Noise(32), CPU), tmp_path / "best.safetensors"
     best = scripted(path, [(0.0, 0), (3.0, 5), (0.0, 0), (2.5, 4), (2.9, 6), (2.95, 6)])
     best(state)
     assert not path.exists(), "TPL 0 without an active code is no model"
@@ -70,11 +51,11 @@ def test_the_lowest_tpl_wins_among_models_with_enough_codes_and_a_collapsed_one_
         seen.append(kept(path))
     assert seen == [3.0, 3.0, 3.0, 2.9, 2.9]
     assert load_about(path)["notes"]["active_codes"] == 6
-    assert load_model(path).config == CONFIG
+    assert load_model(path).config == TINY_32
 
 
 def test_a_resumed_run_keeps_the_best_so_far_and_a_fresh_one_does_not(tmp_path):
-    state, path = Training(CONFIG, Noise(), CPU), tmp_path / "best.safetensors"
+    state, path = Training(TINY_32, Noise(32), CPU), tmp_path / "best.safetensors"
     scripted(path, [(2.0, 6)])(state)
     scripted(path, [(2.1, 6)])(state)
     assert kept(path) == 2.0
@@ -82,13 +63,13 @@ def test_a_resumed_run_keeps_the_best_so_far_and_a_fresh_one_does_not(tmp_path):
     again(state)
     again(state)
     assert kept(path) == 2.2
-    other = Training(replace_config(CONFIG, seed=1), Noise(), CPU)
+    other = Training(replace_config(TINY_32, seed=1), Noise(32), CPU)
     scripted(path, [(9.0, 6)])(other)
     assert kept(path) == 9.0, "what another config reached is no bar for this one"
 
 
 def test_a_damaged_best_model_is_replaced(tmp_path):
-    state, path = Training(CONFIG, Noise(), CPU), tmp_path / "best.safetensors"
+    state, path = Training(TINY_32, Noise(32), CPU), tmp_path / "best.safetensors"
     path.write_bytes(b"no weights")
     scripted(path, [(2.0, 6)])(state)
     assert kept(path) == 2.0
@@ -96,10 +77,10 @@ def test_a_damaged_best_model_is_replaced(tmp_path):
 
 def test_the_log_holds_tpl_and_the_run_does_not_notice(tmp_path):
     def run(place, **options):
-        return train(CONFIG, Noise(), tmp_path / place, CPU, snapshot_every=8, progress=False, **options)
+        return train(TINY_32, Noise(32), tmp_path / place, CPU, snapshot_every=8, progress=False, **options)
 
     best = BestByTPL(tmp_path / "best.safetensors", BestRule(active=1), Pixels())
-    watched = run("a", on_snapshot=watcher(tmp_path / "a", Noise(), best=best))
+    watched = run("a", on_snapshot=watcher(tmp_path / "a", Noise(32), best=best))
     unwatched = run("b")
     entries = [entry for entry in watched.log if "tpl" in entry]
     assert [entry["images"] for entry in entries] == [8, 16]
@@ -118,9 +99,9 @@ def test_fid_of_a_folders_pictures_joins_the_log(tmp_path, monkeypatch):
 
     monkeypatch.setattr("wwlib.watch.fid", fid)
     monkeypatch.setattr("wwlib.watch.check_ready", lambda: None)
-    data = Noise()
+    data = Noise(32)
     data.pictures = "the folder"
-    state = Training(CONFIG, data, CPU)
+    state = Training(TINY_32, data, CPU)
     assert watcher(tmp_path, data, fid_images=100)(state) == {"fid": 12.5}
     assert asked == [(state.average, "the folder", 100, "cpu")]
 
@@ -131,4 +112,4 @@ def test_impossible_rules_are_refused():
     with pytest.raises(ValueError, match="active must be at least 1"):
         BestRule(active=0)
     with pytest.raises(ValueError, match="FID during training needs a folder of pictures"):
-        watcher("x", Noise(), fid_images=100)
+        watcher("x", Noise(32), fid_images=100)

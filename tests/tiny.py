@@ -4,6 +4,7 @@ import torch
 
 from wwlib.config import Config, replace_config
 from wwlib.device import Compute
+from wwlib.recipes import recipe
 from wwlib.training import train
 
 CPU = Compute(torch.device("cpu"))
@@ -20,6 +21,20 @@ TINY = Config(
     images=80,
     r1_every=4,
     dataset="small rooms",
+)
+
+# the same for pictures of 32 px
+TINY_32 = replace_config(
+    recipe("shapes3d-32"),
+    modules=("Const-8", "C_spgroup-2-3", "ResConv-up-1", "C_spgroup-2-3", "ResConv-up-1", "ResConv-up-1"),
+    widths={8: 8, 16: 4, 32: 4},
+    discriminator_widths={16: 4, 8: 8, 4: 8},
+    recogniser_widths={16: 4, 8: 8, 4: 8},
+    discriminator_residual=(),
+    recogniser_residual=(),
+    features=8,
+    batch=4,
+    images=16,
 )
 
 

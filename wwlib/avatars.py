@@ -131,21 +131,22 @@ def draw(parts: dict[str, str | None], colours: dict[str, str]) -> np.ndarray:
     if parts["glasses"]:
         options["glassesVariant"] = [parts["glasses"]]
     options |= {COLOUR_OPTIONS[name]: [colour] for name, colour in colours.items()}
-    return rasterise(_style(), options, SIDE)[:, :, :3]
+    return rasterise("pixel-art", options, SIDE)[:, :, :3]
 
 
-def rasterise(style, options: dict, side: int) -> np.ndarray:
-    """Draw one picture in a style of DiceBear: uint8 `[side, side, 4]`, red, green, blue and opacity."""
+def rasterise(style: str, options: dict, side: int) -> np.ndarray:
+    """Draw one picture in a style of DiceBear, such as "pixel-art": uint8 `[side, side, 4]`, RGB and opacity."""
     import resvg_py
     from dicebear import Avatar
     from PIL import Image
 
-    png = resvg_py.svg_to_bytes(svg_string=Avatar(style, options).to_string(), width=side, height=side)
+    svg = Avatar(_load_style(style), options).to_string()
+    png = resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side)
     return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGBA"))
 
 
-@lru_cache(maxsize=1)
-def _style():
+@lru_cache
+def _load_style(name: str):
     from dicebear import Style
 
-    return Style(json.loads(files("dicebear_styles").joinpath("pixel-art.json").read_text("utf-8")))
+    return Style(json.loads(files("dicebear_styles").joinpath(f"{name}.json").read_text("utf-8")))

@@ -65,8 +65,8 @@ def load_checkpoint(state: Training, path: str | Path) -> None:
     if theirs != state.config:
         differing = [f.name for f in fields(Config) if getattr(theirs, f.name) != getattr(state.config, f.name)]
         raise ValueError(f"{path} belongs to a run that differs in {differing}; choose another folder or resume=False")
-    mine = getattr(state.data, "fingerprint", None)
-    if None not in (mine, about.get("pictures")) and mine != about["pictures"]:
+    here, there = getattr(state.data, "fingerprint", None), about.get("pictures")
+    if None not in (here, there) and here != there:
         raise ValueError(f"{path} belongs to a run on other pictures; choose another folder for this run")
     expected = {"random", *(f"{n}.{key}" for n, net in state.networks().items() for key in net.state_dict())}
     # float16 may have skipped every step so far: then Adam has no moments yet

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
@@ -22,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from wwlib.config import Config, replace_config
-from wwlib.device import choose_compute, choose_threads
+from wwlib.device import choose_compute, choose_threads, peak_memory
 from wwlib.files import save_json
 from wwlib.models import shipped_record
 from wwlib.paths import DATA
@@ -91,21 +90,13 @@ def measure_steps(config: Config, rounds: int = 1) -> dict:
     def average(with_penalty: float, plain: float) -> float:
         return plain + (with_penalty - plain) / config.r1_every
 
+    peak = peak_memory(state.compute.device)
     return dict(
         flop=average(*(counter.flop for counter in counted)),
         operations=average(*(counter.operations for counter in counted)),
         seconds=average(*(min(times) for times in seconds)),
-        gigabytes=_peak_gigabytes(),
+        gigabytes=None if peak is None else peak / 1e9,
     )
-
-
-def _peak_gigabytes() -> float | None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
 def measure_host() -> dict:

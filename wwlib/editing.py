@@ -18,7 +18,7 @@ def blend(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
     return before + mask[:, None] * (after - before)
 
 
-def copy_codes(target: Tensor, source: Tensor, positions: list[int]) -> Tensor:
+def copy_codes(target: Tensor, source: Tensor, positions: list[int] | slice) -> Tensor:
     """Return `target` codes `[B, d]` with some positions taken from `source`; neither changes."""
     mixed = target.clone()
     mixed[:, positions] = source[:, positions]

@@ -117,6 +117,7 @@ def transfer_errors(model, data: FactorData, images: int, votes: list[list[int]]
     target, source = unseen(data, images), unseen(data, images, seed=1_000_005)
     before, from_ = data.images(target), data.images(source)
     noise = model.generator.sample_noise(images, torch.Generator().manual_seed(0))
+    untouched = model.generator(model.recogniser(before), noise)
     rows = []
     for k, factor in enumerate(data.factor_names):
         code = max(range(model.codes), key=lambda j, k=k: votes[k][j])
@@ -124,7 +125,7 @@ def transfer_errors(model, data: FactorData, images: int, votes: list[list[int]]
         mixed[:, k] = source[:, k]
         wanted = data.images(mixed)
         drawn = {
-            "none": model.generator(model.recogniser(before), noise),
+            "none": untouched,
             "transfer": transfer(model.generator, model.recogniser, before, from_, [code]),
             "rebuilt": model.generator(model.recogniser(wanted), noise),
         }

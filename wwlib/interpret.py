@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from wwlib.autoencoder import Autoencoder, train_autoencoder
+from wwlib.editing import copy_codes
 from wwlib.factors import FactorData
 from wwlib.files import half_floats, load_tensors, prefixed, save_json, save_tensors, unprefixed
 from wwlib.flows import Flow
@@ -194,8 +195,7 @@ def copied_codes(verdict: Callable, z: Tensor, known: Tensor) -> list[float]:
     votes = torch.tensor(shipped_record(MODEL)["scores"]["votes"])
     source, shares = known.roll(1, dims=0), []
     for k, code in enumerate(votes[: known.shape[1]].argmax(dim=1).tolist()):
-        mixed = z.clone()
-        mixed[:, code] = z.roll(1, dims=0)[:, code]
+        mixed = copy_codes(z, z.roll(1, dims=0), [code])
         differ = known[:, k] != source[:, k]
         shares.append(float((verdict(mixed)[differ, k] == source[differ, k]).float().mean()))
     return shares

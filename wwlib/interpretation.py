@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wwlib.editing import copy_codes
 from wwlib.flows import Flow, block_sizes, block_slices, log_density, pair_nll, shared_variance
 
 
@@ -134,13 +135,6 @@ def train_interpretation(latents: Latents, sizes: list[int], schedule: Schedule)
     return flow.eval().requires_grad_(False), losses
 
 
-def swap_block(v_target: Tensor, v_source: Tensor, block: slice) -> Tensor:
-    """Return `v_target` `[B, d]` with one block taken from `v_source`; neither input changes."""
-    mixed = v_target.clone()
-    mixed[:, block] = v_source[:, block]
-    return mixed
-
-
 @torch.no_grad()
 def swap_scores(flow: Flow, decode: Callable, judge: Callable, sizes: list[int], z: Tensor,
                 factors: Tensor) -> tuple[Tensor, Tensor]:  # fmt: skip
@@ -162,7 +156,7 @@ def swap_scores(flow: Flow, decode: Callable, judge: Callable, sizes: list[int],
     source = factors.roll(1, dims=0)
     follows, stays = [], []
     for block in block_slices(sizes):
-        found = judge(decode(flow.inverse(swap_block(v, v.roll(1, dims=0), block))))
+        found = judge(decode(flow.inverse(copy_codes(v, v.roll(1, dims=0), block))))
         differ = factors != source
         count = differ.sum(dim=0).clamp(min=1)
         follows.append(((found == source) & differ).sum(dim=0) / count)

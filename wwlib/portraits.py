@@ -7,11 +7,8 @@ a small archive (`data/portraits.safetensors`, written by `python -m wwlib portr
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator
-from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -125,8 +122,8 @@ def make_archive(path: str | Path = ARCHIVE) -> None:
         for variant in variants:
             base = draw({layer: variant}, black)
             whites = [draw({layer: variant}, black | {name: "ffffff"}) for name in COLOURS]
-            weights = np.stack([(_paint(white) - _paint(base)).max(axis=2) for white in whites])
-            drawn.append(np.concatenate([base[None, :, :, 3], _paint(base).transpose(2, 0, 1), weights]))
+            weights = np.stack([(_premultiplied(white) - _premultiplied(base)).max(axis=2) for white in whites])
+            drawn.append(np.concatenate([base[None, :, :, 3], _premultiplied(base).transpose(2, 0, 1), weights]))
         tensors[layer] = torch.from_numpy(np.stack(drawn).round().clip(0, 255).astype(np.uint8))
     save_tensors(path, tensors, dict(kind="portraits", command="python -m wwlib portraits", source=SOURCE))
 
@@ -148,16 +145,9 @@ def draw(parts: dict[str, str | None], colours: dict[str, str], background: str 
     options |= {f"{name.split()[0]}Color": [colour] for name, colour in colours.items()}
     if background:
         options["backgroundColor"] = [background]
-    return rasterise(_style(), options, SIDE)
+    return rasterise("toon-head", options, SIDE)
 
 
-def _paint(image: np.ndarray) -> np.ndarray:
+def _premultiplied(image: np.ndarray) -> np.ndarray:
     """Colours times opacity, 0 to 255: what a layer adds to the canvas."""
     return image[:, :, :3] * (image[:, :, 3:] / 255.0)
-
-
-@lru_cache(maxsize=1)
-def _style():
-    from dicebear import Style
-
-    return Style(json.loads(files("dicebear_styles").joinpath("toon-head.json").read_text("utf-8")))

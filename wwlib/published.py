@@ -1,4 +1,4 @@
-"""The published files themselves, for a learner who has them: dSprites `.npz`, 3D Shapes `.h5`, an image folder."""
+"""The published files themselves, for a learner who has them: dSprites `.npz` and 3D Shapes `.h5`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from torch import Tensor
 
 from wwlib.dsprites import DSprites
 from wwlib.factors import FactorData
-from wwlib.pictures import ImageFolder
 from wwlib.shapes3d import Shapes3D
-
-__all__ = ["ImageFolder", "Published3DShapes", "PublishedDSprites"]
 
 
 class PublishedDSprites(FactorData):
