@@ -83,6 +83,9 @@ def _add_population(commands) -> None:
     parser.add_argument("--only", default="", help="members whose name starts with this")
     parser.add_argument("--limit", type=int, help="members this process does at most")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of this process (default: %(default)s)")
+    parser.add_argument(
+        "--images", type=int, help="shown to every autoencoder (96000); needs a folder and storage apart"
+    )
     parser.add_argument("--ship", action="store_true", help="only gather what is done into data/population.*")
     parser.set_defaults(run=_population)
 
@@ -97,7 +100,13 @@ def _population(options) -> int:
     if options.heartbeat < 1:
         raise ValueError(f"--heartbeat must be at least 1, got {options.heartbeat}")
     done = work(
-        options.storage, options.folder, options.seeds, options.only, options.limit, heartbeat=options.heartbeat
+        options.storage,
+        options.folder,
+        options.seeds,
+        options.only,
+        options.limit,
+        heartbeat=options.heartbeat,
+        training_images=options.images,
     )
     print(f"{done} members done by this process")
     return 0

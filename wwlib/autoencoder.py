@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from wwlib.descent import descend
 from wwlib.factors import FactorData
 from wwlib.vaes import kl_divergence, reconstruction_loss
 
@@ -91,17 +92,14 @@ def train_autoencoder(
     if (data.resolution, data.channels) != (32, 3):
         raise ValueError(f"data must have 3 channels and 32 px, got {data.channels} and {data.resolution}")
     model, random = Autoencoder(seed=seed), torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
-    falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, steps)
-    for step in range(steps):
+
+    def loss_at(step: int) -> Tensor:
         images = data.sample_images(batch, random)
         mean, log_variance = model.encoder(images).chunk(2, dim=1)
         warm = min(1.0, step / (steps / 2))  # the noise must not win before the codes mean anything
         z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=random)
         divergence = kl_divergence(mean, log_variance).sum()
-        loss = reconstruction_loss(model.decoder(z), images) + beta * warm * divergence
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        falling.step()
-    return model.eval().requires_grad_(False)
+        return reconstruction_loss(model.decoder(z), images) + beta * warm * divergence
+
+    descend(model, loss_at, steps, rate)
+    return model

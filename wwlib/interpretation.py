@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from wwlib.descent import descend
 from wwlib.editing import copy_codes
 from wwlib.flows import Flow, block_sizes, block_slices, log_density, pair_nll, shared_variance
 
@@ -117,22 +117,16 @@ def train_interpretation(latents: Latents, sizes: list[int], schedule: Schedule)
     random = torch.Generator().manual_seed(schedule.seed)
     flow = Flow(latents.mean.shape[1], blocks=schedule.blocks, hidden=schedule.hidden, seed=schedule.seed)
     flow.initialise(latents.draw(torch.randint(len(latents.mean), (1024,), generator=random), random))
-    optimiser = torch.optim.Adam(flow.parameters(), lr=schedule.rate, betas=(0.5, 0.9), fused=True)
-    falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, schedule.steps)
-    losses = []
-    for step in range(schedule.steps):
-        loss = interpretation_loss(flow, latents, sizes, schedule, random)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(flow.parameters(), 5.0)
-        optimiser.step()
-        falling.step()
-        if step % 25 == 0 or step == schedule.steps - 1:
-            losses.append(loss.item())
-            if not np.isfinite(losses[-1]):
-                raise FloatingPointError(f"the loss is not finite at step {step}")
+    losses = descend(
+        flow,
+        lambda _: interpretation_loss(flow, latents, sizes, schedule, random),
+        schedule.steps,
+        schedule.rate,
+        betas=(0.5, 0.9),
+        clip=5.0,
+    )
     flow.standardise(latents.draw(torch.randint(len(latents.mean), (4096,), generator=random), random))
-    return flow.eval().requires_grad_(False), losses
+    return flow, losses
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wwlib.descent import descend
 from wwlib.factors import FactorData
 
 
@@ -67,21 +68,18 @@ def train_judge(judge: Judge, data: FactorData, steps: int, seed: int, batch: in
         seed: of the pictures.
     """
     random = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(judge.parameters(), lr=rate)
-    falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, steps)
-    for _ in range(steps):
+
+    def loss_at(_: int) -> Tensor:
         factors = data.sample_factors(batch, random)
         images = data.images(factors)
         half = batch // 2
         soft = F.avg_pool2d(F.pad(images[:half], (1, 1, 1, 1), mode="replicate"), 3, stride=1)
         images = torch.cat([soft + 0.1 * torch.randn(soft.shape, generator=random), images[half:]])
         # fewer heads than factors: the last factors are left out
-        loss = sum(F.cross_entropy(logits, factors[:, k]) for k, logits in enumerate(judge(images)))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        falling.step()
-    return judge.eval().requires_grad_(False)
+        return sum(F.cross_entropy(logits, factors[:, k]) for k, logits in enumerate(judge(images)))
+
+    descend(judge, loss_at, steps, rate)
+    return judge
 
 
 def new_judge(factor_sizes: tuple[int, ...], seed: int, **sizes: int) -> Judge:

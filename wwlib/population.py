@@ -243,6 +243,7 @@ def work(
     limit: int | None = None,
     images: int = IMAGES,
     heartbeat: int = 30,
+    training_images: int | None = None,
 ) -> int:
     """Train and score members until none is left; return how many this process did. Safe to run several times at once.
 
@@ -257,6 +258,8 @@ def work(
         limit: stop after so many.
         images: that the supervised scores read.
         heartbeat: as for `open_study`.
+        training_images: shown to every autoencoder in place of `VAEConfig`'s; a population of its own, so give it a
+            `folder` and a study of its own.
     """
     population = members(99)  # a queue that another process filled may hold more seeds than ours
     names = [name for name in members(seeds) if name.startswith(only)]
@@ -273,15 +276,18 @@ def work(
         if name is None or _taken(study, trial, name):  # another process was quicker
             raise optuna.TrialPruned
         start, weights = time.perf_counter(), folder / f"{name}.safetensors"
+        config = population[name]
+        if training_images and isinstance(config, VAEConfig):
+            config = replace(config, images=training_images)
         if not weights.exists():
-            train_member(population[name], weights, data)
+            train_member(config, weights, data)
         trained, model = time.perf_counter(), load_member(weights)
         scores, arrays = score_member(model, data, distance, images)
         scores |= fast_lengths(model, fast)
         save_tensors(folder / f"{name}.arrays.safetensors", arrays, dict(kind="member", name=name))
         earlier = load_about(weights).get("seconds")  # the weights may be older than this process
         seconds = dict(train=earlier or round(trained - start, 1), score=round(time.perf_counter() - trained, 1))
-        about = dict(name=name, family=family_of(name), config=asdict(population[name]), scores=scores, seconds=seconds)
+        about = dict(name=name, family=family_of(name), config=asdict(config), scores=scores, seconds=seconds)
         save_json(folder / f"{name}.json", {**about, "perceptual": distance.provenance, "torch": torch.__version__})
         for key, value in scores.items():
             trial.set_user_attr(key, value)
