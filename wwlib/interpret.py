@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +13,6 @@ from torch import Tensor
 from wwlib.autoencoder import Autoencoder, train_autoencoder
 from wwlib.editing import copy_codes
 from wwlib.factors import FactorData
-from wwlib.files import half_floats, load_tensors, prefixed, save_json, save_tensors, unprefixed
 from wwlib.flows import Flow
 from wwlib.glyphs import Glyphs
 from wwlib.hosts import ClassifierHost, RecogniserHost, collect
@@ -33,9 +30,11 @@ from wwlib.judges import Judge, frechet_distance, new_judge, train_judge
 from wwlib.models import load_model, shipped_record
 from wwlib.paths import DATA
 from wwlib.shapes3d import Shapes3D
+from wwlib.shelf import Shelf
 
 RECORD = DATA / "interpretation.json"
 WEIGHTS = DATA / "interpretation-weights.safetensors"
+SHELF = Shelf(WEIGHTS, RECORD, "python -m wwlib interpret")
 JUDGES_TILTS = (-9, -3, 3, 9)  # degrees; the models under test see -12, 0 and 12
 JUDGED = (10, 10, 10)  # values of digit, ink and paper, and of the three hues of 3D Shapes
 CLASSIFIER = dict(features=32)
@@ -78,14 +77,9 @@ def train_classifier(steps: int = 400, seed: int = 3) -> Judge:
     return train_judge(new_judge((10,), seed, **CLASSIFIER), Glyphs(), steps, seed=seed)
 
 
-def load_weights() -> dict[str, Tensor]:
-    """Return what `data/` holds of this lesson's networks, under prefixed names; nothing if there is no file yet."""
-    return load_tensors(WEIGHTS)[0] if WEIGHTS.exists() else {}
-
-
 def load_judge(kind: str) -> Judge:
     """Return the shipped judge of "digits" or "rooms"."""
-    return _loaded(new_judge(JUDGED, 0), f"judge-{kind}")
+    return SHELF.load(f"judge-{kind}", new_judge(JUDGED, 0))
 
 
 def load_host(name: str):
@@ -95,9 +89,9 @@ def load_host(name: str):
         ValueError: for another name.
     """
     if name == "autoencoder":
-        return _loaded(Autoencoder(), name)
+        return SHELF.load(name, Autoencoder())
     if name == "classifier":
-        return ClassifierHost(_loaded(new_judge((10,), 0, **CLASSIFIER), name))
+        return ClassifierHost(SHELF.load(name, new_judge((10,), 0, **CLASSIFIER)))
     if name == "recogniser":
         return RecogniserHost(load_model(MODEL))
     raise ValueError(f"name must be one of {tuple(CASES)}, got {name!r}")
@@ -112,28 +106,12 @@ def load_interpretation(name: str) -> tuple[Flow, list[int]]:
     run = next(run for run in load_record()["runs"] if run["case"] == name and run["seed"] == 0)
     schedule = Schedule(**run["schedule"])
     flow = Flow(sum(run["sizes"]), blocks=schedule.blocks, hidden=schedule.hidden)
-    return _loaded(flow, f"flow-{name}"), run["sizes"]
-
-
-def _loaded(network: torch.nn.Module, name: str):
-    weights = unprefixed(name, load_weights())
-    if not weights:
-        raise FileNotFoundError(f"{WEIGHTS.name} holds no {name!r}; make it with: python -m wwlib interpret")
-    network.load_state_dict(weights)
-    return network.eval().requires_grad_(False)
-
-
-def _keep(networks: dict[str, torch.nn.Module], half: bool) -> None:
-    tensors = load_weights()
-    for name, network in networks.items():
-        weights = network.state_dict()
-        tensors |= prefixed(name, half_floats(weights) if half else weights)
-    save_tensors(WEIGHTS, tensors, dict(kind="interpretation"))
+    return SHELF.load(f"flow-{name}", flow), run["sizes"]
 
 
 def load_record() -> dict:
     """Return the record of every run."""
-    return json.loads(RECORD.read_text(encoding="utf-8"))
+    return SHELF.read()
 
 
 def judged(name: str, host, judge: Judge | None):
@@ -233,7 +211,7 @@ def make_host(name: str) -> float:
     else:
         found = train_classifier() if name == "classifier" else train_named_judge(name.removeprefix("judge-"))
     seconds = round(time.perf_counter() - start, 1)
-    _keep({name: found}, half=True)
+    SHELF.keep({name: found}, half=True)
     return seconds
 
 
@@ -264,7 +242,7 @@ def run_case(name: str, seed: int, pairs: bool = True, keep: bool = False) -> di
     seconds = round(time.perf_counter() - start, 1)
     label = name if pairs else f"{name} without pairs"
     if keep:
-        _keep({f"flow-{label}": flow}, half=False)
+        SHELF.keep({f"flow-{label}": flow}, half=False)
     return dict(
         case=label,
         seed=seed,
@@ -297,26 +275,12 @@ def interpret(parts: list[str], seeds: list[int] | None = None) -> None:
             continue
         if part in hosts:
             seconds = make_host(hosts[part])
-            _note(lambda record, part=part, seconds=seconds: record["hosts"].update({hosts[part]: seconds}))
+            SHELF.note_host(hosts[part], seconds)
             print(f"{hosts[part]}: {seconds:.0f} s", flush=True)
             continue
         name, pairs = ("autoencoder", False) if part == "ablation" else (part, True)
         for seed in seeds or range(5 if pairs else 3):
             run = run_case(name, seed, pairs, keep=seed == 0)
-            _note(lambda record, run=run: _replace_run(record, run))
+            SHELF.note_run(run)
             gaps = ", ".join(f"{gap:.2f}" for gap in run["scores"]["probe_gap"])
             print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, probe gaps {gaps}", flush=True)
-
-
-def _note(change: Callable[[dict], None]) -> None:
-    """Change the record on disk; read anew each time, since parts may be made side by side."""
-    record = load_record() if RECORD.exists() else dict(command="python -m wwlib interpret", hosts={}, runs=[])
-    record["versions"] = dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine())
-    record["threads"] = torch.get_num_threads()
-    change(record)
-    save_json(RECORD, record)
-
-
-def _replace_run(record: dict, run: dict) -> None:
-    others = [r for r in record["runs"] if (r["case"], r["seed"]) != (run["case"], run["seed"])]
-    record["runs"] = sorted([*others, run], key=lambda r: (r["case"], r["seed"]))
