@@ -177,13 +177,18 @@ class Lesson:
         return cell
 
     def answer(self, number: int, source: str) -> Locator:
-        """Type `source` into a cell in place of what it holds, press Shift+Enter, return what comes out."""
-        cell = self.cell(number)
-        before = cell.locator(".jp-InputPrompt").inner_text()
-        cell.locator(".cm-content").click()
+        """Type `source` into a cell in place of what it holds, run it, return what comes out."""
+        self.cell(number).locator(".cm-content").click()
         self.page.keyboard.press("Control+a")
         self.page.keyboard.insert_text(source)
-        self.page.keyboard.press("Shift+Enter")
+        self.run(number)
+        return self.cell(number).locator(".jp-OutputArea-output").first
+
+    def run(self, number: int) -> None:
+        """Press Shift+Enter in a cell and wait until it has run."""
+        cell = self.cell(number)
+        before = cell.locator(".jp-InputPrompt").inner_text()
+        cell.locator(".cm-content").press("Shift+Enter")
         self.page.wait_for_function(
             """([n, before]) => {
                 const prompt = jupyterapp.shell.currentWidget.content.widgets[n].promptNode?.textContent
@@ -191,7 +196,6 @@ class Lesson:
             }""",
             arg=[number, before],
         )
-        return self.cell(number).locator(".jp-OutputArea-output").first
 
     def picture(self, name: str) -> None:
         """Keep what the page shows in artefacts/."""
@@ -215,6 +219,8 @@ def open_notebook(browser: Browser, address: str, name: str, width: int = 1250, 
     page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
     page.wait_for_selector(".jp-Notebook")
     page.wait_for_function("() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
+    # the widget manager asks the kernel for its widgets before it shows any; this is answered after that
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestKernelInfo()")
     return Lesson(page)
 
 
