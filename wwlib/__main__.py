@@ -195,7 +195,7 @@ def _add_small_commands(commands) -> None:
     parser = commands.add_parser(
         "interpret", help="train what lesson 17 interprets, and the interpretations; record all"
     )
-    parser.add_argument("parts", nargs="*", help="such as host-autoencoder, autoencoder, ablation (default: all)")
+    parser.add_argument("parts", nargs="*", help="such as host-autoencoder, autoencoder, ablations (default: all)")
     parser.add_argument("--seeds", type=int, nargs="+", help="of the interpretations (default: 0 to 4)")
     parser.set_defaults(run=_interpret)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")

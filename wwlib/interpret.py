@@ -52,10 +52,12 @@ class Case:
 
 
 CASES = {
-    "autoencoder": Case(("digit", "ink", "paper"), 8_192, 900, Schedule()),
-    "classifier": Case(("digit", "ink"), 8_192, 900, Schedule(steps=500)),
-    "recogniser": Case(("floor hue", "wall hue", "object hue"), 4_096, 900, Schedule(steps=300)),
+    "autoencoder": Case(("digit", "ink", "paper"), 8_192, 2_700, Schedule()),
+    "classifier": Case(("digit", "ink"), 8_192, 2_700, Schedule(steps=1400)),
+    "recogniser": Case(("floor hue", "wall hue", "object hue"), 4_096, 2_700, Schedule(steps=1400)),
 }
+# of the autoencoder's interpretation: what is changed in its schedule
+ABLATIONS = {"without pairs": dict(pairs=False), "rho 0.975": dict(rho=0.975)}
 
 
 HOSTS = ("judge-digits", "judge-rooms", "classifier", "autoencoder")
@@ -101,7 +103,7 @@ def load_interpretation(name: str) -> tuple[Flow, list[int]]:
     """Return the shipped interpretation of a host (seed 0) and the length of its blocks, residual first.
 
     Args:
-        name: of a case, or "autoencoder without pairs" for the ablation.
+        name: of a case, or "autoencoder without pairs" for that ablation.
     """
     run = next(run for run in load_record()["runs"] if run["case"] == name and run["seed"] == 0)
     schedule = Schedule(**run["schedule"])
@@ -223,24 +225,24 @@ def case_latents(name: str) -> tuple[Latents, Latents, Tensor]:
     return latents, *collect(host, data, case.tested, case.shared, seed=200)
 
 
-def run_case(name: str, seed: int, pairs: bool = True, keep: bool = False) -> dict:
+def run_case(name: str, seed: int, ablation: str = "", keep: bool = False) -> dict:
     """Train and measure one interpretation of a shipped host; return its run record.
 
     Args:
         name: of the case.
         seed: of the flow, its batches and its measures.
-        pairs: False for the ablation: plain likelihood, which knows no factors.
+        ablation: one of `ABLATIONS`, or none.
         keep: write the flow into `data/`.
     """
     case, host = CASES[name], load_host(name)
     judge = None if name == "classifier" else load_judge("rooms" if name == "recogniser" else "digits")
     latents, tested, factors = case_latents(name)
     sizes, shares = sizes_from(latents, torch.Generator().manual_seed(300))
-    schedule = replace(case.schedule, seed=seed, pairs=pairs)
+    schedule = replace(case.schedule, seed=seed, **(ABLATIONS[ablation] if ablation else {}))
     start = time.perf_counter()
     flow, losses = train_interpretation(latents, sizes, schedule)
     seconds = round(time.perf_counter() - start, 1)
-    label = name if pairs else f"{name} without pairs"
+    label = f"{name} {ablation}".rstrip()
     if keep:
         SHELF.keep({f"flow-{label}": flow}, half=False)
     return dict(
@@ -260,14 +262,14 @@ def interpret(parts: list[str], seeds: list[int] | None = None) -> None:
     """Make the parts that are named, and bring weights and record up to date.
 
     Args:
-        parts: names of `HOSTS` as "host-NAME", of `CASES`, or "ablation"; all when empty.
-        seeds: of the interpretations; 0 to 4 if left out, and 0 to 2 for the ablation.
+        parts: names of `HOSTS` as "host-NAME", of `CASES`, or "ablations"; all when empty.
+        seeds: of the interpretations; 0 to 4 if left out.
 
     Raises:
         ValueError: for an unknown part.
     """
     hosts = {f"host-{name}": name for name in HOSTS}
-    known = (*hosts, *CASES, "ablation")
+    known = (*hosts, *CASES, "ablations")
     if unknown := sorted(set(parts) - set(known)):
         raise ValueError(f"parts must be among {known}, got {unknown}")
     for part in known:
@@ -278,9 +280,10 @@ def interpret(parts: list[str], seeds: list[int] | None = None) -> None:
             SHELF.note_host(hosts[part], seconds)
             print(f"{hosts[part]}: {seconds:.0f} s", flush=True)
             continue
-        name, pairs = ("autoencoder", False) if part == "ablation" else (part, True)
-        for seed in seeds or range(5 if pairs else 3):
-            run = run_case(name, seed, pairs, keep=seed == 0)
-            SHELF.note_run(run)
-            gaps = ", ".join(f"{gap:.2f}" for gap in run["scores"]["probe_gap"])
-            print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, probe gaps {gaps}", flush=True)
+        variants = [("autoencoder", ablation) for ablation in ABLATIONS] if part == "ablations" else [(part, "")]
+        for name, ablation in variants:
+            for seed in seeds or range(5):
+                run = run_case(name, seed, ablation, keep=seed == 0 and "rho" not in ABLATIONS.get(ablation, {}))
+                SHELF.note_run(run)
+                gaps = ", ".join(f"{gap:.2f}" for gap in run["scores"]["probe_gap"])
+                print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, probe gaps {gaps}", flush=True)

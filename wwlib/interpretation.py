@@ -67,9 +67,9 @@ class Schedule:
 
     blocks: int = 6
     hidden: int = 96
-    steps: int = 700
+    steps: int = 2800
     batch: int = 32
-    rho: float = 0.95
+    rho: float = 0.9
     rate: float = 3e-3
     pairs: bool = True
     seed: int = 0
