@@ -10,6 +10,7 @@ from wwlib import interpreted
 from wwlib.flows import block_sizes
 from wwlib.hosts import RecogniserHost, collect
 from wwlib.interpret import (
+    ABLATIONS,
     CASES,
     JUDGES_TILTS,
     MODEL,
@@ -45,10 +46,10 @@ def autoencoder():
 def test_every_case_was_run_over_seeds_and_says_with_what(record):
     for case in CASES:
         runs = interpreted.runs_of(record, case)
-        assert len({run["seed"] for run in runs}) == len(runs) >= (5 if case == "autoencoder" else 2)
+        assert len({run["seed"] for run in runs}) == len(runs) >= 5
         assert all(run["schedule"]["pairs"] and Schedule(**run["schedule"]) for run in runs)
         assert all(sum(run["sizes"]) % 2 == 0 and run["seconds"] > 0 for run in runs)
-    assert len(interpreted.runs_of(record, "autoencoder without pairs")) >= 2
+    assert all(len(interpreted.runs_of(record, f"autoencoder {ablation}")) >= 5 for ablation in ABLATIONS)
     assert record["command"] == "python -m wwlib interpret"
 
 
@@ -60,11 +61,9 @@ def test_recorded_sizes_follow_from_recorded_shares(record):
 def test_the_autoencoders_interpretations_meet_the_criteria(record):
     runs = interpreted.runs_of(record, "autoencoder")
     assert interpreted.values_of(runs, "inverse").max() < interpreted.INVERSE
-    follows = interpreted.values_of(runs, "follows")
-    assert follows.mean() >= interpreted.SWAPPED  # one seed in five may fall short by a hundredth
-    assert (follows >= interpreted.SWAPPED).sum() >= len(follows) - 1
+    assert interpreted.values_of(runs, "follows").min() >= interpreted.SWAPPED
     assert interpreted.values_of(runs, "stays").min() >= interpreted.SWAPPED
-    assert interpreted.values_of(runs, "mean").mean() <= interpreted.LARGEST_MEAN  # of 900 codes: one seed is above
+    assert interpreted.values_of(runs, "mean").max() <= interpreted.LARGEST_MEAN
     assert interpreted.values_of(runs, "std low").min() >= interpreted.STD[0]
     assert interpreted.values_of(runs, "std high").max() <= interpreted.STD[1]
     assert interpreted.values_of(runs, "probe gap").min() >= interpreted.PROBE_GAP
@@ -75,11 +74,19 @@ def test_samples_of_the_flow_without_pairs_are_nearer_to_real_pictures_than_dire
         assert run["scores"]["frechet"]["AE + IIN"] < 0.7 * run["scores"]["frechet"]["AE + N(0, I)"]
 
 
-def test_samples_of_the_flow_with_pairs_are_not_better_than_direct_ones_and_the_lesson_says_so(record):
-    """A block that holds ten clusters is no Gaussian: here the specification's criterion is missed."""
-    runs = interpreted.runs_of(record, "autoencoder")
-    direct = interpreted.distances_of(runs, "AE + N(0, I)").mean()
-    assert 0.8 < interpreted.distances_of(runs, "AE + IIN").mean() / direct < 1.2
+def test_samples_of_the_interpretation_beat_direct_ones_and_a_fitted_gaussian(record):
+    for run in interpreted.runs_of(record, "autoencoder"):
+        found = run["scores"]["frechet"]
+        assert found["AE + IIN"] < 0.5 * found["AE + N(0, I)"]
+        assert found["AE + IIN"] < found["AE + fitted Gaussian"]
+
+
+def test_pairs_that_are_believed_too_much_cost_samples(record):
+    distances = [
+        interpreted.distances_of(interpreted.runs_of(record, case), "AE + IIN")
+        for case in ("autoencoder", "autoencoder rho 0.975")
+    ]
+    assert distances[0].max() < distances[1].min()
 
 
 def test_without_pairs_no_seed_comes_near_the_seeds_with_pairs(record):
@@ -174,8 +181,8 @@ def test_a_criterion_counts_the_seeds_that_meet_it(record):
 
 def test_every_table_is_made(record):
     assert len(interpreted.swap_table(record).rows) == 5
-    assert len(interpreted.ablation_table(record).rows) == 2
-    assert len(interpreted.distance_table(record).rows) == 6
+    assert len(interpreted.ablation_table(record).rows) == 3
+    assert len(interpreted.distance_table(record).rows) == 7
     assert [row[0] for row in interpreted.response_table(record).rows] == ["digit", "colour", "residual"]
     assert len(interpreted.copied_table(record).rows) == 3
     assert len(interpreted.sizes_table(record).rows) == 3

@@ -227,7 +227,7 @@ def log_density(v: Tensor, logdet: Tensor) -> Tensor:
     return -0.5 * v.square().sum(dim=1) - 0.5 * v.shape[1] * math.log(2 * math.pi) + logdet
 
 
-def pair_nll(v_a: Tensor, v_b: Tensor, logdet_a: Tensor, logdet_b: Tensor, shared: slice, rho: float = 0.95) -> Tensor:
+def pair_nll(v_a: Tensor, v_b: Tensor, logdet_a: Tensor, logdet_b: Tensor, shared: slice, rho: float = 0.9) -> Tensor:
     """Return the mean negative log-likelihood of pairs that share one factor, in nats a pair.
 
     Every v is N(0, I), and the two are independent but for the block of the shared factor, where

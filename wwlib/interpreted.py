@@ -105,10 +105,14 @@ def swap_table(record: dict | None = None, case: str = "autoencoder") -> Table:
 
 
 def ablation_table(record: dict | None = None) -> Table:
-    """Training with pairs beside plain likelihood: the worst factor's swap and probe gap."""
+    """Training with pairs, with too much trust in them, and without: the worst factor's swap and probe gap."""
     record = record or load_record()
     rows = []
-    for label, case in (("pairs", "autoencoder"), ("no pairs: plain likelihood", "autoencoder without pairs")):
+    for label, case in (
+        ("pairs, ρ = 0.9", "autoencoder"),
+        ("pairs, ρ = 0.975", "autoencoder rho 0.975"),
+        ("no pairs: plain likelihood", "autoencoder without pairs"),
+    ):
         runs = runs_of(record, case)
         cells = []
         for measure in ("follows", "probe gap"):
@@ -124,7 +128,8 @@ def distance_table(record: dict | None = None) -> Table:
     runs, plain = runs_of(record, "autoencoder"), runs_of(record, "autoencoder without pairs")
     found = {name: distances_of(runs, name) for name in ("other real pictures", "rebuilt pictures")}
     found["AE + flow without pairs"] = distances_of(plain, "AE + IIN")
-    found |= {name: distances_of(runs, name) for name in ("AE + fitted Gaussian", "AE + IIN", "AE + N(0, I)")}
+    found |= {name: distances_of(runs, name) for name in ("AE + IIN", "AE + fitted Gaussian", "AE + N(0, I)")}
+    found["AE + IIN with ρ = 0.975"] = distances_of(runs_of(record, "autoencoder rho 0.975"), "AE + IIN")
     rows = [(name, f"{v.mean():,.0f} ({v.min():,.0f} to {v.max():,.0f})", len(v)) for name, v in found.items()]
     return Table(["pictures", "Frechet distance, mean (range)", "seeds"], rows)
 
