@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from wwlib import shapes3d
 from wwlib.avatars import Avatars
 from wwlib.dsprites import DSprites
 from wwlib.factors import rotate_codes
@@ -105,10 +106,28 @@ def test_shapes3d_resolutions_show_the_same_scene():
 
 
 def test_rendering_is_repeatable():
-    render_layers.cache_clear()
-    first = render_layers(32).clone()
-    render_layers.cache_clear()
+    first = render_layers(32)
     assert torch.equal(first, render_layers(32))
+
+
+def test_layers_are_rendered_once_and_damage_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(shapes3d, "DATA", tmp_path)
+    monkeypatch.setattr(shapes3d, "render_layers", lambda resolution: torch.full((2, 3, 4, 4), next(numbers)))
+    numbers = iter((1.0, 2.0, 3.0))
+    kept = shapes3d.kept_layers.__wrapped__  # as a new process would call it
+    assert kept(32).unique() == 1
+    assert kept(32).unique() == 1
+    (file,) = (tmp_path / "cache").iterdir()
+    file.write_bytes(file.read_bytes()[:100])
+    assert kept(32).unique() == 2
+    assert kept(32).unique() == 2
+
+
+def test_a_folder_that_cannot_be_written_only_costs_time(tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("in the way")
+    monkeypatch.setattr(shapes3d, "DATA", tmp_path)
+    monkeypatch.setattr(shapes3d, "render_layers", lambda resolution: torch.ones(1))
+    assert shapes3d.kept_layers.__wrapped__(32) == 1
 
 
 def test_dsprites_positions_move_the_centre_of_mass():

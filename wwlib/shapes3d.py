@@ -8,12 +8,17 @@ Factor grid: Burgess & Kim 2018 (3D Shapes). The scene is ours and resembles the
 from __future__ import annotations
 
 import colorsys
+import hashlib
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from wwlib.factors import FactorData
+from wwlib.files import load_tensors, save_tensors
+from wwlib.paths import DATA
 
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
 ROOM = 4.0  # half the side of the square room, in object heights
@@ -40,7 +45,7 @@ class Shapes3D(FactorData):
             raise ValueError(f"resolution must be a whole number from 32 to 128, got {resolution!r}")
         self.resolution = resolution
         self.device = torch.device(device)
-        self._layers = render_layers(resolution).to(self.device)
+        self._layers = kept_layers(resolution).to(self.device)
         self._palette = torch.tensor([colorsys.hsv_to_rgb(i / 10, 1, 1) for i in range(10)], device=self.device)
 
     def layers(self, factors: Tensor) -> Tensor:
@@ -57,6 +62,23 @@ class Shapes3D(FactorData):
 
 
 @lru_cache(maxsize=4)
+def kept_layers(resolution: int) -> Tensor:
+    """Return what `render_layers` gives, read from `data/cache/` where this version of it has been rendered before.
+
+    Args:
+        resolution: side R in pixels.
+    """
+    version = hashlib.sha256(Path(__file__).read_bytes() + torch.__version__.encode()).hexdigest()[:12]
+    file = DATA / "cache" / f"shapes3d-{resolution}-{version}.safetensors"
+    with suppress(OSError, ValueError, KeyError):  # not rendered yet, or damaged
+        return load_tensors(file)[0]["layers"]
+    layers = render_layers(resolution)
+    with suppress(OSError):  # a folder that cannot be written costs some seconds each time, nothing else
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_tensors(file, {"layers": layers}, dict(kind="layers"))
+    return layers
+
+
 def render_layers(resolution: int, samples: int = 3) -> Tensor:
     """Ray-trace all 480 geometries: `[480, 3, R, R]` light weights of floor, wall and object, in [0, 1].
 
