@@ -52,6 +52,7 @@ DEPTH_TESTED = 1_000
 SCHEDULE = TranslationSchedule(32, (48,), embedding=64, steps=2_400)
 DEPTH_SCHEDULE = TranslationSchedule(32, embedding=64, steps=1_800)
 REGRESSION_STEPS = 1_500
+SHIPPED = ("captions", "first maps", "logits")  # what the lesson draws with
 CASES = ("captions", "no caption", "shuffled captions", "regression")
 PARTS = ("host-encoder", "host-poses", "reading", *CASES, *DEPTHS)
 FULL = (0.0, 0.0, 0.0)  # nothing is left out
@@ -73,9 +74,15 @@ def load_pose_judge() -> Judge:
 
 
 def load_translation(name: str) -> Translation:
-    """Return the shipped translation (seed 0) from "captions" or from one depth of the classifier."""
+    """Return a shipped translation (seed 0): from "captions", "first maps" or "logits"."""
     run = next(run for run in load_record()["runs"] if run["case"] == name and run["seed"] == 0)
     return SHELF.load(f"translation-{name}", Translation(TranslationSchedule(**run["schedule"])))
+
+
+def load_regression(depth: str) -> Regression:
+    """Return a shipped rival (seed 0): from "first maps" or "logits"."""
+    run = next(run for run in load_record()["runs"] if run["case"] == depth and run["seed"] == 0)
+    return SHELF.load(f"regression-{depth}", Regression(tuple(run["schedule"]["shape"]), run["schedule"]["dim"]))
 
 
 def load_record() -> dict:
@@ -258,7 +265,7 @@ def run_depth(depth: str, seed: int, keep: bool) -> dict:
     seconds = round(time.perf_counter() - start, 1)
     rival, _ = train_regression(latents, conditions, REGRESSION_STEPS, seed=seed)
     if keep:
-        SHELF.keep({f"translation-{depth}": translation}, half=True)
+        SHELF.keep({f"translation-{depth}": translation, f"regression-{depth}": rival}, half=True)
     g, scores = torch.Generator().manual_seed(seed), {}
     with torch.no_grad():
         z = tested.draw(torch.arange(len(factors)), g)
@@ -312,7 +319,7 @@ def translate(parts: list[str], seeds: list[int] | None = None) -> None:
             if part == "reading":
                 run = run_reading(seed)
             else:
-                kept = seed == 0 and part in ("captions", *DEPTHS)
+                kept = seed == 0 and part in SHIPPED
                 run = run_captions(part, seed, kept) if part in CASES else run_depth(part, seed, kept)
             SHELF.note_run(run)
             print(f"{part}, seed {seed}: {run['seconds']:.0f} s, {run['scores']}", flush=True)
