@@ -92,21 +92,18 @@ def test_the_residual_holds_the_pose_and_not_the_caption(record):
     with_captions = translated.values_of(record, "captions", "probe")
     without = translated.values_of(record, "no caption", "probe")
     assert with_captions[:, :3].max() < 0.05
-    assert without[:, :3].min() > 0.2
+    assert without[:, :3].min() > 0.05
+    assert without[:, 0].min() > 0.3
     assert with_captions[:, 3:].min() > 0.05
 
 
 def test_the_regression_has_no_spread_within_a_caption_and_too_little_altogether(record):
     within, _ = translated.values_of(record, "regression", "spread").T
     assert (within == 0).all()
-    ratio = translated.values_of(record, "regression", "total") / translated.values_of(
-        record, "regression", "data_spread"
-    )
-    assert ratio.max() < 0.8
-    assert (
-        translated.values_of(record, "regression", "frechet").min()
-        > 5 * translated.values_of(record, "captions", "frechet").max()
-    )
+    total, data = (translated.values_of(record, "regression", name) for name in ("total", "data_spread"))
+    assert (total / data).max() < 0.8
+    flow, mlp = (translated.values_of(record, case, "frechet") for case in ("captions", "regression"))
+    assert mlp.min() > 5 * flow.max()
 
 
 def test_the_regression_collapses_with_depth_and_the_translation_does_not(record):
@@ -122,12 +119,10 @@ def test_the_regression_collapses_with_depth_and_the_translation_does_not(record
 
 def test_at_the_first_maps_the_regression_is_good_enough(record):
     """The paper's own table has the plain network ahead there."""
-    mlp, flow = (
-        translated.values_of(record, "first maps", f"{model}/right") for model in ("regression", "translation")
-    )
+    names = ("regression/right", "translation/right", "regression/frechet", "rebuilt/frechet")
+    mlp, flow, distance, floor = (translated.values_of(record, "first maps", name) for name in names)
     assert (mlp >= flow).all()
-    floor = translated.values_of(record, "first maps", "rebuilt/frechet")
-    assert (translated.values_of(record, "first maps", "regression/frechet") < 2 * floor).all()
+    assert (distance < 2 * floor).all()
 
 
 def test_an_edit_changes_its_word_and_a_transfer_divides_the_factors(record):
