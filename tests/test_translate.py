@@ -106,7 +106,8 @@ def test_the_regression_has_no_spread_within_a_caption_and_too_little_altogether
     assert mlp.min() > 5 * flow.max()
 
 
-def test_the_regression_collapses_with_depth_and_the_translation_does_not(record):
+def test_the_regression_collapses_with_depth_and_the_translation_gets_worse_by_far_less(record):
+    """The specification wanted no rise of the translation's distance with depth: that is missed, as the lesson says."""
     flow, mlp = (
         np.array([translated.values_of(record, depth, f"{model}/frechet") for depth in DEPTHS])
         for model in ("translation", "regression")
@@ -115,6 +116,9 @@ def test_the_regression_collapses_with_depth_and_the_translation_does_not(record
     assert (mlp[2] > 3 * mlp[1]).all()
     assert (mlp[2] > 100 * mlp[0]).all()
     assert (mlp[2] > 20 * flow[2]).all()
+    assert (flow[2] > 2 * flow[0]).all()  # the miss
+    assert (flow[2] < 6 * flow[0]).all()
+    assert flow[2].mean() < flow[1].mean()
 
 
 def test_at_the_first_maps_the_regression_is_good_enough(record):
