@@ -198,6 +198,10 @@ def _add_small_commands(commands) -> None:
     parser.add_argument("parts", nargs="*", help="such as host-autoencoder, autoencoder, ablations (default: all)")
     parser.add_argument("--seeds", type=int, nargs="+", help="of the interpretations (default: 0 to 4)")
     parser.set_defaults(run=_interpret)
+    parser = commands.add_parser("translate", help="train what lesson 19 translates between, and the translations")
+    parser.add_argument("parts", nargs="*", help="such as host-encoder, captions, logits (default: all)")
+    parser.add_argument("--seeds", type=int, nargs="+", help="of the trainings (default: 0 to 4)")
+    parser.set_defaults(run=_translate)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
     parser.set_defaults(run=_avatars)
     parser = commands.add_parser("portraits", help="draw the layers of the portraits anew (needs the same)")
@@ -281,6 +285,14 @@ def _interpret(options) -> int:
 
     choose_threads()
     interpret(options.parts, options.seeds)
+    return 0
+
+
+def _translate(options) -> int:
+    from wwlib.translate import translate
+
+    choose_threads()
+    translate(options.parts, options.seeds)
     return 0
 
 

@@ -11,6 +11,7 @@ SWAPPED = 0.90  # least share of swaps that must follow the source, and of the o
 PROBE_GAP = 0.5
 INVERSE = 1e-4
 LARGEST_MEAN, STD = 0.1, (0.9, 1.1)
+CRITERIA = ("criterion", "wanted", "measured, mean (range) over seeds", "3 sd bound", "seeds that meet it")
 
 # of the paper, Figure and table images of its project page: FID of decoded samples, standard deviation of the output
 PAPER_FID = {"MNIST": "6.4 ± 0.1", "FashionMNIST": "16.0", "CIFAR-10": "45.7", "CelebA": "20.2"}
@@ -81,13 +82,24 @@ def criteria_table(record: dict | None = None, case: str = "autoencoder") -> Tab
         ("smallest standard deviation", "std low", STD[0], True),
         ("largest standard deviation", "std high", STD[1], False),
     ):
-        values = values_of(runs, measure)
-        met = int(((values >= limit) if low else (values <= limit)).sum())
-        digits = ".1e" if measure == "inverse" else ".3f"
-        shown = f"{values.mean():{digits}} ({values.min():{digits}} to {values.max():{digits}})"
-        bound = threshold(values, "low" if low else "high")
-        rows.append((what, f"{'≥' if low else '≤'} {limit:g}", shown, f"{bound:{digits}}", f"{met} of {len(values)}"))
-    return Table(["criterion", "wanted", "measured, mean (range) over seeds", "3 sd bound", "seeds that meet it"], rows)
+        rows.append(criterion(what, values_of(runs, measure), limit, low, ".1e" if measure == "inverse" else ".3f"))
+    return Table(CRITERIA, rows)
+
+
+def criterion(what: str, values: np.ndarray, limit: float, low: bool, digits: str = ".3f") -> tuple[str, ...]:
+    """Return one line of a table of criteria, under the header `CRITERIA`.
+
+    Args:
+        what: is measured.
+        values: over seeds.
+        limit: that each seed should meet.
+        low: whether the limit is the least value, not the largest.
+        digits: format of the values.
+    """
+    met = int(((values >= limit) if low else (values <= limit)).sum())
+    shown = f"{values.mean():{digits}} ({values.min():{digits}} to {values.max():{digits}})"
+    bound = threshold(values, "low" if low else "high")
+    return what, f"{'≥' if low else '≤'} {limit:g}", shown, f"{bound:{digits}}", f"{met} of {len(values)}"
 
 
 def swap_table(record: dict | None = None, case: str = "autoencoder") -> Table:

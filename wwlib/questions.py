@@ -123,6 +123,10 @@ _QUESTIONS = (
         "fa736b7787d80fc1",
         "Pose is no label, but it may move a logit; and a probe can tell what the residual holds.",
     ),
+    Question("19.a", "dc507aa117fd0101", "The mean of all pictures with these logits has no colour and no place."),
+    Question("19.b", "4a9ce4c1b711fe2b", "Only pairs of code and embedding enter; the experts are not even needed."),
+    Question("19.c", "9b499d27e2680de1", "The loss is that entropy plus two terms, and both must then be 0."),
+    Question("19.d", "a76df7cfcfce2490", "An edit replaces what the condition says and keeps all the rest."),
 )
 
 QUESTIONS = {question.id: question for question in _QUESTIONS}

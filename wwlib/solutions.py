@@ -190,3 +190,19 @@ def my_block_sizes(shares, dim):
     weights = torch.cat([torch.ones_like(shares[:1]), shares]).softmax(dim=0)
     sizes = (weights[1:] * dim).floor().int().tolist()
     return [dim - sum(sizes), *sizes]
+
+
+def my_retell(z, old_mean, old_spread, new_mean, new_spread):
+    residual = (z - old_mean) / old_spread
+    return residual * new_spread + new_mean
+
+
+def my_mean_kl(means, spreads):
+    nats = (means.square() + spreads.square() - 1) / 2 - spreads.log()
+    return nats.sum(dim=1).mean()
+
+
+def my_within_and_total(codes):
+    within = codes.var(dim=1, correction=0).mean().sqrt()
+    total = codes.flatten(0, 1).var(dim=0, correction=0).mean().sqrt()
+    return within.item(), total.item()

@@ -1,0 +1,325 @@
+"""Lesson 19's trainings and their record: encoder of captions, judge of poses, translations and rivals over seeds."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import asdict
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from wwlib.captions import (
+    SIZES,
+    STATED,
+    UNSAID,
+    CaptionEncoder,
+    distort,
+    random_stated,
+    tokens,
+    train_caption_encoder,
+    write_all,
+)
+from wwlib.files import digest
+from wwlib.glyphs import Glyphs
+from wwlib.hosts import collect
+from wwlib.interpret import load_host, load_judge
+from wwlib.interpretation import Latents, probe_r2
+from wwlib.judges import Judge, frechet_distance, new_judge, train_judge
+from wwlib.paths import DATA
+from wwlib.shelf import Shelf
+from wwlib.text_to_image import (
+    DEPTHS,
+    Captioned,
+    Regression,
+    agreement,
+    at_depth,
+    caption_pictures,
+    draws_of,
+    edit_scores,
+    reader,
+    train_regression,
+    transfer_scores,
+    within_and_total,
+)
+from wwlib.translation import Translation, TranslationSchedule, train_translation
+
+SHELF = Shelf(DATA / "translation-weights.safetensors", DATA / "translation.json", "python -m wwlib translate")
+POSE = (10, 10, 10, 3, 3, 3)  # values of all six factors, which the judge of poses names
+PICTURES, TESTED = 8_192, 1_300  # pictures to learn from; drawn to test on, of which those seen before are left out
+DEPTH_TESTED = 1_000
+SCHEDULE = TranslationSchedule(32, (48,), embedding=64, steps=2_400)
+DEPTH_SCHEDULE = TranslationSchedule(32, embedding=64, steps=1_800)
+REGRESSION_STEPS = 1_500
+SHIPPED = ("captions", "first maps", "logits")  # what the lesson draws with
+CASES = ("captions", "no caption", "shuffled captions", "regression")
+PARTS = ("host-encoder", "host-poses", "reading", *CASES, *DEPTHS)
+FULL = (0.0, 0.0, 0.0)  # nothing is left out
+
+
+def load_encoder() -> CaptionEncoder:
+    """Return the shipped encoder of captions."""
+    return SHELF.load("encoder", CaptionEncoder())
+
+
+def train_pose_judge(steps: int = 500) -> Judge:
+    """Train the judge of poses: all six factors of the tilts that the autoencoder saw, with a seed of its own."""
+    return train_judge(new_judge(POSE, 77), Glyphs(), steps, seed=78)
+
+
+def load_pose_judge() -> Judge:
+    """Return the shipped judge of poses."""
+    return SHELF.load("poses", new_judge(POSE, 0))
+
+
+def load_translation(name: str) -> Translation:
+    """Return a shipped translation (seed 0): from "captions", "first maps" or "logits"."""
+    run = next(run for run in load_record()["runs"] if run["case"] == name and run["seed"] == 0)
+    return SHELF.load(f"translation-{name}", Translation(TranslationSchedule(**run["schedule"])))
+
+
+def load_regression(depth: str) -> Regression:
+    """Return a shipped rival (seed 0): from "first maps" or "logits"."""
+    run = next(run for run in load_record()["runs"] if run["case"] == depth and run["seed"] == 0)
+    return SHELF.load(f"regression-{depth}", Regression(tuple(run["schedule"]["shape"]), run["schedule"]["dim"]))
+
+
+def load_record() -> dict:
+    """Return the record of every run."""
+    return SHELF.read()
+
+
+@lru_cache(maxsize=1)
+def experts() -> tuple:
+    """Return the frozen networks and judges: autoencoder, encoder of captions, and what reads codes to factors."""
+    host = load_host("autoencoder")
+    return host, load_encoder(), reader(host.decode, load_judge("digits"), load_pose_judge())
+
+
+@lru_cache(maxsize=1)
+def captioned() -> tuple[Captioned, Captioned]:
+    """Return pictures with captions to learn from, and others, none of which is among the first, to test on."""
+    host, encoder, _ = experts()
+    learned = caption_pictures(host, encoder, PICTURES, seed=100)
+    return learned, caption_pictures(host, encoder, TESTED, seed=200, without=learned.factors)
+
+
+@lru_cache(maxsize=1)
+def depth_data(depth: str) -> tuple[Latents, Tensor, Latents, Tensor, Tensor]:
+    """Return codes and conditions to learn from, then codes, conditions and factors to test on, at one depth."""
+    host, classifier, data = load_host("autoencoder"), load_host("classifier").classifier, Glyphs()
+    found = []
+    for n, seed in ((PICTURES, 100), (DEPTH_TESTED, 200)):
+        latents, factors = collect(host, data, n, STATED, seed)
+        conditions = [at_depth(classifier, data.images(part), depth) for part in factors.split(256)]
+        found += [latents, torch.cat(conditions)]
+    return *found, factors
+
+
+def fingerprint(*networks: nn.Module) -> str:
+    """Return a digest of every tensor that networks hold."""
+    return " ".join(digest(network.state_dict()) for network in networks)
+
+
+@torch.no_grad()
+def features_of(codes: Tensor) -> Tensor:
+    """Return the judge's features `[n, 64]` of the pictures of codes `[n, 32]`."""
+    host, judge = load_host("autoencoder"), load_judge("digits")
+    return torch.cat([judge.features(host.decode(part)) for part in codes.split(256)])
+
+
+@torch.no_grad()
+def distance_to_pictures(codes: Tensor, factors: Tensor) -> float:
+    """Return the Frechet distance of the pictures of codes to real ones in the judge's features.
+
+    Args:
+        codes: `[n, 32]`.
+        factors: of the real pictures, `[m, 6]`.
+    """
+    real = [load_judge("digits").features(Glyphs().images(part)) for part in factors.split(256)]
+    return frechet_distance(torch.cat(real), features_of(codes))
+
+
+@torch.no_grad()
+def measure_captions(translation: Translation, tested: Captioned, seed: int) -> dict:
+    """Return every measure of one translation from captions on unseen pictures."""
+    host, encoder, read = experts()
+    g = torch.Generator().manual_seed(seed)
+    z, said = tested.latents.draw(torch.arange(len(tested.factors)), g), tested.embeddings
+    v, drawn = translation(z, said)[0], translation.sample(said, g)
+    mean = tested.latents.mean
+    full = caption_pictures(host, encoder, 400, 300, FULL)
+    draws = draws_of(translation, full.embeddings[:100], 32, g)
+    pose = read(draws.flatten(0, 1)).view(100, 32, 6)[:, :, 3:].float()
+    return dict(
+        inverse_error=float((translation.inverse(translation(mean, said)[0], said) - mean).abs().max()),
+        nll=float(translation.nll(z, said).mean()),
+        nll_shuffled=float(translation.nll(z, said.roll(1, dims=0)).mean()),
+        said_nats=float((torch.tensor(SIZES).log() * (tested.stated != UNSAID)).sum(dim=1).mean()),
+        agreement=agreement(read(drawn), tested.stated).tolist(),
+        rebuilt=(read(mean) == tested.factors).float().mean(dim=0).tolist(),
+        rebuilt_with_noise=(read(z) == tested.factors).float().mean(dim=0).tolist(),
+        pose_ratio=(pose.var(dim=1).mean(dim=0).sqrt() / read(z)[:, 3:].float().std(dim=0)).tolist(),
+        openness=[openness(translation, k, g) for k in range(len(STATED))],
+        spread=within_and_total(draws),
+        data_spread=float(z.var(dim=0).mean().sqrt()),
+        probe=probe_r2(v[:900], tested.factors[:900], [v.shape[1]], train=600)[0].tolist(),
+        edits=edit_scores(translation, read, encoder, full, g).tolist(),
+        transfer=transfer_scores(translation, read, full).tolist(),
+        frechet=distance_to_pictures(drawn, tested.factors),
+        frechet_rebuilt=distance_to_pictures(z, tested.factors),
+    )
+
+
+@torch.no_grad()
+def openness(translation: Translation, attribute: int, generator: torch.Generator) -> float:
+    """Return how freely an attribute varies where a caption leaves it out: 1 if every value is as likely.
+
+    The entropy of the judged values of 200 draws for one caption, over that of ten equal shares; mean of 10 captions.
+    """
+    _, encoder, read = experts()
+    stated = random_stated(10, generator, FULL)
+    stated[:, attribute] = UNSAID
+    draws = draws_of(translation, encoder.embed(write_all(stated, seed=attribute)), 200, generator)
+    found = read(draws.flatten(0, 1)).view(10, 200, 6)[:, :, attribute]
+    shares = torch.stack([row.bincount(minlength=SIZES[attribute]) for row in found]) / 200
+    return float(torch.special.entr(shares).sum(dim=1).mean() / torch.tensor(SIZES[attribute]).log())
+
+
+@torch.no_grad()
+def measure_regression(network: Regression, tested: Captioned, seed: int) -> dict:
+    """Return the measures of the rival on the captions of unseen pictures."""
+    host, encoder, read = experts()
+    full = caption_pictures(host, encoder, 400, 300, FULL)
+    codes = network(tested.embeddings)
+    draws = torch.stack([network(full.embeddings[:100]) for _ in range(4)], dim=1)  # it has nothing to draw: all equal
+    z = tested.latents.draw(torch.arange(len(codes)), torch.Generator().manual_seed(seed))
+    return dict(
+        agreement=agreement(read(codes), tested.stated).tolist(),
+        pose_ratio=[0.0 if spread == 0 else spread for spread in read_spread(read, draws)],
+        spread=within_and_total(draws),
+        total=float(codes.std(dim=0, correction=0).square().mean().sqrt()),
+        data_spread=float(z.var(dim=0).mean().sqrt()),
+        frechet=distance_to_pictures(codes, tested.factors),
+    )
+
+
+def read_spread(read, draws: Tensor) -> list[float]:
+    """Return the spread of judged position and tilt within a condition, `[3]`, for draws `[conditions, n, d]`."""
+    pose = read(draws.flatten(0, 1)).view(*draws.shape[:2], 6)[:, :, 3:].float()
+    return pose.var(dim=1, correction=0).mean(dim=0).sqrt().tolist()
+
+
+def run_captions(case: str, seed: int, keep: bool) -> dict:
+    """Train and measure one translation, or the rival, on captions; return its run record.
+
+    Args:
+        case: of `CASES`; the ablation "shuffled captions" learns from captions of other pictures.
+        seed: of weights, batches and measures.
+        keep: write the network into `data/`.
+    """
+    learned, tested = captioned()
+    host, encoder, read = experts()
+    before, start = fingerprint(host, encoder), time.perf_counter()
+    if case == "regression":
+        network, losses = train_regression(learned.latents, learned.embeddings, REGRESSION_STEPS, seed=seed)
+        schedule = dict(steps=REGRESSION_STEPS)
+    else:
+        said = {"no caption": None, "shuffled captions": learned.embeddings.roll(1, dims=0)}
+        conditions = said.get(case, learned.embeddings)
+        schedule = dict(asdict(SCHEDULE), seed=seed, shape=() if conditions is None else SCHEDULE.shape)
+        network, losses = train_translation(learned.latents, conditions, TranslationSchedule(**schedule))
+    seconds = round(time.perf_counter() - start, 1)
+    unchanged = fingerprint(host, encoder) == before
+    if keep:
+        SHELF.keep({f"translation-{case}": network}, half=True)
+    with torch.no_grad():
+        g = torch.Generator().manual_seed(seed)
+        z = tested.latents.draw(torch.arange(len(tested.factors)), g)
+        if case == "captions":
+            scores = measure_captions(network, tested, seed)
+        elif case == "regression":
+            scores = measure_regression(network, tested, seed)
+        elif case == "no caption":
+            v = network(z)[0]
+            probe = probe_r2(v[:900], tested.factors[:900], [v.shape[1]], train=600)[0].tolist()
+            drawn = network.inverse(torch.randn(z.shape, generator=g))
+            scores = dict(nll=float(network.nll(z).mean()), probe=probe,
+                          frechet=distance_to_pictures(drawn, tested.factors))  # fmt: skip
+        else:
+            drawn = network.sample(tested.embeddings, g)
+            scores = dict(nll=float(network.nll(z, tested.embeddings).mean()),
+                          agreement=agreement(read(drawn), tested.stated).tolist())  # fmt: skip
+    return dict(case=case, seed=seed, schedule=schedule, pictures=len(learned.factors), tested=len(tested.factors),
+                seconds=seconds, losses=[round(loss, 3) for loss in losses], experts_unchanged=unchanged,
+                scores=scores)  # fmt: skip
+
+
+def run_depth(depth: str, seed: int, keep: bool) -> dict:
+    """Train and measure a translation and the rival from one depth of the classifier; return their run record."""
+    latents, conditions, tested, unseen, factors = depth_data(depth)
+    schedule = dict(asdict(DEPTH_SCHEDULE), shape=tuple(conditions.shape[1:]), seed=seed)
+    start = time.perf_counter()
+    translation, losses = train_translation(latents, conditions, TranslationSchedule(**schedule))
+    seconds = round(time.perf_counter() - start, 1)
+    rival, _ = train_regression(latents, conditions, REGRESSION_STEPS, seed=seed)
+    if keep:
+        SHELF.keep({f"translation-{depth}": translation, f"regression-{depth}": rival}, half=True)
+    g, scores = torch.Generator().manual_seed(seed), {}
+    with torch.no_grad():
+        z = tested.draw(torch.arange(len(factors)), g)
+        spread = float(z.var(dim=0).mean().sqrt())
+        for name, codes in (("translation", translation.sample(unseen, g)), ("regression", rival(unseen))):
+            digits = load_judge("digits").verdict(load_host("autoencoder").decode(codes))
+            scores[name] = dict(
+                frechet=distance_to_pictures(codes, factors),
+                total=float(codes.var(dim=0).mean().sqrt()) / spread,
+                right=(digits == factors[:, :3]).float().mean(dim=0).tolist(),
+            )
+    scores["rebuilt"] = dict(frechet=distance_to_pictures(z, factors))
+    return dict(case=depth, seed=seed, schedule=schedule, seconds=seconds, losses=[round(x, 3) for x in losses],
+                scores=scores)  # fmt: skip
+
+
+def run_reading(seed: int) -> dict:
+    """Train an encoder that reads in order and a bag of words; return how often each reads every attribute right."""
+    stated = random_stated(4_000, torch.Generator().manual_seed(10_000 + seed))
+    captions, words = write_all(stated, 20_000 + seed), random.Random(30_000 + seed)
+    distorted = [distort(caption, words) for caption in captions]
+    scores, start = {}, time.perf_counter()
+    for name, ordered in (("in order", True), ("bag of words", False)):
+        encoder = train_caption_encoder(seed=100 + seed, ordered=ordered)
+        right = [encoder.read(tokens(texts)) == stated for texts in (captions, distorted)]
+        scores[name] = dict(
+            clean=right[0].float().mean(dim=0).tolist(), distorted=right[1].float().mean(dim=0).tolist()
+        )
+    return dict(case="reading", seed=seed, seconds=round(time.perf_counter() - start, 1), scores=scores)
+
+
+def translate(parts: list[str], seeds: list[int] | None = None) -> None:
+    """Make the parts that are named, and bring weights and record up to date.
+
+    Args:
+        parts: of `PARTS`; all when empty.
+        seeds: of the trainings; 0 to 4 if left out. Seed 0 of what the lesson draws with is kept.
+
+    Raises:
+        ValueError: for an unknown part.
+    """
+    if unknown := sorted(set(parts) - set(PARTS)):
+        raise ValueError(f"parts must be among {PARTS}, got {unknown}")
+    for part in (part for part in PARTS if not parts or part in parts):
+        if part.startswith("host-"):
+            name, start = part.removeprefix("host-"), time.perf_counter()
+            SHELF.keep({name: train_caption_encoder() if name == "encoder" else train_pose_judge()}, half=True)
+            SHELF.note_host(name, time.perf_counter() - start)
+            continue
+        for seed in range(5) if seeds is None else seeds:
+            if part == "reading":
+                run = run_reading(seed)
+            else:
+                kept = seed == 0 and part in SHIPPED
+                run = run_captions(part, seed, kept) if part in CASES else run_depth(part, seed, kept)
+            SHELF.note_run(run)
+            print(f"{part}, seed {seed}: {run['seconds']:.0f} s, {run['scores']}", flush=True)
