@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from wwlib import answers_flows, editing, factors, losses, masks, networks, training, where
+from wwlib import answers_flows, answers_fusion, editing, factors, losses, masks, networks, training, where
 from wwlib.answers_measuring import MEASURING
 from wwlib.answers_open import BUILDING_OPEN
 from wwlib.answers_open_measuring import MEASURING_OPEN
@@ -405,5 +405,15 @@ def _front_to_back(m):
     return weights.flip(1), ground
 
 
-_EVERY = (*_ALL, *MEASURING, *BUILDING_OPEN, *MEASURING_OPEN, *REAL, *answers_flows.EXACT, *answers_flows.OPEN)
+_EVERY = (
+    *_ALL,
+    *MEASURING,
+    *BUILDING_OPEN,
+    *MEASURING_OPEN,
+    *REAL,
+    *answers_flows.EXACT,
+    *answers_flows.OPEN,
+    *answers_fusion.EXACT,
+    *answers_fusion.OPEN,
+)
 EXERCISES = {exercise.id: exercise for exercise in _EVERY}

@@ -32,13 +32,17 @@ CASES = {
     "domain": TranslationSchedule(32, (2,), blocks=12, hidden=64, embedding=10),
     "argmax": TranslationSchedule(32, (2, 32, 32), **_MAPS),
     "logits": TranslationSchedule(32, (2, 32, 32), **_MAPS),
+    "hidden": TranslationSchedule(32, (32, 16, 16), **_MAPS),
     "edges": TranslationSchedule(32, (1, 32, 32), **_MAPS),
     "attributes": TranslationSchedule(32, (30,), blocks=6, hidden=96),
     "both": TranslationSchedule(32, (4, 32, 32), **_MAPS),
 }
-REMEDIES = {  # against content that the label alone loses
+SHIPPED = tuple(case for case in CASES if case != "hidden")  # of that only the record, for the sake of size
+REMEDIES = {  # against content that the label alone loses, and logits that tell too little
     "domain, few blocks": replace(CASES["domain"], blocks=3),
     "domain, wide and long": replace(CASES["domain"], blocks=8, hidden=128, steps=1600),
+    "logits, longer embedding": replace(CASES["logits"], embedding=64),
+    "logits, twice as long": replace(CASES["logits"], steps=2000),
 }
 SHUFFLED, REGRESSION = "domain, shuffled labels", "argmax, regression"
 
@@ -117,8 +121,8 @@ def load_fusion(name: str, schedule: TranslationSchedule | None = None) -> Trans
     Raises:
         ValueError: for an unknown expert.
     """
-    if name not in CASES:
-        raise ValueError(f"name must be one of {tuple(CASES)}, got {name!r}")
+    if name not in SHIPPED:
+        raise ValueError(f"name must be one of {SHIPPED}, got {name!r}")
     return SHELF.load(f"fusion-{name}", Translation(schedule or CASES[name]))
 
 
@@ -137,16 +141,15 @@ def shares(found: Tensor, wanted: Tensor, among: Tensor) -> list[float]:
     return (((found == wanted) & among).sum(dim=0) / among.sum(dim=0).clamp(min=1)).tolist()
 
 
-def guidance(world: World, codes: Tensor) -> dict[str, list[float]]:
+def guidance(found: Tensor, own: Tensor) -> dict[str, list[float]]:
     """Return whose factors drawings show: the content picture's (row i) or the exemplar's (row i - 1).
 
     Args:
-        world: everything frozen.
-        codes: of the drawings, `[n, 32]`, one for each unseen picture.
+        found: factors that the judge read from the drawings, `[n, K]`.
+        own: factors of the content pictures, `[n, K]`.
     """
-    own = world.tested_factors[:, : len(JUDGED)]
     exemplar = own.roll(1, dims=0)
-    found, differ = world.verdict(codes), own != exemplar
+    differ = own != exemplar
     return dict(content=shares(found, own, differ), exemplar=shares(found, exemplar, differ))
 
 
@@ -209,11 +212,12 @@ def measure(world: World, name: str, fusion: Translation | Regression, seed: int
     sample = (lambda x: fusion.sample(x, random)) if isinstance(fusion, Translation) else fusion
     many = sample(said[:conditions].repeat_interleave(draws, dim=0))
     fresh = sample(said)
+    found = world.verdict(fresh)
     scores = dict(
         within=within_variance(world.features(many).unflatten(0, (-1, draws))),
-        fresh=guidance(world, fresh),
+        fresh=guidance(found, own),
         frechet=frechet_distance(world.features(z), world.features(fresh)),
-        sampled=shares(world.verdict(fresh), own, torch.ones_like(own, dtype=torch.bool)),
+        sampled=shares(found, own, torch.ones_like(own, dtype=torch.bool)),
     )
     if isinstance(fusion, Translation):
         noisy = world.tested.draw(torch.arange(len(z)), random)
@@ -222,7 +226,7 @@ def measure(world: World, name: str, fusion: Translation | Regression, seed: int
             nll=float(fusion.nll(noisy, said).mean()),
             inverse_error=float((fusion.inverse(fusion(z, said)[0], said) - z).abs().max()),
             std=[float(v.std(dim=0).min()), float(v.std(dim=0).max())],
-            guided=guidance(world, guided),
+            guided=guidance(world.verdict(guided), own),
         )
         if name in ("domain", "both"):
             with torch.enable_grad():
@@ -298,6 +302,6 @@ def fuse(parts: list[str], seeds: list[int] | None = None) -> None:
     world = load_world() if wanted else None
     for seed in seeds or range(5):
         for case in wanted:
-            run = run_case(world, case, seed, keep=seed == 0 and case in CASES)
+            run = run_case(world, case, seed, keep=seed == 0 and case in SHIPPED)
             SHELF.note_run(run)
             print(f"{case}, seed {seed}: {run['seconds']:.0f} CPU-seconds", flush=True)

@@ -123,6 +123,14 @@ _QUESTIONS = (
         "fa736b7787d80fc1",
         "Pose is no label, but it may move a logit; and a probe can tell what the residual holds.",
     ),
+    Question("20.a", "3c818b59f13450c4", "The map holds no colour, and code = condition + residual: it is in v."),
+    Question("20.b", "4315871ccdba83c4", "Both ways are exact inverses of each other, whatever was learned."),
+    Question(
+        "20.c",
+        "47e384ed99261f2a",
+        "Any rearrangement within a domain that keeps the Gaussian is as likely; a second expert can rule it out.",
+    ),
+    Question("20.d", "1ccc0510cf8ccde8", "What the condition says, the residual need not hold, and cannot vary."),
 )
 
 QUESTIONS = {question.id: question for question in _QUESTIONS}
