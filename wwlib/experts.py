@@ -28,7 +28,6 @@ class LayoutNetwork(nn.Module):
 
     def __init__(self, width: int = 32, seed: int = 0):
         super().__init__()
-        self.hidden_shape = (width, 16, 16)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.layers = nn.Sequential(
@@ -39,10 +38,6 @@ class LayoutNetwork(nn.Module):
                 nn.Conv2d(width, 8, 3, padding=1),
                 nn.PixelShuffle(2),
             )  # fmt: skip
-
-    def hidden(self, images: Tensor) -> Tensor:
-        """Return the maps `[B, width, H / 2, W / 2]` from which the last layer reads its logits."""
-        return self.layers[:-2](images)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits `[B, 2, H, W]` of images in [-1, 1]."""
@@ -125,7 +120,7 @@ class Expert:
 
 
 def make_experts(layout: LayoutNetwork) -> dict[str, Expert]:
-    """Return the experts by key; the layout network speaks at three depths: argmax, logits, hidden layer.
+    """Return the experts by key; the layout network speaks twice, in its argmax and in its logits.
 
     Args:
         layout: frozen.
@@ -136,7 +131,6 @@ def make_experts(layout: LayoutNetwork) -> dict[str, Expert]:
         "domain": Expert("domain label", (2,), lambda _, f: label(f)),
         "argmax": Expert("layout, argmax", (2, side, side), lambda images, _: hard(layout(images))),
         "logits": Expert("layout, logits", (2, side, side), lambda images, _: layout(images)),
-        "hidden": Expert("layout, hidden layer", layout.hidden_shape, lambda images, _: layout.hidden(images)),
         "edges": Expert("edges", (1, side, side), lambda images, _: edges(images)),
         "attributes": Expert("attributes", (sum(sizes),), lambda _, f: one_hots(f[:, ATTRIBUTES], sizes)),
         "both": Expert(

@@ -32,17 +32,13 @@ CASES = {
     "domain": TranslationSchedule(32, (2,), blocks=12, hidden=64, embedding=10),
     "argmax": TranslationSchedule(32, (2, 32, 32), **_MAPS),
     "logits": TranslationSchedule(32, (2, 32, 32), **_MAPS),
-    "hidden": TranslationSchedule(32, (32, 16, 16), **_MAPS),
     "edges": TranslationSchedule(32, (1, 32, 32), **_MAPS),
     "attributes": TranslationSchedule(32, (30,), blocks=6, hidden=96),
     "both": TranslationSchedule(32, (4, 32, 32), **_MAPS),
 }
-SHIPPED = tuple(case for case in CASES if case != "hidden")  # of that only the record, for the sake of size
-REMEDIES = {  # against content that the label alone loses, and logits that tell too little
+REMEDIES = {  # against content that the label alone loses
     "domain, few blocks": replace(CASES["domain"], blocks=3),
     "domain, wide and long": replace(CASES["domain"], blocks=8, hidden=128, steps=1600),
-    "logits, longer embedding": replace(CASES["logits"], embedding=64),
-    "logits, twice as long": replace(CASES["logits"], steps=2000),
 }
 SHUFFLED, REGRESSION = "domain, shuffled labels", "argmax, regression"
 
@@ -105,10 +101,14 @@ def load_image_model() -> Autoencoder:
     return SHELF.load("image-model", Autoencoder())
 
 
+def load_judge() -> Judge:
+    """Return the shipped judge of both domains, frozen."""
+    return SHELF.load("judge", new_judge(JUDGED, 0))
+
+
 def load_world(pictures: int = PICTURES, tested: int = TESTED) -> World:
     """Return the shipped image model, judge and experts with freshly encoded pictures."""
-    judge = SHELF.load("judge", new_judge(JUDGED, 0))
-    return make_world(load_image_model(), judge, SHELF.load("layout", LayoutNetwork()), pictures, tested)
+    return make_world(load_image_model(), load_judge(), SHELF.load("layout", LayoutNetwork()), pictures, tested)
 
 
 def load_fusion(name: str, schedule: TranslationSchedule | None = None) -> Translation:
@@ -121,8 +121,8 @@ def load_fusion(name: str, schedule: TranslationSchedule | None = None) -> Trans
     Raises:
         ValueError: for an unknown expert.
     """
-    if name not in SHIPPED:
-        raise ValueError(f"name must be one of {SHIPPED}, got {name!r}")
+    if name not in CASES:
+        raise ValueError(f"name must be one of {tuple(CASES)}, got {name!r}")
     return SHELF.load(f"fusion-{name}", Translation(schedule or CASES[name]))
 
 
@@ -302,6 +302,6 @@ def fuse(parts: list[str], seeds: list[int] | None = None) -> None:
     world = load_world() if wanted else None
     for seed in seeds or range(5):
         for case in wanted:
-            run = run_case(world, case, seed, keep=seed == 0 and case in SHIPPED)
+            run = run_case(world, case, seed, keep=seed == 0 and case in CASES)
             SHELF.note_run(run)
             print(f"{case}, seed {seed}: {run['seconds']:.0f} CPU-seconds", flush=True)

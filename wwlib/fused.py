@@ -19,7 +19,6 @@ TITLES = {
     "domain": "domain label",
     "argmax": "layout, argmax",
     "logits": "layout, logits",
-    "hidden": "layout, hidden layer",
     "edges": "edges",
     "attributes": "attributes",
     "both": "label and layout",
@@ -29,12 +28,6 @@ TITLES = {
 PAPER_FID = {"hair": ("15.18", "20.94"), "glasses": ("37.32", "41.27"), "gender": ("16.38", "20.04"),
              "beard": ("12.02", "19.88"), "age": ("10.77", "21.77"), "smiling": ("9.57", "14.47")}  # fmt: skip
 PAPER_ENERGY = {"fusion": "14.4 kWh, at most a day on one GPU", "generator": "BigGAN 1,260 kWh"}
-
-
-def titles(record: dict) -> dict[str, str]:
-    """Return the names of the experts whose fusions were recorded, by case."""
-    made = {run["case"] for run in record["runs"]}
-    return {case: title for case, title in TITLES.items() if case in made}
 
 
 def values_of(record: dict, case: str, measure: str) -> np.ndarray:
@@ -71,15 +64,9 @@ def values_of(record: dict, case: str, measure: str) -> np.ndarray:
     return np.array([take[measure](run["scores"]) for run in runs])
 
 
-def diversity_ratio(record: dict, case: str = "logits") -> np.ndarray:
-    """Return the variance under the argmax divided by that under a deeper layer, `[seeds]`.
-
-    Args:
-        record: of every run.
-        case: "logits", a remedy of it, or "hidden"; each of its seeds is compared with the same seed of the argmax.
-    """
-    argmax = {run["seed"]: run["scores"]["within"] for run in runs_of(record, "argmax")}
-    return np.array([argmax[run["seed"]] / run["scores"]["within"] for run in runs_of(record, case)])
+def diversity_ratio(record: dict) -> np.ndarray:
+    """Return for each seed the variance under the argmax divided by that under the logits, `[seeds]`."""
+    return values_of(record, "argmax", "within") / values_of(record, "logits", "within")
 
 
 def criteria_table(record: dict | None = None) -> Table:
@@ -88,12 +75,7 @@ def criteria_table(record: dict | None = None) -> Table:
     models = {run["image_model"] for run in record["runs"]}
     rows = [("weights of the image model over all runs, bit for bit", "1 version", f"{len(models)} version", "–",
              f"{len(record['runs'])} runs")]  # fmt: skip
-    found = [
-        (f"variance in the judge's features: argmax over {TITLES[case].split(', ')[1]}", DIVERSITY,
-         diversity_ratio(record, case), True)
-        for case in ("logits", "hidden")
-        if case in titles(record)
-    ]  # fmt: skip
+    found = [("variance in the judge's features: argmax over logits", DIVERSITY, diversity_ratio(record), True)]
     found += [
         ("layout, argmax: the exemplar's ink and paper are kept (worse)", KEPT,
          values_of(record, "argmax", "appearance"), True),
@@ -131,7 +113,7 @@ def domain_table(record: dict | None = None) -> Table:
     """Each way to turn the domain: does it turn, what stays, how near the true counterpart; mean over seeds."""
     record = record or load_record()
     ways = {"the true counterparts, rebuilt": None, "label": "domain"}
-    ways |= {f"label: {case.split(', ')[1]}": case for case in REMEDIES if case.startswith("domain")}
+    ways |= {f"label: {case.split(', ')[1]}": case for case in REMEDIES}
     ways |= {"label and layout": "both", "label, shuffled in training": SHUFFLED}
     rows = []
     for title, case in ways.items():
@@ -149,7 +131,7 @@ def domain_table(record: dict | None = None) -> Table:
 def guidance_table(record: dict | None = None) -> Table:
     """Whose factors a drawing shows, the content's or the exemplar's, for each expert; mean over seeds."""
     record, rows = record or load_record(), []
-    for case, title in titles(record).items():
+    for case, title in TITLES.items():
         runs = runs_of(record, case)
         content, exemplar = (
             np.mean([run["scores"]["guided"][side] for run in runs], axis=0) for side in ("content", "exemplar")
@@ -170,8 +152,8 @@ def exemplar_table(record: dict | None = None) -> Table:
 def diversity_table(record: dict | None = None) -> Table:
     """How much each expert leaves open, how well its samples fit real pictures, and the rival that has no v."""
     record, rows = record or load_record(), []
-    largest = max(values_of(record, case, "within").mean() for case in titles(record))
-    for case, title in {**titles(record), REGRESSION: "layout, argmax: regression, no v"}.items():
+    largest = max(values_of(record, case, "within").mean() for case in TITLES)
+    for case, title in {**TITLES, REGRESSION: "layout, argmax: regression, no v"}.items():
         within, frechet = (values_of(record, case, name) for name in ("within", "frechet"))
         nll = "–" if case == REGRESSION else spread(values_of(record, case, "nll"), ".1f")
         rows.append((title, spread(within / largest), nll, spread(frechet, ",.0f"), len(within)))
@@ -180,23 +162,12 @@ def diversity_table(record: dict | None = None) -> Table:
     return Table(header, rows)
 
 
-def layers_table(record: dict | None = None) -> Table:
-    """How much more the argmax leaves open than deeper layers of the same network, and remedies."""
-    record, rows = record or load_record(), []
-    remedies = [case for case in REMEDIES if case.startswith("logits")]
-    made = {run["case"] for run in record["runs"]}
-    for case in [case for case in ("logits", *remedies, "hidden") if case in made]:
-        ratio, nll = diversity_ratio(record, case), values_of(record, case, "nll")
-        rows.append((TITLES.get(case, f"layout, {case}"), spread(ratio), spread(nll, ".1f"), len(ratio)))
-    return Table(["expert", "variance: argmax over this", "nats a code", "seeds"], rows)
-
-
 def cost_table(record: dict | None = None) -> Table:
     """What each fusion costs beside the image model that it steers."""
     record = record or load_record()
     whole, size = record["hosts"]["image-model"], count(Autoencoder())
     rows = [("image model", f"{whole:.0f}", "1", f"{size:,}", "1")]
-    for case, title in titles(record).items():
+    for case, title in TITLES.items():
         runs, seconds = runs_of(record, case), values_of(record, case, "seconds")
         own = runs[0]["parameters"]
         rows.append((title, spread(seconds, ".0f"), f"{seconds.mean() / whole:.2f}", f"{own:,}", f"{own / size:.2f}"))
@@ -207,7 +178,7 @@ def cost_table(record: dict | None = None) -> Table:
 def said_and_measured(record: dict | None = None) -> Table:
     """What the papers report beside what our miniature gave; other data, other networks: only orders compare."""
     record = record or load_record()
-    seconds = np.array([values_of(record, case, "seconds").mean() for case in titles(record)])
+    seconds = np.array([values_of(record, case, "seconds").mean() for case in TITLES])
     whole = record["hosts"]["image-model"]
     fids = ", ".join(f"{name} {ours} / {rival}" for name, (ours, rival) in PAPER_FID.items())
     rows = [

@@ -190,3 +190,17 @@ def my_block_sizes(shares, dim):
     weights = torch.cat([torch.ones_like(shares[:1]), shares]).softmax(dim=0)
     sizes = (weights[1:] * dim).floor().int().tolist()
     return [dim - sum(sizes), *sizes]
+
+
+def my_hard(logits):
+    classes = F.one_hot(logits.argmax(dim=1), logits.shape[1])
+    return classes.movedim(-1, 1).float()
+
+
+def my_carry(z, mean_seen, spread_seen, mean_wanted, spread_wanted):
+    v = (z - mean_seen) / spread_seen
+    return mean_wanted + spread_wanted * v
+
+
+def my_within_variance(features):
+    return float(features.var(dim=1).sum(dim=1).mean())
