@@ -145,8 +145,8 @@ def exemplar_table(record: dict | None = None) -> Table:
     record, rows = record or load_record(), []
     for case in ("argmax", "edges"):
         rows.append((TITLES[case], spread(values_of(record, case, "appearance")),
-                     spread(values_of(record, case, "fresh appearance"))))  # fmt: skip
-    return Table(["expert", "v of the exemplar: ink and paper kept (worse)", "v drawn anew (better)"], rows)
+                     spread(values_of(record, case, "fresh appearance")), len(runs_of(record, case))))  # fmt: skip
+    return Table(["expert", "v of the exemplar: ink and paper kept (worse)", "v drawn anew (better)", "seeds"], rows)
 
 
 def diversity_table(record: dict | None = None) -> Table:
@@ -166,12 +166,13 @@ def cost_table(record: dict | None = None) -> Table:
     """What each fusion costs beside the image model that it steers."""
     record = record or load_record()
     whole, size = record["hosts"]["image-model"], count(Autoencoder())
-    rows = [("image model", f"{whole:.0f}", "1", f"{size:,}", "1")]
+    rows = [("image model", f"{whole:.0f}", "1", f"{size:,}", "1", "1")]
     for case, title in TITLES.items():
         runs, seconds = runs_of(record, case), values_of(record, case, "seconds")
         own = runs[0]["parameters"]
-        rows.append((title, spread(seconds, ".0f"), f"{seconds.mean() / whole:.2f}", f"{own:,}", f"{own / size:.2f}"))
-    header = ["what", "CPU-seconds", "of the image model's", "parameters", "of the image model's"]
+        rows.append((title, spread(seconds, ".0f"), f"{seconds.mean() / whole:.2f}", f"{own:,}", f"{own / size:.2f}",
+                     len(runs)))  # fmt: skip
+    header = ["what", "CPU-seconds", "of the image model's", "parameters", "of the image model's", "seeds"]
     return Table(header, rows)
 
 

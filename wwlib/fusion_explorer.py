@@ -156,7 +156,7 @@ def fusion_sheet(
         drawn = fused(world, fusion, name, content, exemplars)[0]
         rows.append(torch.cat([condition_pictures(world, name, content), drawn]))
     labels = ["content, exemplars", *(world.experts[name].name for name in fusions)]
-    columns = ["says", *(f"v of {j}" for j in range(len(exemplars))), "v anew"]
+    columns = ["says", *(f"v of {j}" for j in range(len(exemplars))), "anew"]
     alt = (
         "The first row holds a content picture and the exemplars. Each further row shows what one expert says of the "
         "content, then what the image model draws for that with the residual of each exemplar, and with one drawn anew."
