@@ -202,6 +202,10 @@ def _add_small_commands(commands) -> None:
     parser.add_argument("parts", nargs="*", help="such as host-encoder, captions, logits (default: all)")
     parser.add_argument("--seeds", type=int, nargs="+", help="of the trainings (default: 0 to 4)")
     parser.set_defaults(run=_translate)
+    parser = commands.add_parser("fuse", help="train lesson 20's image model, experts and fusions; record all")
+    parser.add_argument("parts", nargs="*", help="such as image-model, domain, argmax (default: all)")
+    parser.add_argument("--seeds", type=int, nargs="+", help="of the fusions (default: 0 to 4)")
+    parser.set_defaults(run=_fuse)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
     parser.set_defaults(run=_avatars)
     parser = commands.add_parser("portraits", help="draw the layers of the portraits anew (needs the same)")
@@ -293,6 +297,14 @@ def _translate(options) -> int:
 
     choose_threads()
     translate(options.parts, options.seeds)
+    return 0
+
+
+def _fuse(options) -> int:
+    from wwlib.fuse import fuse
+
+    choose_threads()
+    fuse(options.parts, options.seeds)
     return 0
 
 

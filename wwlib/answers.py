@@ -5,7 +5,18 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from wwlib import answers_flows, answers_translation, editing, factors, losses, masks, networks, training, where
+from wwlib import (
+    answers_flows,
+    answers_fusion,
+    answers_translation,
+    editing,
+    factors,
+    losses,
+    masks,
+    networks,
+    training,
+    where,
+)
 from wwlib.answers_measuring import MEASURING
 from wwlib.answers_open import BUILDING_OPEN
 from wwlib.answers_open_measuring import MEASURING_OPEN
@@ -415,5 +426,7 @@ _EVERY = (
     *answers_flows.OPEN,
     *answers_translation.EXACT,
     *answers_translation.OPEN,
+    *answers_fusion.EXACT,
+    *answers_fusion.OPEN,
 )
 EXERCISES = {exercise.id: exercise for exercise in _EVERY}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -63,15 +63,26 @@ def explorer_widget(
         values[steps // 2], min=-span, max=span, step=gap, description="value", readout_format="+.2f"
     )
     name = widgets.Label(names[0] if names else "")
-    picture = widgets.Image(value=frames[0][steps // 2], format="png", width=2 * side)
+    if names:
+        code.observe(lambda change: setattr(name, "value", names[code.value]), names="value")
+    nearest = lambda: frames[code.value][np.abs(values - value.value).argmin()]  # noqa: E731  (typed: between steps)
+    return widgets.VBox([widgets.HBox([code, name]), value, swapping_picture([code, value], nearest, 2 * side)])
 
-    def redraw(change):
-        name.value = names[code.value] if names else ""
-        picture.value = frames[code.value][np.abs(values - value.value).argmin()]  # a typed value may be between steps
 
-    code.observe(redraw, names="value")
-    value.observe(redraw, names="value")
-    return widgets.VBox([widgets.HBox([code, name]), value, picture])
+def swapping_picture(sliders: Sequence, frame: Callable[[], bytes], width: int):
+    """Return an image widget that shows `frame()`, and again whenever a slider moves.
+
+    Args:
+        sliders: widgets with a `value`.
+        frame: gives the PNG bytes that belong to the sliders' present values.
+        width: on the page, pixels.
+    """
+    import ipywidgets as widgets
+
+    picture = widgets.Image(value=frame(), format="png", width=width)
+    for slider in sliders:
+        slider.observe(lambda change: setattr(picture, "value", frame()), names="value")
+    return picture
 
 
 @torch.no_grad()
@@ -80,11 +91,13 @@ def explorer_frames(generator, base: Tensor, span: float, steps: int, side: int)
     images = to_pixels(traversal(generator, base, span, steps), side)
     masks = to_pixels(mask_images(code_masks(generator, base[None])[0], generator.resolution, stretch=True), side)
     return [
-        [_png(np.concatenate([frame, mask], axis=1)) for frame in row] for row, mask in zip(images, masks, strict=True)
+        [png_bytes(np.concatenate([frame, mask], axis=1)) for frame in row]
+        for row, mask in zip(images, masks, strict=True)
     ]
 
 
-def _png(pixels: np.ndarray) -> bytes:
+def png_bytes(pixels: np.ndarray) -> bytes:
+    """Return a picture `[H, W, 3]` of uint8 as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG")
     return buffer.getvalue()

@@ -127,6 +127,14 @@ _QUESTIONS = (
     Question("19.b", "4a9ce4c1b711fe2b", "Only pairs of code and embedding enter; the experts are not even needed."),
     Question("19.c", "9b499d27e2680de1", "The loss is that entropy plus two terms, and both must then be 0."),
     Question("19.d", "a76df7cfcfce2490", "An edit replaces what the condition says and keeps all the rest."),
+    Question("20.a", "3c818b59f13450c4", "The map holds no colour, and code = condition + residual: it is in v."),
+    Question("20.b", "4315871ccdba83c4", "Both ways are exact inverses of each other, whatever was learned."),
+    Question(
+        "20.c",
+        "47e384ed99261f2a",
+        "Any rearrangement within a domain that keeps the Gaussian is as likely; a second expert can rule it out.",
+    ),
+    Question("20.d", "1ccc0510cf8ccde8", "What the condition says, the residual need not hold, and cannot vary."),
 )
 
 QUESTIONS = {question.id: question for question in _QUESTIONS}

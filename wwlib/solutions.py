@@ -206,3 +206,17 @@ def my_within_and_total(codes):
     within = codes.var(dim=1, correction=0).mean().sqrt()
     total = codes.flatten(0, 1).var(dim=0, correction=0).mean().sqrt()
     return within.item(), total.item()
+
+
+def my_hard(logits):
+    classes = F.one_hot(logits.argmax(dim=1), logits.shape[1])
+    return classes.movedim(-1, 1).float()
+
+
+def my_carry(z, mean_seen, spread_seen, mean_wanted, spread_wanted):
+    v = (z - mean_seen) / spread_seen
+    return mean_wanted + spread_wanted * v
+
+
+def my_within_variance(features):
+    return float(features.var(dim=1).sum(dim=1).mean())

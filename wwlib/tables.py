@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from wwlib import interpreted, translated
+from wwlib import fused, interpreted, translated
 from wwlib.costs import cost_table, gpu_table
 from wwlib.files import write_whole
 from wwlib.findings import choice_table, claims_table, correlation_table, paper_table, search_table
@@ -194,6 +194,7 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "samples": lambda: interpreted.distance_table().markdown(),
         "translation": lambda: translated.criteria_table().markdown(),
         "depths": lambda: translated.depth_table().markdown(),
+        "fusion": lambda: fused.criteria_table().markdown(),
     },
     ROOT / "docs" / "full_size.md": {
         "memory": memory_table,

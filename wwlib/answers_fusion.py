@@ -1,0 +1,145 @@
+"""Exercises of lesson 20, on network fusion: right answers, and wrong ones that are instructive."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wwlib import experts, fusion
+from wwlib.answers_open import open_exercise, random_of
+from wwlib.domains import Domains
+from wwlib.exercises import Exercise, Mistake, Property
+
+
+def carry_affine(z: Tensor, mean_seen: Tensor, spread_seen: Tensor, mean_wanted: Tensor, spread_wanted: Tensor):
+    """Return codes with the same v under another Gaussian, all `[n, d]`."""
+    return mean_wanted + spread_wanted * (z - mean_seen) / spread_seen
+
+
+def _logits(n: int, classes: int, side: int):
+    return lambda g: (torch.randn(n, classes, side, side, generator=g),)
+
+
+def _gaussians(n: int, d: int):
+    def make(g):
+        z, first, second = torch.randn(3, n, d, generator=g)
+        a, b = torch.rand(2, n, d, generator=g) + 0.5
+        return z, first, a, second, b
+
+    return make
+
+
+def _features(conditions: int, draws: int, f: int):
+    return lambda g: (torch.randn(conditions, draws, f, generator=g) + 3 * torch.randn(conditions, 1, f, generator=g),)
+
+
+EXACT = (
+    Exercise(
+        "20.1",
+        "an expert that says less",
+        experts.hard,
+        (_logits(3, 2, 4), _logits(1, 5, 8), _logits(2, 3, 2)),
+        (
+            Mistake("maps of 0 and 1, one for each class, not the number of the class", lambda x: x.argmax(dim=1)),
+            Mistake("a softmax still says how sure the network is", lambda x: x.softmax(dim=1)),
+            Mistake("the classes go back to position 1", lambda x: F.one_hot(x.argmax(dim=1), x.shape[1]).float()),
+            Mistake("the highest among classes, not above 0", lambda x: (x > 0).float()),
+        ),
+    ),
+    Exercise(
+        "20.2",
+        "carry a code to another condition",
+        carry_affine,
+        (_gaussians(4, 3), _gaussians(1, 6), _gaussians(5, 2)),
+        (
+            Mistake("first remove what the seen condition explains", lambda z, a, s, b, t: b + t * z),
+            Mistake("the result has the wanted spread, not the seen one", lambda z, a, s, b, t: b + (z - a)),
+            Mistake("the mean alone forgets the exemplar", lambda z, a, s, b, t: b),
+            Mistake("this goes from the wanted condition to the seen one", lambda z, a, s, b, t: a + s * (z - b) / t),
+        ),
+    ),
+    Exercise(
+        "20.3",
+        "how much a condition leaves open",
+        fusion.within_variance,
+        (_features(4, 5, 3), _features(2, 8, 6), _features(6, 2, 1)),
+        (
+            Mistake(
+                "the variance among draws of one condition, not among all draws",
+                lambda x: float(x.flatten(0, 1).var(dim=0).sum()),
+            ),
+            Mistake("the variance among draws, not among conditions", lambda x: float(x.var(dim=0).sum(dim=1).mean())),
+            Mistake("add the features' variances up", lambda x: float(x.var(dim=1).mean())),
+            Mistake("the variance, not the standard deviation", lambda x: float(x.std(dim=1).sum(dim=1).mean())),
+        ),
+    ),
+)
+
+
+# 20.4 an expert of your own
+
+
+def two_colours(images):
+    """The paper's colour is the commonest; the ink's is the one farthest from it."""
+    pixels = images.flatten(2)
+    paper = pixels.median(dim=2).values
+    farthest = (pixels - paper[:, :, None]).square().sum(dim=1).argmax(dim=1)
+    return torch.cat([paper, pixels[torch.arange(len(pixels)), :, farthest]], dim=1)
+
+
+def _pictured(seed: int, *changed: int, n: int = 40) -> tuple[Tensor, Tensor]:
+    """Pictures, and the same pictures with some factors drawn anew."""
+    data = Domains()
+    factors, other = (data.sample_factors(n, random_of(seed + k)) for k in range(2))
+    turned = factors.clone()
+    turned[:, list(changed)] = other[:, list(changed)]
+    return data.images(factors), data.images(turned)
+
+
+def _moves(answer, seed: int, *changed: int) -> float:
+    """How far answers move when some factors are drawn anew, as a share of what they move when all are."""
+    first, second = (answer(images).double() for images in _pictured(seed, *changed))
+    all_first, all_second = (answer(images).double() for images in _pictured(seed, *range(7)))
+    everything = (all_second - all_first).norm(dim=1).mean()
+    return float((second - first).norm(dim=1).mean() / everything.clamp(min=1e-9))
+
+
+def _one_by_one(answer, seed: int) -> bool:
+    images, _ = _pictured(seed)
+    together = answer(images)
+    return torch.allclose(together[7:9], answer(images[7:9]), atol=1e-4)
+
+
+def _small_vectors(answer, seed: int) -> bool:
+    said = answer(_pictured(seed)[0])
+    return said.dim() == 2 and len(said) == 40 and 1 <= said.shape[1] <= 8 and bool(said.isfinite().all())
+
+
+_EXPERT = (
+    Property("images [n, 3, 32, 32] become finite answers [n, k] with k from 1 to 8", _small_vectors),
+    Property("each picture is answered by itself, whatever the others are", _one_by_one),
+    Property("another paper moves the answer by at least 0.3 of what another picture moves it",
+             lambda f, s: _moves(f, s, 2) >= 0.3),
+    Property("so does another ink", lambda f, s: _moves(f, s, 1) >= 0.3),
+    Property("another digit, place and tilt together move it by at most 0.3 of that",
+             lambda f, s: _moves(f, s, 0, 3, 4, 6) <= 0.3),
+)  # fmt: skip
+
+
+def _batch_centred(images):
+    said = two_colours(images)
+    return said - said.mean(dim=0)
+
+
+def _colours_and_place(images):
+    rows = (images - images.mean(dim=(2, 3), keepdim=True)).abs().mean(dim=1).sum(dim=2)
+    place = (rows * torch.arange(32.0)).sum(dim=1) / rows.sum(dim=1)
+    return torch.cat([two_colours(images), place[:, None]], dim=1)
+
+
+OPEN = (
+    open_exercise("20.4", "an expert of your own", two_colours, _EXPERT,
+          (0, lambda x: x.flatten(1)), (1, _batch_centred), (2, lambda x: two_colours(x)[:, 3:]),
+          (3, lambda x: two_colours(x)[:, :3]), (4, _colours_and_place)),
+)  # fmt: skip

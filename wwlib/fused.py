@@ -1,0 +1,195 @@
+"""What the fusions of lesson 20 say, as tables: the only place where their numbers become text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wwlib.autoencoder import Autoencoder
+from wwlib.fuse import FACTORS, REGRESSION, REMEDIES, SHUFFLED, count, load_record
+from wwlib.interpreted import runs_of, threshold
+from wwlib.report import Table
+
+DIVERSITY = 1.3  # argmax against logits
+KEPT = 0.85  # appearance of the exemplar, layout of the content
+ROUND_TRIP = 1e-4
+FLIPPED, CONTENT = 0.9, 0.8
+GUESSED = 0.03  # from chance
+APPEARANCE, LAYOUT, NAMED = (1, 2), (0, 3, 4), (0, 1, 2)  # positions in FACTORS
+TITLES = {
+    "domain": "domain label",
+    "argmax": "layout, argmax",
+    "logits": "layout, logits",
+    "edges": "edges",
+    "attributes": "attributes",
+    "both": "label and layout",
+}
+
+# of Net2Net and Network Fusion, as printed in both papers
+PAPER_FID = {"hair": ("15.18", "20.94"), "glasses": ("37.32", "41.27"), "gender": ("16.38", "20.04"),
+             "beard": ("12.02", "19.88"), "age": ("10.77", "21.77"), "smiling": ("9.57", "14.47")}  # fmt: skip
+PAPER_ENERGY = {"fusion": "14.4 kWh, at most a day on one GPU", "generator": "BigGAN 1,260 kWh"}
+
+
+def values_of(record: dict, case: str, measure: str) -> np.ndarray:
+    """Return one measure `[seeds]` of a case.
+
+    Args:
+        record: of every run.
+        case: such as "domain".
+        measure: "within", "frechet", "nll", "inverse", "round trip", "flipped", "content" (the worst of digit, ink and
+            paper), "departure" (of the classifier on v from chance), "appearance" (the exemplar's ink and paper, the
+            worse), "layout" (the content's digit and place, the worst), "fresh appearance", "seconds".
+
+    Raises:
+        ValueError: for an unknown measure.
+    """
+    take = {
+        "within": lambda s: s["within"],
+        "frechet": lambda s: s["frechet"],
+        "nll": lambda s: s["nll"],
+        "inverse": lambda s: s["inverse_error"],
+        "round trip": lambda s: s["round_trip"],
+        "flipped": lambda s: s["turned"][5],
+        "content": lambda s: min(s["turned"][k] for k in NAMED),
+        "departure": lambda s: abs(s["guessing"] - 0.5),
+        "appearance": lambda s: min(s["guided"]["exemplar"][k] for k in APPEARANCE),
+        "layout": lambda s: min(s["guided"]["content"][k] for k in LAYOUT),
+        "fresh appearance": lambda s: max(s["fresh"]["exemplar"][k] for k in APPEARANCE),
+    }
+    runs = runs_of(record, case)
+    if measure == "seconds":
+        return np.array([run["seconds"] for run in runs])
+    if measure not in take:
+        raise ValueError(f"measure must be one of {(*take, 'seconds')}, got {measure!r}")
+    return np.array([take[measure](run["scores"]) for run in runs])
+
+
+def diversity_ratio(record: dict) -> np.ndarray:
+    """Return for each seed the variance under the argmax divided by that under the logits, `[seeds]`."""
+    return values_of(record, "argmax", "within") / values_of(record, "logits", "within")
+
+
+def criteria_table(record: dict | None = None) -> Table:
+    """Every criterion with what the recorded seeds gave, and how many of them met it."""
+    record = record or load_record()
+    models = {run["image_model"] for run in record["runs"]}
+    rows = [("weights of the image model over all runs, bit for bit", "1 version", f"{len(models)} version", "–",
+             f"{len(record['runs'])} runs")]  # fmt: skip
+    found = [("variance in the judge's features: argmax over logits", DIVERSITY, diversity_ratio(record), True)]
+    found += [
+        ("layout, argmax: the exemplar's ink and paper are kept (worse)", KEPT,
+         values_of(record, "argmax", "appearance"), True),
+        ("layout, argmax: the content's digit and place are kept (worst)", KEPT,
+         values_of(record, "argmax", "layout"), True),
+    ]  # fmt: skip
+    for case in ("domain", "both"):
+        found += [
+            (f"{TITLES[case]}: the domain turns", FLIPPED, values_of(record, case, "flipped"), True),
+            (f"{TITLES[case]}: digit, ink and paper stay (worst)", CONTENT, values_of(record, case, "content"), True),
+            (f"{TITLES[case]}: round trip, largest error", ROUND_TRIP, values_of(record, case, "round trip"), False),
+            (f"{TITLES[case]}: a classifier on v, distance from chance", GUESSED,
+             values_of(record, case, "departure"), False),
+        ]  # fmt: skip
+    return Table(
+        ["criterion", "wanted", "measured, mean (range) over seeds", "3 sd bound", "seeds that meet it"],
+        [*rows, *(_criterion(*one) for one in found)],
+    )
+
+
+def _criterion(what: str, limit: float, values: np.ndarray, low: bool) -> tuple[str, ...]:
+    met = int(((values >= limit) if low else (values <= limit)).sum())
+    digits = ".1e" if limit == ROUND_TRIP else ".3f"
+    bound = threshold(values, "low" if low else "high")
+    return (what, f"{'≥' if low else '≤'} {limit:g}", spread(values, digits), f"{bound:{digits}}",
+            f"{met} of {len(values)}")  # fmt: skip
+
+
+def spread(values: np.ndarray, digits: str = ".2f") -> str:
+    """Return "mean (lowest to highest)"."""
+    return f"{values.mean():{digits}} ({values.min():{digits}} to {values.max():{digits}})"
+
+
+def domain_table(record: dict | None = None) -> Table:
+    """Each way to turn the domain: does it turn, what stays, how near the true counterpart; mean over seeds."""
+    record = record or load_record()
+    ways = {"the true counterparts, rebuilt": None, "label": "domain"}
+    ways |= {f"label: {case.split(', ')[1]}": case for case in REMEDIES}
+    ways |= {"label and layout": "both", "label, shuffled in training": SHUFFLED}
+    rows = []
+    for title, case in ways.items():
+        runs = runs_of(record, case or "domain")
+        turned = np.mean([run["scores"]["turned" if case else "rebuilt"] for run in runs], axis=0)
+        error = np.mean([run["scores"]["target_error" if case else "target_floor"] for run in runs])
+        flipped, kept = f"{turned[5]:.3f}", (f"{turned[k]:.3f}" for k in (*NAMED, 3, 4))
+        guessed = np.mean([run["scores"]["guessing"] for run in runs])
+        rows.append((title, flipped, *kept, f"{error:.3f}", f"{guessed:.3f}" if case else "–", len(runs)))
+    header = ["turned by", "turns", *(f"{FACTORS[k]} stays" for k in (*NAMED, 3, 4)), "error to the truth",
+              "label guessed from v", "seeds"]  # fmt: skip
+    return Table(header, rows)
+
+
+def guidance_table(record: dict | None = None) -> Table:
+    """Whose factors a drawing shows, the content's or the exemplar's, for each expert; mean over seeds."""
+    record, rows = record or load_record(), []
+    for case, title in TITLES.items():
+        runs = runs_of(record, case)
+        content, exemplar = (
+            np.mean([run["scores"]["guided"][side] for run in runs], axis=0) for side in ("content", "exemplar")
+        )
+        rows.append((title, *(f"{c:.2f} / {e:.2f}" for c, e in zip(content, exemplar, strict=True)), len(runs)))
+    return Table(["condition from the content, v from the exemplar", *FACTORS, "seeds"], rows)
+
+
+def exemplar_table(record: dict | None = None) -> Table:
+    """The exemplar's ink and paper with its own v, and with a fresh one."""
+    record, rows = record or load_record(), []
+    for case in ("argmax", "edges"):
+        rows.append((TITLES[case], spread(values_of(record, case, "appearance")),
+                     spread(values_of(record, case, "fresh appearance")), len(runs_of(record, case))))  # fmt: skip
+    return Table(["expert", "v of the exemplar: ink and paper kept (worse)", "v drawn anew (better)", "seeds"], rows)
+
+
+def diversity_table(record: dict | None = None) -> Table:
+    """How much each expert leaves open, how well its samples fit real pictures, and the rival that has no v."""
+    record, rows = record or load_record(), []
+    largest = max(values_of(record, case, "within").mean() for case in TITLES)
+    for case, title in {**TITLES, REGRESSION: "layout, argmax: regression, no v"}.items():
+        within, frechet = (values_of(record, case, name) for name in ("within", "frechet"))
+        nll = "–" if case == REGRESSION else spread(values_of(record, case, "nll"), ".1f")
+        rows.append((title, spread(within / largest), nll, spread(frechet, ",.0f"), len(within)))
+    header = ["expert", "variance left open (largest = 1)", "nats a code", "Frechet distance to rebuilt pictures",
+              "seeds"]  # fmt: skip
+    return Table(header, rows)
+
+
+def cost_table(record: dict | None = None) -> Table:
+    """What each fusion costs beside the image model that it steers."""
+    record = record or load_record()
+    whole, size = record["hosts"]["image-model"], count(Autoencoder())
+    rows = [("image model", f"{whole:.0f}", "1", f"{size:,}", "1", "1")]
+    for case, title in TITLES.items():
+        runs, seconds = runs_of(record, case), values_of(record, case, "seconds")
+        own = runs[0]["parameters"]
+        rows.append((title, spread(seconds, ".0f"), f"{seconds.mean() / whole:.2f}", f"{own:,}", f"{own / size:.2f}",
+                     len(runs)))  # fmt: skip
+    header = ["what", "CPU-seconds", "of the image model's", "parameters", "of the image model's", "seeds"]
+    return Table(header, rows)
+
+
+def said_and_measured(record: dict | None = None) -> Table:
+    """What the papers report beside what our miniature gave; other data, other networks: only orders compare."""
+    record = record or load_record()
+    seconds = np.array([values_of(record, case, "seconds").mean() for case in TITLES])
+    whole = record["hosts"]["image-model"]
+    fids = ", ".join(f"{name} {ours} / {rival}" for name, (ours, rival) in PAPER_FID.items())
+    rows = [
+        ("cost of one fusion", PAPER_ENERGY["fusion"], f"{seconds.min():.0f} to {seconds.max():.0f} CPU-seconds"),
+        ("cost of the image model", PAPER_ENERGY["generator"], f"{whole:.0f} CPU-seconds"),
+        ("edits by attribute, FID: flow / StarGAN", fids, "no such rival here; see the table of variances"),
+        ("argmax leaves more open than logits", "shown in pictures, no number",
+         f"{spread(diversity_ratio(record))} times the variance"),
+        ("label alone, unaligned domains", "shown in pictures, no number",
+         f"turns {spread(values_of(record, 'domain', 'flipped'))}, "
+         f"content stays {spread(values_of(record, 'domain', 'content'))}"),
+    ]  # fmt: skip
+    return Table(["what", "paper", "ours"], rows)
