@@ -36,9 +36,14 @@ CASES = {
     "attributes": TranslationSchedule(32, (30,), blocks=6, hidden=96),
     "both": TranslationSchedule(32, (4, 32, 32), **_MAPS),
 }
-REMEDIES = {  # against content that the label alone loses
+REMEDIES = {
+    # against content that the label alone loses
     "domain, few blocks": replace(CASES["domain"], blocks=3),
     "domain, wide and long": replace(CASES["domain"], blocks=8, hidden=128, steps=1600),
+    "domain, few slow blocks": replace(CASES["domain"], blocks=4, hidden=64, rate=5e-4),
+    # against an exemplar's ink that is lost, and layouts that leave too little open
+    "argmax, long": replace(CASES["argmax"], steps=3000),
+    "logits, long": replace(CASES["logits"], steps=3000),
 }
 SHUFFLED, REGRESSION = "domain, shuffled labels", "argmax, regression"
 
