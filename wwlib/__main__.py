@@ -198,6 +198,12 @@ def _add_small_commands(commands) -> None:
     parser.add_argument("parts", nargs="*", help="such as host-autoencoder, autoencoder, ablations (default: all)")
     parser.add_argument("--seeds", type=int, nargs="+", help="of the interpretations (default: 0 to 4)")
     parser.set_defaults(run=_interpret)
+    parser = commands.add_parser(
+        "invariances", help="train lesson 18's classifiers, and what explains each of their layers; record all"
+    )
+    parser.add_argument("parts", nargs="*", help="such as layers, time, ablations, grid (default: all)")
+    parser.add_argument("--seeds", type=int, nargs="+", help="of classifiers and flows (default: 0 to 4, grid 0)")
+    parser.set_defaults(run=_invariances)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
     parser.set_defaults(run=_avatars)
     parser = commands.add_parser("portraits", help="draw the layers of the portraits anew (needs the same)")
@@ -281,6 +287,14 @@ def _interpret(options) -> int:
 
     choose_threads()
     interpret(options.parts, options.seeds)
+    return 0
+
+
+def _invariances(options) -> int:
+    from wwlib.invariance_runs import invariances
+
+    choose_threads()
+    invariances(options.parts, options.seeds)
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from wwlib import answers_flows, editing, factors, losses, masks, networks, training, where
+from wwlib import answers_flows, answers_invariances, editing, factors, losses, masks, networks, training, where
 from wwlib.answers_measuring import MEASURING
 from wwlib.answers_open import BUILDING_OPEN
 from wwlib.answers_open_measuring import MEASURING_OPEN
@@ -405,5 +405,6 @@ def _front_to_back(m):
     return weights.flip(1), ground
 
 
-_EVERY = (*_ALL, *MEASURING, *BUILDING_OPEN, *MEASURING_OPEN, *REAL, *answers_flows.EXACT, *answers_flows.OPEN)
+_PART_TWO = (*answers_flows.EXACT, *answers_flows.OPEN, *answers_invariances.EXACT, *answers_invariances.OPEN)
+_EVERY = (*_ALL, *MEASURING, *BUILDING_OPEN, *MEASURING_OPEN, *REAL, *_PART_TWO)
 EXERCISES = {exercise.id: exercise for exercise in _EVERY}
