@@ -201,8 +201,8 @@ def _add_small_commands(commands) -> None:
     parser = commands.add_parser(
         "invariances", help="train lesson 18's classifiers, and what explains each of their layers; record all"
     )
-    parser.add_argument("parts", nargs="*", help="such as layers, time, ablations, grid (default: all)")
-    parser.add_argument("--seeds", type=int, nargs="+", help="of classifiers and flows (default: 0 to 4, grid 0)")
+    parser.add_argument("parts", nargs="*", help="such as layers, time, ablations, first, attack (default: all)")
+    parser.add_argument("--seeds", type=int, nargs="+", help="of classifiers and flows (default: 0 to 4, for first 0)")
     parser.set_defaults(run=_invariances)
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
     parser.set_defaults(run=_avatars)

@@ -29,7 +29,7 @@ LAYERS = ("conv1", "conv2", "features", "logits")
 MOMENTS = (5, 40, 80, 400)  # steps of the classifier's training at which it is kept
 EXAMPLES = 256  # pictures that the classifier learns from
 EPSILON = 0.04  # of the attack: a fiftieth of a pixel's range
-FEW = dict(examples=128, epsilon=0.03, steps=1000, sure=0.9)  # the second attack: an easier victim, longer translations
+FEW = dict(examples=128, epsilon=0.03, sure=0.9)  # the second attack: an easier victim, a smaller step
 SCHEDULE = dict(blocks=6, hidden=128, embedding=32, steps=700, batch=128)
 PICTURES, TESTED, DRAWS = 12_288, 600, 8
 SHIPPED = ((400, "conv1"), (400, "conv2"), (400, "logits"), (5, "logits"))
@@ -63,8 +63,8 @@ class Question:
 OVER_LAYERS = tuple(Question(MOMENTS[-1], layer) for layer in reversed(LAYERS))
 OVER_TIME = tuple(Question(moment, "logits") for moment in MOMENTS[:-1])
 ABLATIONS = tuple(Question(MOMENTS[-1], "logits", spoilt) for spoilt in ("shuffled", "softmax"))
-GRID = tuple(Question(moment, layer) for moment in MOMENTS[:-1] for layer in LAYERS[:-1])
-PARTS = {"layers": OVER_LAYERS, "time": OVER_TIME, "ablations": ABLATIONS, "grid": GRID}
+BEFORE = tuple(Question(MOMENTS[0], layer) for layer in LAYERS[:-1])
+PARTS = {"layers": OVER_LAYERS, "time": OVER_TIME, "ablations": ABLATIONS, "first": BEFORE}
 
 
 def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS, examples: int = EXAMPLES) -> dict[int, Judge]:
@@ -193,18 +193,17 @@ def attacked(classifier: Judge, question: Question, translation: Translation, im
     )
 
 
-def explain(classifier: Judge, question: Question, seed: int, **schedule) -> tuple[Translation, dict]:
+def explain(classifier: Judge, question: Question, seed: int) -> tuple[Translation, dict]:
     """Train and measure one translation; return it and its run record.
 
     Args:
         classifier: at the question's moment.
         question: what is translated.
         seed: of the translation and its measures.
-        schedule: fields of `TranslationSchedule` in place of `SCHEDULE`'s.
     """
     latents, factors = codes(PICTURES, 100)
     conditions = conditions_of(classifier, question, factors)
-    plan = TranslationSchedule(latents.mean.shape[1], tuple(conditions.shape[1:]), **SCHEDULE | schedule, seed=seed)
+    plan = TranslationSchedule(latents.mean.shape[1], tuple(conditions.shape[1:]), **SCHEDULE, seed=seed)
     start = time.perf_counter()
     translation, losses = train_translation(latents, conditions, plan)
     return translation, dict(
@@ -221,23 +220,22 @@ def explain(classifier: Judge, question: Question, seed: int, **schedule) -> tup
     )
 
 
-def explain_attack(layer: str, seed: int) -> tuple[Judge, Translation, dict]:
-    """Attack a classifier that learnt from fewer pictures, with a longer translation and a smaller step.
+def explain_attack(victim: Judge, layer: str, seed: int) -> tuple[Translation, dict]:
+    """Attack a classifier that learnt from fewer pictures, with a smaller step, and translate a layer.
 
     Returns:
-        The classifier, the translation of its layer, and the run record; its scores hold "attack", for all attacks that
-        succeed, and "attack_sure", for those after which the classifier is sure of its wrong answer.
+        The translation and its run record; the scores hold "attack", for all attacks that succeed, and "attack_sure",
+        for those after which the classifier is sure of its wrong answer.
     """
     question = Question(MOMENTS[-1], layer)
-    classifier = train_classifiers(seed, MOMENTS[-1:], FEW["examples"])[MOMENTS[-1]]
-    translation, run = explain(classifier, question, seed, steps=FEW["steps"])
+    translation, run = explain(victim, question, seed)
     factors = Glyphs().sample_factors(TESTED, torch.Generator().manual_seed(200))
     images, random = Glyphs().images(factors), torch.Generator().manual_seed(seed)
     for name, sure in (("attack", 0.0), ("attack_sure", FEW["sure"])):
         run["scores"][name] = attacked(
-            classifier, question, translation, images, factors[:, 0], random, FEW["epsilon"], sure
+            victim, question, translation, images, factors[:, 0], random, FEW["epsilon"], sure
         )
-    return classifier, translation, run | dict(case=f"attack {layer}", examples=FEW["examples"])
+    return translation, run | dict(case=f"attack {layer}", examples=FEW["examples"])
 
 
 def ceiling(tested: int = TESTED) -> dict[str, float]:
@@ -284,7 +282,7 @@ def invariances(parts: list[str], seeds: list[int] | None = None) -> None:
 
     Args:
         parts: names of `PARTS`, or "attack"; all when empty.
-        seeds: of classifiers and translations; 0 to 4 if left out, and 0 alone for the grid.
+        seeds: of classifiers and translations; 0 to 4 if left out, and 0 alone for the layers at the first moment.
 
     Raises:
         ValueError: for an unknown part.
@@ -293,30 +291,40 @@ def invariances(parts: list[str], seeds: list[int] | None = None) -> None:
     if unknown := sorted(set(parts) - set(known)):
         raise ValueError(f"parts must be among {known}, got {unknown}")
     SHELF.note(lambda record: record.update(ceiling=ceiling()))
+    parts = parts or [*known]
     for seed in seeds or range(5):
-        start = time.perf_counter()
-        classifiers = train_classifiers(seed)
-        SHELF.note_host(f"classifier, seed {seed}", time.perf_counter() - start)
-        kept: dict[str, nn.Module] = {}
+        asked = [question for part in PARTS if part in parts for question in PARTS[part]]
+        if seed and not seeds:
+            asked = [question for question in asked if question not in BEFORE]
+        kept = _explain_all(asked, seed) if asked else {}
+        if "attack" in parts:
+            kept |= _attack_all(seed)
         if seed == 0:
-            kept = {f"classifier-{moment}": classifier for moment, classifier in classifiers.items()}
-        for part, questions in PARTS.items():
-            if (parts and part not in parts) or (part == "grid" and seed and not seeds):
-                continue
-            for question in questions:
-                translation, run = explain(classifiers[question.moment], question, seed)
-                SHELF.note_run(run)
-                if seed == 0 and not question.spoilt and (question.moment, question.layer) in SHIPPED:
-                    kept[f"explain-{question.case}"] = translation
-                shares = ", ".join(f"{name} {share:.2f}" for name, share in run["scores"]["shares"].items())
-                print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {shares}", flush=True)
-        if not parts or "attack" in parts:
-            for layer in ("logits", "conv1"):
-                victim, translation, run = explain_attack(layer, seed)
-                SHELF.note_run(run)
-                if seed == 0:
-                    kept |= {"victim": victim, f"attack-{layer}": translation}
-                found = run["scores"]["attack_sure"]
-                print(f"{run['case']}, seed {seed}: true {found['true']:.2f}, wrong {found['wrong']:.2f}", flush=True)
-        if kept:
             SHELF.keep(kept, half=True)
+
+
+def _explain_all(asked: list[Question], seed: int) -> dict[str, nn.Module]:
+    """Record a translation for every question; return what is shipped of this seed."""
+    start = time.perf_counter()
+    classifiers = train_classifiers(seed)
+    SHELF.note_host(f"classifier, seed {seed}", time.perf_counter() - start)
+    kept: dict[str, nn.Module] = {f"classifier-{moment}": classifier for moment, classifier in classifiers.items()}
+    for question in asked:
+        translation, run = explain(classifiers[question.moment], question, seed)
+        SHELF.note_run(run)
+        if not question.spoilt and (question.moment, question.layer) in SHIPPED:
+            kept[f"explain-{question.case}"] = translation
+        shares = ", ".join(f"{name} {share:.2f}" for name, share in run["scores"]["shares"].items())
+        print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {shares}", flush=True)
+    return kept
+
+
+def _attack_all(seed: int) -> dict[str, nn.Module]:
+    """Record the second attack; return its victim and translations."""
+    kept: dict[str, nn.Module] = {"victim": train_classifiers(seed, MOMENTS[-1:], FEW["examples"])[MOMENTS[-1]]}
+    for layer in ("logits", "conv1"):
+        kept[f"attack-{layer}"], run = explain_attack(kept["victim"], layer, seed)
+        SHELF.note_run(run)
+        found = run["scores"]["attack_sure"]
+        print(f"{run['case']}, seed {seed}: true {found['true']:.2f}, wrong {found['wrong']:.2f}", flush=True)
+    return kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.interpreted import runs_of, threshold
-from wwlib.invariance_runs import BLOCKS, LAYERS, MOMENTS, Question, load_record
+from wwlib.invariance_runs import BLOCKS, FEW, LAYERS, MOMENTS, Question, load_record
 from wwlib.report import Table
 
 FIRST, LAST = MOMENTS[0], MOMENTS[-1]
@@ -51,25 +51,29 @@ def measures(record: dict) -> dict[str, tuple[np.ndarray, float]]:
     entropy = [min(s["entropy"][name] / s["data_entropy"][name] for name in ("ink", "paper")) for s in at_logits]
     change = {name: shares_of(record, LAST, "logits", name) - shares_of(record, FIRST, "logits", name)
               for name in ("digit", "paper")}  # fmt: skip
-    return {
+    found = {
         "logits: rise of S of the digit during training": (change["digit"], RISE),
         "logits: fall of S of the paper during training": (-change["paper"], FALL),
-        "1 − S of the whole code: least increase from a layer to the next": (
+        "1 − S of the whole code: increase from conv1 to logits": (open_shares[-1] - open_shares[0], 0),
+        "1 − S of the whole code: least increase between neighbouring layers": (
             np.diff(open_shares, axis=0).min(axis=0),
             0,
         ),
-        "1 − S of the whole code: increase from conv1 to logits": (open_shares[-1] - open_shares[0], 0),
         "samples from logits: predicted class unchanged": (np.array([s["prediction_kept"] for s in at_logits]), KEPT),
         "samples from logits: entropy of the colours over that of the data": (np.array(entropy), ENTROPY),
         "samples from attacked logits: judged as the wrong class": (attacks_of(record, "logits", "wrong"), FOOLED),
         "samples from attacked conv1: judged as the true class": (attacks_of(record, "conv1", "true"), FOOLED),
     }
+    for name, label in (("attack", "easier victim"), ("attack_sure", "easier victim, sure of it")):
+        for layer, what in (("logits", "wrong"), ("conv1", "true")):
+            values = [run["scores"][name][what] for run in runs_of(record, f"attack {layer}")]
+            found[f"– {label}: samples from attacked {layer} judged as the {what} class"] = (np.array(values), FOOLED)
+    return found
 
 
 def _shown(values: np.ndarray, digits: int = 2) -> str:
-    if len(values) == 1:
-        return f"{values[0]:.{digits}f}"
-    return f"{values.mean():.{digits}f} ({values.min():.{digits}f} to {values.max():.{digits}f})"
+    mean, low, high = (round(float(v), digits) + 0.0 for v in (values.mean(), values.min(), values.max()))  # no -0.00
+    return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def criteria_table(record: dict | None = None) -> Table:
@@ -104,16 +108,14 @@ def layer_table(record: dict | None = None) -> Table:
     return Table(["layer", *(f"S of the {name}" for name in BLOCKS), "1 − S of the whole code"], rows)
 
 
-def grid_table(record: dict | None = None) -> Table:
-    """S of digit, ink and paper for every layer at every moment, of the one seed of the grid."""
-    record = record or load_record()
-    kept = {(run["moment"], run["layer"]): run["scores"]["shares"] for run in record["runs"]
-            if run["seed"] == 0 and not run["spoilt"]}  # fmt: skip
-    rows = [
-        (layer, *(" / ".join(f"{kept[moment, layer][name]:.2f}" for name in BLOCKS[1:]) for moment in MOMENTS))
-        for layer in LAYERS
-    ]
-    return Table(["S of digit / ink / paper", *(f"after {moment} steps" for moment in MOMENTS)], rows)
+def first_table(record: dict | None = None) -> Table:
+    """S of digit, ink and paper for every layer at the first and the last moment, of seed 0 alone."""
+    record, rows = record or load_record(), []
+    kept = {run["case"]: run["scores"]["shares"] for run in record["runs"] if run["seed"] == 0}
+    for layer in LAYERS:
+        found = (kept[Question(moment, layer).case] for moment in (FIRST, LAST))
+        rows.append((layer, *(" / ".join(f"{shares[name]:.2f}" for name in BLOCKS[1:]) for shares in found)))
+    return Table(["S of digit / ink / paper", f"after {FIRST} steps", f"after {LAST} steps"], rows)
 
 
 def attack_table(record: dict | None = None) -> Table:
@@ -122,6 +124,20 @@ def attack_table(record: dict | None = None) -> Table:
     rows = [(layer, *(_shown(attacks_of(record, layer, what)) for what in ("true", "wrong"))) for layer in LAYERS]
     rows.append(("– the judge, on the attacked picture itself", _shown(attacks_of(record, "logits", "judge_true")), ""))
     return Table(["samples from", "judged as the true digit", "judged as what the classifier said"], rows)
+
+
+def victim_table(record: dict | None = None) -> Table:
+    """The second attack, on a classifier that learnt from fewer pictures: all successes, and those it is sure of."""
+    record, rows = record or load_record(), []
+    for layer in ("conv1", "logits"):
+        runs = runs_of(record, f"attack {layer}")
+        for label, name in (("all that succeed", "attack"), (f"sure of it (≥ {FEW['sure']:g})", "attack_sure")):
+            found = [run["scores"][name] for run in runs]
+            shown = (_shown(np.array([f[what] for f in found])) for what in ("true", "wrong"))
+            rows.append((layer, label, f"{np.mean([f['succeeded'] / f['tried'] for f in found]):.2f}", *shown))
+    header = ["samples from", "attacks", "share of pictures", "judged as the true digit",
+              "judged as what the classifier said"]  # fmt: skip
+    return Table(header, rows)
 
 
 def ablation_table(record: dict | None = None) -> Table:

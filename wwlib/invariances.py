@@ -62,8 +62,8 @@ def sample_open(translation: Translation, conditions: Tensor, draws: int, genera
 def pooled_share(concepts: Tensor) -> float:
     """Return the share of all variance of a group of numbers that a condition explains.
 
-    S = 1 - sum_i E[Var(c_i | z)] / sum_i Var(c_i); 1 - S is the share of the invariance. The variance within a condition
-    is divided by draws - 1: with few draws a condition that says nothing would otherwise seem to explain something.
+    S = 1 - sum_i E[Var(c_i | z)] / sum_i Var(c_i); 1 - S is the share of the invariance. Variances within a condition
+    are divided by draws - 1: with few draws a condition that says nothing would otherwise seem to explain something.
 
     Args:
         concepts: the numbers `[conditions, draws, m]`.
