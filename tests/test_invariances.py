@@ -23,7 +23,6 @@ from wwlib.invariance_runs import (
     attacked,
     conditions_of,
     invariances,
-    load_attack,
     load_classifiers,
     load_explanation,
     load_record,
@@ -203,10 +202,10 @@ def test_a_residual_says_little_about_the_digit_that_the_code_says_much_about(cl
 
 
 def test_a_short_training_of_the_classifier_learns_and_is_kept_at_each_moment():
-    early, late = train_classifiers(7, (1, 60), examples=64).values()
+    early, late = train_classifiers(7, (1, 150), examples=96).values()
     factors = Glyphs().sample_factors(200, seeded())
     right = [(c.verdict(Glyphs().images(factors))[:, 0] == factors[:, 0]).float().mean() for c in (early, late)]
-    assert right[1] > right[0] + 0.1
+    assert right[1] > right[0] + 0.2
     assert not any(p.requires_grad for p in (*early.parameters(), *late.parameters()))
 
 
@@ -242,6 +241,29 @@ def test_a_spoilt_condition_explains_nothing_and_a_softmax_less_than_logits(reco
         assert np.abs(tables.shares_of(record, LAST, "logits", block, "shuffled")).max() < 0.05
     gap = tables.shares_of(record, LAST, "logits", "code") - tables.shares_of(record, LAST, "logits", "code", "softmax")
     assert gap.min() > 0.1
+
+
+def test_the_whole_code_is_left_more_open_by_logits_than_by_conv1_and_predictions_and_colours_stay_free(record):
+    found = tables.measures(record)
+    assert found["1 − S of the whole code: increase from conv1 to logits"][0].min() > 0.3
+    assert found["samples from logits: predicted class unchanged"][0].min() >= tables.KEPT
+    assert found["samples from logits: entropy of the colours over that of the data"][0].min() >= 0.98
+
+
+def test_between_neighbouring_layers_the_share_may_seem_to_grow_by_what_the_reader_misses(record):
+    """It cannot: conv2 sees only conv1. The criterion between neighbours is missed by this much, in some seeds."""
+    least = tables.measures(record)["1 − S of the whole code: least increase between neighbouring layers"][0]
+    assert least.min() > -0.03
+
+
+def test_an_attack_is_an_error_of_judgement_in_order_though_not_in_the_size_that_was_demanded(record):
+    """The two criteria on FGSM are missed: the lesson says so, and why."""
+    early = {what: tables.attacks_of(record, "conv1", what) for what in ("true", "wrong")}
+    late = {what: tables.attacks_of(record, "logits", what) for what in ("true", "wrong")}
+    assert (early["true"] - early["wrong"]).min() > 0.2
+    assert (late["wrong"] - late["true"]).min() > 0.05
+    assert (early["true"] - late["true"]).min() > 0.15
+    assert max(early["true"].max(), late["wrong"].max()) < tables.FOOLED
 
 
 def test_what_is_shipped_is_small_holds_no_path_and_is_the_record(classifiers, record, tested):

@@ -220,12 +220,11 @@ def explain(classifier: Judge, question: Question, seed: int) -> tuple[Translati
     )
 
 
-def explain_attack(victim: Judge, layer: str, seed: int) -> tuple[Translation, dict]:
-    """Attack a classifier that learnt from fewer pictures, with a smaller step, and translate a layer.
+def explain_attack(victim: Judge, layer: str, seed: int) -> dict:
+    """Attack a classifier that learnt from fewer pictures, with a smaller step; return the run record of one layer.
 
-    Returns:
-        The translation and its run record; the scores hold "attack", for all attacks that succeed, and "attack_sure",
-        for those after which the classifier is sure of its wrong answer.
+    Its scores hold "attack", for all attacks that succeed, and "attack_sure", for those after which the classifier is
+    sure of its wrong answer.
     """
     question = Question(MOMENTS[-1], layer)
     translation, run = explain(victim, question, seed)
@@ -235,7 +234,7 @@ def explain_attack(victim: Judge, layer: str, seed: int) -> tuple[Translation, d
         run["scores"][name] = attacked(
             victim, question, translation, images, factors[:, 0], random, FEW["epsilon"], sure
         )
-    return translation, run | dict(case=f"attack {layer}", examples=FEW["examples"])
+    return run | dict(case=f"attack {layer}", examples=FEW["examples"])
 
 
 def ceiling(tested: int = TESTED) -> dict[str, float]:
@@ -264,14 +263,6 @@ def load_explanation(moment: int, layer: str) -> Translation:
     return SHELF.load(f"explain-{case}", Translation(TranslationSchedule(**run["schedule"])))
 
 
-def load_attack(layer: str) -> tuple[Judge, Translation]:
-    """Return the shipped victim of the second attack (seed 0), and the translation of "logits" or "conv1"."""
-    run = next(run for run in load_record()["runs"] if (run["case"], run["seed"]) == (f"attack {layer}", 0))
-    translation = Translation(TranslationSchedule(**run["schedule"]))
-    victim = SHELF.load("victim", new_judge((10,), 0, features=32))
-    return victim, SHELF.load(f"attack-{layer}", translation)
-
-
 def load_record() -> dict:
     """Return the record of every run."""
     return SHELF.read()
@@ -297,10 +288,10 @@ def invariances(parts: list[str], seeds: list[int] | None = None) -> None:
         if seed and not seeds:
             asked = [question for question in asked if question not in BEFORE]
         kept = _explain_all(asked, seed) if asked else {}
-        if "attack" in parts:
-            kept |= _attack_all(seed)
-        if seed == 0:
+        if kept and seed == 0:
             SHELF.keep(kept, half=True)
+        if "attack" in parts:
+            _attack_all(seed)
 
 
 def _explain_all(asked: list[Question], seed: int) -> dict[str, nn.Module]:
@@ -319,12 +310,11 @@ def _explain_all(asked: list[Question], seed: int) -> dict[str, nn.Module]:
     return kept
 
 
-def _attack_all(seed: int) -> dict[str, nn.Module]:
-    """Record the second attack; return its victim and translations."""
-    kept: dict[str, nn.Module] = {"victim": train_classifiers(seed, MOMENTS[-1:], FEW["examples"])[MOMENTS[-1]]}
+def _attack_all(seed: int) -> None:
+    """Record the second attack, on a victim of its own."""
+    victim = train_classifiers(seed, MOMENTS[-1:], FEW["examples"])[MOMENTS[-1]]
     for layer in ("logits", "conv1"):
-        kept[f"attack-{layer}"], run = explain_attack(kept["victim"], layer, seed)
+        run = explain_attack(victim, layer, seed)
         SHELF.note_run(run)
         found = run["scores"]["attack_sure"]
         print(f"{run['case']}, seed {seed}: true {found['true']:.2f}, wrong {found['wrong']:.2f}", flush=True)
-    return kept
