@@ -190,3 +190,26 @@ def my_block_sizes(shares, dim):
     weights = torch.cat([torch.ones_like(shares[:1]), shares]).softmax(dim=0)
     sizes = (weights[1:] * dim).floor().int().tolist()
     return [dim - sum(sizes), *sizes]
+
+
+def my_explained_share(concepts):
+    within = concepts.var(dim=1).mean(dim=0).sum()
+    total = concepts.flatten(0, 1).var(dim=0, correction=0).sum()
+    return float(1 - within / total)
+
+
+def my_attack(images, gradient, epsilon):
+    return (images + epsilon * gradient.sign()).clamp(-1, 1)
+
+
+def my_value_entropy(values, size):
+    shares = values.flatten().bincount(minlength=size) / values.numel()
+    return -torch.xlogy(shares, shares).sum()
+
+
+def my_information(concepts):
+    edges = concepts.flatten().quantile(torch.linspace(0, 1, 7)[1:-1])
+    bins = F.one_hot(torch.bucketize(concepts.contiguous(), edges), 6).float().mean(dim=1)
+    everywhere = bins.mean(dim=0)
+    left = -torch.xlogy(bins, bins).sum(dim=1).mean()
+    return float(1 + left / torch.xlogy(everywhere, everywhere).sum())
