@@ -93,7 +93,7 @@ EXACT = (
 # 18.4 a share that sees more than the mean
 
 
-def binned_information(concepts: Tensor) -> float:
+def binned_information(concepts):
     """Share of the entropy of a concept, cut into eight equally frequent bins, that the condition takes away."""
     edges = torch.quantile(concepts.flatten(), torch.linspace(0, 1, 9)[1:-1])
     bins = torch.bucketize(concepts.contiguous(), edges)

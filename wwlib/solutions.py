@@ -205,11 +205,3 @@ def my_attack(images, gradient, epsilon):
 def my_value_entropy(values, size):
     shares = values.flatten().bincount(minlength=size) / values.numel()
     return -torch.xlogy(shares, shares).sum()
-
-
-def my_information(concepts):
-    edges = concepts.flatten().quantile(torch.linspace(0, 1, 7)[1:-1])
-    bins = F.one_hot(torch.bucketize(concepts.contiguous(), edges), 6).float().mean(dim=1)
-    everywhere = bins.mean(dim=0)
-    left = -torch.xlogy(bins, bins).sum(dim=1).mean()
-    return float(1 + left / torch.xlogy(everywhere, everywhere).sum())
