@@ -198,6 +198,12 @@ def _add_small_commands(commands) -> None:
     parser.add_argument("parts", nargs="*", help="such as host-autoencoder, autoencoder, ablations (default: all)")
     parser.add_argument("--seeds", type=int, nargs="+", help="of the interpretations (default: 0 to 4)")
     parser.set_defaults(run=_interpret)
+    parser = commands.add_parser(
+        "invariances", help="train lesson 18's classifiers, and what explains each of their layers; record all"
+    )
+    parser.add_argument("parts", nargs="*", help="such as layers, time, ablations, first, attack (default: all)")
+    parser.add_argument("--seeds", type=int, nargs="+", help="of classifiers and flows (default: 0 to 4, for first 0)")
+    parser.set_defaults(run=_invariances)
     parser = commands.add_parser("translate", help="train what lesson 19 translates between, and the translations")
     parser.add_argument("parts", nargs="*", help="such as host-encoder, captions, logits (default: all)")
     parser.add_argument("--seeds", type=int, nargs="+", help="of the trainings (default: 0 to 4)")
@@ -289,6 +295,14 @@ def _interpret(options) -> int:
 
     choose_threads()
     interpret(options.parts, options.seeds)
+    return 0
+
+
+def _invariances(options) -> int:
+    from wwlib.invariance_runs import invariances
+
+    choose_threads()
+    invariances(options.parts, options.seeds)
     return 0
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from wwlib import (
     answers_flows,
     answers_fusion,
+    answers_invariances,
     answers_translation,
     editing,
     factors,
@@ -424,6 +425,8 @@ _EVERY = (
     *REAL,
     *answers_flows.EXACT,
     *answers_flows.OPEN,
+    *answers_invariances.EXACT,
+    *answers_invariances.OPEN,
     *answers_translation.EXACT,
     *answers_translation.OPEN,
     *answers_fusion.EXACT,

@@ -6,7 +6,7 @@ import numpy as np
 
 from wwlib.autoencoder import Autoencoder
 from wwlib.fuse import FACTORS, REGRESSION, REMEDIES, SHUFFLED, count, load_record
-from wwlib.interpreted import runs_of, threshold
+from wwlib.interpreted import CRITERIA, criterion, runs_of, spread
 from wwlib.report import Table
 
 DIVERSITY = 1.3  # argmax against logits
@@ -90,30 +90,18 @@ def criteria_table(record: dict | None = None) -> Table:
             (f"{TITLES[case]}: a classifier on v, distance from chance", GUESSED,
              values_of(record, case, "departure"), False),
         ]  # fmt: skip
-    return Table(
-        ["criterion", "wanted", "measured, mean (range) over seeds", "3 sd bound", "seeds that meet it"],
-        [*rows, *(_criterion(*one) for one in found)],
-    )
-
-
-def _criterion(what: str, limit: float, values: np.ndarray, low: bool) -> tuple[str, ...]:
-    met = int(((values >= limit) if low else (values <= limit)).sum())
-    digits = ".1e" if limit == ROUND_TRIP else ".3f"
-    bound = threshold(values, "low" if low else "high")
-    return (what, f"{'≥' if low else '≤'} {limit:g}", spread(values, digits), f"{bound:{digits}}",
-            f"{met} of {len(values)}")  # fmt: skip
-
-
-def spread(values: np.ndarray, digits: str = ".2f") -> str:
-    """Return "mean (lowest to highest)"."""
-    return f"{values.mean():{digits}} ({values.min():{digits}} to {values.max():{digits}})"
+    lines = [
+        criterion(what, values, limit, low, ".1e" if limit == ROUND_TRIP else ".3f")
+        for what, limit, values, low in found
+    ]
+    return Table(CRITERIA, [*rows, *lines])
 
 
 def domain_table(record: dict | None = None) -> Table:
     """Each way to turn the domain: does it turn, what stays, how near the true counterpart; mean over seeds."""
     record = record or load_record()
     ways = {"the true counterparts, rebuilt": None, "label": "domain"}
-    ways |= {f"label: {case.split(', ')[1]}": case for case in REMEDIES}
+    ways |= {f"label: {case.split(', ')[1]}": case for case in REMEDIES if case.startswith("domain")}
     ways |= {"label and layout": "both", "label, shuffled in training": SHUFFLED}
     rows = []
     for title, case in ways.items():

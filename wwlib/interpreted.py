@@ -97,9 +97,19 @@ def criterion(what: str, values: np.ndarray, limit: float, low: bool, digits: st
         digits: format of the values.
     """
     met = int(((values >= limit) if low else (values <= limit)).sum())
-    shown = f"{values.mean():{digits}} ({values.min():{digits}} to {values.max():{digits}})"
     bound = threshold(values, "low" if low else "high")
-    return what, f"{'≥' if low else '≤'} {limit:g}", shown, f"{bound:{digits}}", f"{met} of {len(values)}"
+    return (
+        what,
+        f"{'≥' if low else '≤'} {limit:g}",
+        spread(values, digits),
+        f"{bound:{digits}}",
+        f"{met} of {len(values)}",
+    )
+
+
+def spread(values: np.ndarray, digits: str = ".2f") -> str:
+    """Return "mean (lowest to highest)" of values over seeds, without a minus before a zero."""
+    return f"{values.mean():z{digits}} ({values.min():z{digits}} to {values.max():z{digits}})"
 
 
 def swap_table(record: dict | None = None, case: str = "autoencoder") -> Table:

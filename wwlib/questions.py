@@ -123,6 +123,26 @@ _QUESTIONS = (
         "fa736b7787d80fc1",
         "Pose is no label, but it may move a logit; and a probe can tell what the residual holds.",
     ),
+    Question(
+        "18.a",
+        "76dde40ec36a5f53",
+        "A share can only be told of what varies: what the autoencoder drops, no flow can draw.",
+    ),
+    Question(
+        "18.b",
+        "3f05b5beb5433f34",
+        "Of a condition that says nothing, the flow learns p(code): all variance is left open.",
+    ),
+    Question(
+        "18.c",
+        "ce86b43517c317eb",
+        "Conv1 still holds nearly the whole picture; the small change only grows on its way.",
+    ),
+    Question(
+        "18.d",
+        "c1e07209d420dcaf",
+        "The probabilities of sure answers are all near 0 or 1: what lies between is rounded away.",
+    ),
     Question("19.a", "dc507aa117fd0101", "The mean of all pictures with these logits has no colour and no place."),
     Question("19.b", "4a9ce4c1b711fe2b", "Only pairs of code and embedding enter; the experts are not even needed."),
     Question("19.c", "9b499d27e2680de1", "The loss is that entropy plus two terms, and both must then be 0."),

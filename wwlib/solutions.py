@@ -192,6 +192,21 @@ def my_block_sizes(shares, dim):
     return [dim - sum(sizes), *sizes]
 
 
+def my_explained_share(concepts):
+    within = concepts.var(dim=1).mean(dim=0).sum()
+    total = concepts.flatten(0, 1).var(dim=0, correction=0).sum()
+    return float(1 - within / total)
+
+
+def my_attack(images, gradient, epsilon):
+    return (images + epsilon * gradient.sign()).clamp(-1, 1)
+
+
+def my_value_entropy(values, size):
+    shares = values.flatten().bincount(minlength=size) / values.numel()
+    return -torch.xlogy(shares, shares).sum()
+
+
 def my_retell(z, old_mean, old_spread, new_mean, new_spread):
     residual = (z - old_mean) / old_spread
     return residual * new_spread + new_mean

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from wwlib import fused, interpreted, translated
+from wwlib import fused, interpreted, invariance_tables, translated
 from wwlib.costs import cost_table, gpu_table
 from wwlib.files import write_whole
 from wwlib.findings import choice_table, claims_table, correlation_table, paper_table, search_table
@@ -192,6 +192,7 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "interpretation": lambda: interpreted.criteria_table().markdown(),
         "pairs": lambda: interpreted.ablation_table().markdown(),
         "samples": lambda: interpreted.distance_table().markdown(),
+        "invariances": lambda: invariance_tables.criteria_table().markdown(),
         "translation": lambda: translated.criteria_table().markdown(),
         "depths": lambda: translated.depth_table().markdown(),
         "fusion": lambda: fused.criteria_table().markdown(),

@@ -1,0 +1,320 @@
+"""Lesson 18's trainings and their record: a classifier at four moments, and a translation for each of its layers."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wwlib.descent import descend
+from wwlib.glyphs import Glyphs
+from wwlib.hosts import collect
+from wwlib.interpret import load_host, load_interpretation, load_judge
+from wwlib.interpretation import Latents
+from wwlib.invariances import attack, concept_shares, cut, sample_open, value_entropy
+from wwlib.judges import Judge, new_judge
+from wwlib.paths import DATA
+from wwlib.shelf import Shelf
+from wwlib.translation import Translation, TranslationSchedule, train_translation
+
+SHELF = Shelf(DATA / "invariances-weights.safetensors", DATA / "invariances.json", "python -m wwlib invariances")
+SHARED = ("digit", "ink", "paper")
+BLOCKS = ("residual", *SHARED)  # of lesson 17's interpretation
+LAYERS = ("conv1", "conv2", "features", "logits")
+MOMENTS = (5, 40, 80, 400)  # steps of the classifier's training at which it is kept
+EXAMPLES = 256  # pictures that the classifier learns from
+EPSILON = 0.04  # of the attack: a fiftieth of a pixel's range
+FEW = dict(examples=128, epsilon=0.03, sure=0.9)  # the second attack: an easier victim, a smaller step
+SCHEDULE = dict(blocks=6, hidden=128, embedding=32, steps=700, batch=128)
+PICTURES, TESTED, DRAWS = 12_288, 600, 8
+SHIPPED = ((400, "conv1"), (400, "conv2"), (400, "logits"), (5, "logits"))
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a translation is asked to explain: a layer of the classifier at one moment, and how it is spoilt, if so.
+
+    Args:
+        moment: steps of training, one of `MOMENTS`.
+        layer: one of `LAYERS`.
+        spoilt: "" as it is; "shuffled" gives every picture another's condition; "softmax" takes the probabilities.
+    """
+
+    moment: int
+    layer: str
+    spoilt: str = ""
+
+    def __post_init__(self):
+        if self.moment not in MOMENTS or self.layer not in LAYERS or self.spoilt not in ("", "shuffled", "softmax"):
+            raise ValueError(f"moment, layer and spoilt must be among {MOMENTS}, {LAYERS} and ('', 'shuffled', "
+                             f"'softmax'), got {self.moment}, {self.layer!r} and {self.spoilt!r}")  # fmt: skip
+
+    @property
+    def case(self) -> str:
+        """The name under which it is recorded."""
+        return f"{self.moment} {self.layer}" + (f" {self.spoilt}" if self.spoilt else "")
+
+
+OVER_LAYERS = tuple(Question(MOMENTS[-1], layer) for layer in reversed(LAYERS))
+OVER_TIME = tuple(Question(moment, "logits") for moment in MOMENTS[:-1])
+ABLATIONS = tuple(Question(MOMENTS[-1], "logits", spoilt) for spoilt in ("shuffled", "softmax"))
+BEFORE = tuple(Question(MOMENTS[0], layer) for layer in LAYERS[:-1])
+PARTS = {"layers": OVER_LAYERS, "time": OVER_TIME, "ablations": ABLATIONS, "first": BEFORE}
+
+
+def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS, examples: int = EXAMPLES) -> dict[int, Judge]:
+    """Train a classifier of digits on few pictures, and return it as it was after each of some numbers of steps.
+
+    Few pictures make a classifier as one meets them: good on new pictures, and easy to attack.
+
+    Args:
+        seed: of weights, pictures and batches.
+        steps: ascending.
+        examples: pictures to learn from.
+    """
+    classifier, random, kept = new_judge((10,), seed, features=32), torch.Generator().manual_seed(seed), {}
+    data = Glyphs()
+    factors = data.sample_factors(examples, random)
+    images, labels = data.images(factors), factors[:, 0]
+
+    def loss_at(step: int) -> Tensor:
+        if step in steps:
+            kept[step] = copy.deepcopy(classifier).eval().requires_grad_(False)
+        rows = torch.randint(examples, (64,), generator=random)
+        return F.cross_entropy(classifier(images[rows])[0], labels[rows])
+
+    descend(classifier, loss_at, steps[-1], 1e-3)
+    return kept | {steps[-1]: classifier}
+
+
+@lru_cache(maxsize=1)
+def codes(n: int, seed: int) -> tuple[Latents, Tensor]:
+    """Return the autoencoder's codes of `n` random digits, and all factors of these."""
+    return collect(load_host("autoencoder"), Glyphs(), n, SHARED, seed)
+
+
+@torch.no_grad()
+def conditions_of(classifier: Judge, question: Question, factors: Tensor) -> Tensor:
+    """Return what a layer says of the digits with some factors, `[n, ...]`; once, for the classifier is frozen."""
+    data, (phi, _) = Glyphs(), cut(classifier, question.layer)
+    found = torch.cat([phi(data.images(part)) for part in factors.split(512)])
+    if question.spoilt == "shuffled":
+        return found[torch.randperm(len(found), generator=torch.Generator().manual_seed(0))]
+    return found.softmax(dim=1) if question.spoilt == "softmax" else found
+
+
+def accuracy(classifier: Judge, n: int = 2_000) -> float:
+    """Return how many unseen digits a classifier reads rightly."""
+    factors = Glyphs().sample_factors(n, torch.Generator().manual_seed(400))
+    return float((classifier.verdict(Glyphs().images(factors))[:, 0] == factors[:, 0]).float().mean())
+
+
+@torch.no_grad()
+def measure(
+    classifier: Judge, question: Question, translation: Translation, seed: int = 0, tested: int = TESTED
+) -> dict:
+    """Return every measure of one translation on unseen pictures.
+
+    Args:
+        classifier: at the question's moment.
+        question: what was translated.
+        translation: trained.
+        seed: of noise and draws.
+        tested: pictures.
+    """
+    host, judge, (interpretation, sizes) = (
+        load_host("autoencoder"),
+        load_judge("digits"),
+        load_interpretation("autoencoder"),
+    )
+    latents, factors = collect(host, Glyphs(), tested, SHARED, seed=200)
+    random = torch.Generator().manual_seed(seed)
+    conditions = conditions_of(classifier, question, factors)
+    drawn = sample_open(translation, conditions, DRAWS, random)
+    pictures = host.decode(drawn.flatten(0, 1))
+    seen = torch.cat([judge.verdict(part) for part in pictures.split(512)]).unflatten(0, (tested, DRAWS))
+    again = torch.cat([classifier.verdict(part) for part in pictures.split(512)])[:, 0].unflatten(0, (tested, DRAWS))
+    images = Glyphs().images(factors)
+    said = classifier.verdict(images)
+    noisy = latents.draw(torch.arange(tested), random)
+    residual = translation(noisy, conditions)[0]
+    z = latents.mean
+    scores = dict(
+        shares=concept_shares(drawn, interpretation, sizes, BLOCKS),
+        nll=float(translation.nll(noisy, conditions).mean()),
+        residual_std=float(residual.std(dim=0).mean()),
+        inverse_error=float((translation.inverse(translation(z, conditions)[0], conditions) - z).abs().max()),
+        prediction_kept=float((again == said).float().mean()),
+        rebuilt_kept=float((classifier.verdict(host.decode(noisy)) == said).float().mean()),
+        factor_kept=(seen == latents.factors[:, None]).float().mean(dim=(0, 1)).tolist(),
+        entropy={name: float(value_entropy(seen[..., k], 10)) for k, name in enumerate(SHARED)},
+        data_entropy={name: float(value_entropy(latents.factors[:, k], 10)) for k, name in enumerate(SHARED)},
+    )
+    if question.moment == MOMENTS[-1] and not question.spoilt:
+        scores["attack"] = attacked(classifier, question, translation, images, factors[:, 0], random)
+    return scores
+
+
+def attacked(classifier: Judge, question: Question, translation: Translation, images: Tensor, labels: Tensor,
+             random: torch.Generator, epsilon: float = EPSILON, sure: float = 0.0) -> dict[str, float]:  # fmt: skip
+    """Return what samples from an attacked layer show, by the judge, over pictures whose attack succeeds.
+
+    Args:
+        classifier, question, translation: the classifier is attacked, the translation and the judge are not.
+        images, labels: unseen pictures and their digits; those misread already are left out.
+        random: of the samples.
+        epsilon: of the attack.
+        sure: probability that the classifier must give its wrong answer for the attack to count.
+    """
+    host, judge = load_host("autoencoder"), load_judge("digits")
+    logits = cut(classifier, "logits")[0]
+    right = classifier.verdict(images)[:, 0] == labels
+    moved = attack(logits, images[right], labels[right], epsilon)
+    with torch.no_grad():
+        (confidence, said), truth = logits(moved).softmax(dim=1).max(dim=1), labels[right]
+    fooled = (said != truth) & (confidence >= sure)
+    moved, said, truth = moved[fooled], said[fooled], truth[fooled]
+    with torch.no_grad():
+        drawn = sample_open(translation, cut(classifier, question.layer)[0](moved), DRAWS, random)
+        seen = torch.cat([judge.verdict(host.decode(part)) for part in drawn.flatten(0, 1).split(512)])[:, 0]
+    seen = seen.unflatten(0, (-1, DRAWS))
+    return dict(
+        epsilon=epsilon,
+        tried=int(right.sum()),
+        succeeded=int(fooled.sum()),
+        wrong=float((seen == said[:, None]).float().mean()),
+        true=float((seen == truth[:, None]).float().mean()),
+        judge_true=float((judge.verdict(moved)[:, 0] == truth).float().mean()),
+    )
+
+
+def explain(classifier: Judge, question: Question, seed: int) -> tuple[Translation, dict]:
+    """Train and measure one translation; return it and its run record.
+
+    Args:
+        classifier: at the question's moment.
+        question: what is translated.
+        seed: of the translation and its measures.
+    """
+    latents, factors = codes(PICTURES, 100)
+    conditions = conditions_of(classifier, question, factors)
+    plan = TranslationSchedule(latents.mean.shape[1], tuple(conditions.shape[1:]), **SCHEDULE, seed=seed)
+    start = time.perf_counter()
+    translation, losses = train_translation(latents, conditions, plan)
+    return translation, dict(
+        case=question.case,
+        seed=seed,
+        moment=question.moment,
+        layer=question.layer,
+        spoilt=question.spoilt,
+        schedule=asdict(plan),
+        accuracy=accuracy(classifier),
+        seconds=round(time.perf_counter() - start, 1),
+        losses=[round(loss, 3) for loss in losses],
+        scores=measure(classifier, question, translation, seed),
+    )
+
+
+def explain_attack(victim: Judge, layer: str, seed: int) -> dict:
+    """Attack a classifier that learnt from fewer pictures, with a smaller step; return the run record of one layer.
+
+    Its scores hold "attack", for all attacks that succeed, and "attack_sure", for those after which the classifier is
+    sure of its wrong answer.
+    """
+    question = Question(MOMENTS[-1], layer)
+    translation, run = explain(victim, question, seed)
+    factors = Glyphs().sample_factors(TESTED, torch.Generator().manual_seed(200))
+    images, random = Glyphs().images(factors), torch.Generator().manual_seed(seed)
+    for name, sure in (("attack", 0.0), ("attack_sure", FEW["sure"])):
+        run["scores"][name] = attacked(
+            victim, question, translation, images, factors[:, 0], random, FEW["epsilon"], sure
+        )
+    return run | dict(case=f"attack {layer}", examples=FEW["examples"])
+
+
+def ceiling(tested: int = TESTED) -> dict[str, float]:
+    """Return S if a condition told the autoencoder's whole code: below 1, since every code carries noise of its own."""
+    interpretation, sizes = load_interpretation("autoencoder")
+    latents, random = collect(load_host("autoencoder"), Glyphs(), tested, SHARED, seed=200)[0], torch.Generator()
+    drawn = [latents.draw(torch.arange(tested), random.manual_seed(draw)) for draw in range(DRAWS)]
+    return concept_shares(torch.stack(drawn, dim=1), interpretation, sizes, BLOCKS)
+
+
+def load_classifiers() -> dict[int, Judge]:
+    """Return the shipped classifier (seed 0) at its four moments."""
+    return {moment: SHELF.load(f"classifier-{moment}", new_judge((10,), 0, features=32)) for moment in MOMENTS}
+
+
+def load_explanation(moment: int, layer: str) -> Translation:
+    """Return the shipped translation of a layer at a moment (seed 0).
+
+    Raises:
+        ValueError: if it is not among `SHIPPED`.
+    """
+    if (moment, layer) not in SHIPPED:
+        raise ValueError(f"moment and layer must be among {SHIPPED}, got {moment} and {layer!r}")
+    case = Question(moment, layer).case
+    run = next(run for run in load_record()["runs"] if (run["case"], run["seed"]) == (case, 0))
+    return SHELF.load(f"explain-{case}", Translation(TranslationSchedule(**run["schedule"])))
+
+
+def load_record() -> dict:
+    """Return the record of every run."""
+    return SHELF.read()
+
+
+def invariances(parts: list[str], seeds: list[int] | None = None) -> None:
+    """Make the parts that are named, and bring weights and record up to date; every seed has its own classifier.
+
+    Args:
+        parts: names of `PARTS`, or "attack"; all when empty.
+        seeds: of classifiers and translations; 0 to 4 if left out, and 0 alone for the layers at the first moment.
+
+    Raises:
+        ValueError: for an unknown part.
+    """
+    known = (*PARTS, "attack")
+    if unknown := sorted(set(parts) - set(known)):
+        raise ValueError(f"parts must be among {known}, got {unknown}")
+    SHELF.note(lambda record: record.update(ceiling=ceiling()))
+    parts = parts or [*known]
+    for seed in seeds or range(5):
+        asked = [question for part in PARTS if part in parts for question in PARTS[part]]
+        if seed and not seeds:
+            asked = [question for question in asked if question not in BEFORE]
+        kept = _explain_all(asked, seed) if asked else {}
+        if kept and seed == 0:
+            SHELF.keep(kept, half=True)
+        if "attack" in parts:
+            _attack_all(seed)
+
+
+def _explain_all(asked: list[Question], seed: int) -> dict[str, nn.Module]:
+    """Record a translation for every question; return what is shipped of this seed."""
+    start = time.perf_counter()
+    classifiers = train_classifiers(seed)
+    SHELF.note_host(f"classifier, seed {seed}", time.perf_counter() - start)
+    kept: dict[str, nn.Module] = {f"classifier-{moment}": classifier for moment, classifier in classifiers.items()}
+    for question in asked:
+        translation, run = explain(classifiers[question.moment], question, seed)
+        SHELF.note_run(run)
+        if not question.spoilt and (question.moment, question.layer) in SHIPPED:
+            kept[f"explain-{question.case}"] = translation
+        shares = ", ".join(f"{name} {share:.2f}" for name, share in run["scores"]["shares"].items())
+        print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {shares}", flush=True)
+    return kept
+
+
+def _attack_all(seed: int) -> None:
+    """Record the second attack, on a victim of its own."""
+    victim = train_classifiers(seed, MOMENTS[-1:], FEW["examples"])[MOMENTS[-1]]
+    for layer in ("logits", "conv1"):
+        run = explain_attack(victim, layer, seed)
+        SHELF.note_run(run)
+        found = run["scores"]["attack_sure"]
+        print(f"{run['case']}, seed {seed}: true {found['true']:.2f}, wrong {found['wrong']:.2f}", flush=True)
