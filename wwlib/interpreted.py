@@ -152,7 +152,7 @@ def distance_table(record: dict | None = None) -> Table:
     found["AE + flow without pairs"] = distances_of(plain, "AE + IIN")
     found |= {name: distances_of(runs, name) for name in ("AE + IIN", "AE + fitted Gaussian", "AE + N(0, I)")}
     found["AE + IIN with ρ = 0.975"] = distances_of(runs_of(record, "autoencoder rho 0.975"), "AE + IIN")
-    rows = [(name, f"{v.mean():,.0f} ({v.min():,.0f} to {v.max():,.0f})", len(v)) for name, v in found.items()]
+    rows = [(name, spread(v, ",.0f"), len(v)) for name, v in found.items()]
     return Table(["pictures", "Frechet distance, mean (range)", "seeds"], rows)
 
 
@@ -171,7 +171,7 @@ def response_table(record: dict | None = None) -> Table:
     rows = []
     for k, block in ((1, "digit"), (2, "colour"), (0, "residual")):
         values, size = response[:, k], runs[0]["sizes"][k]
-        shown = f"{values.mean():.2f} ({values.min():.2f} to {values.max():.2f})"
+        shown = spread(values)
         rows.append((block, shown, size, f"{values.mean() / size**0.5:.2f}", PAPER_RESPONSE[block]))
     header = ["block drawn anew", f"standard deviation of the logits, {len(runs)} seeds", "dimensions",
               "per √dimensions", "paper"]  # fmt: skip
@@ -199,7 +199,7 @@ def copied_table(record: dict | None = None) -> Table:
     stays = np.array([[_others_of(np.array(run["scores"]["stays"]), k) for k in range(3)] for run in runs])
     copied, untouched = (np.mean([run["scores"][name] for run in runs], axis=0) for name in ("copied", "untouched"))
     rows = [
-        (hue, f"{copied[k]:.2f}", f"{own.mean():.2f} ({own.min():.2f} to {own.max():.2f})",
+        (hue, f"{copied[k]:.2f}", spread(own),
          f"{stays[:, k].mean():.2f}", f"{untouched[k]:.2f}")
         for k, (hue, own) in enumerate(zip(runs[0]["shared"], swapped.T, strict=True))
     ]  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 
 from wwlib.captions import STATED
 from wwlib.glyphs import Glyphs
-from wwlib.interpreted import CRITERIA, INVERSE, criterion, runs_of
+from wwlib.interpreted import CRITERIA, INVERSE, criterion, runs_of, spread
 from wwlib.report import Table
 from wwlib.text_to_image import DEPTHS
 from wwlib.translate import load_record
@@ -82,10 +82,6 @@ def criteria_table(record: dict | None = None) -> Table:
     return Table(CRITERIA, rows)
 
 
-def _range(values: np.ndarray, digits: str = ".3f") -> str:
-    return f"{values.mean():{digits}} ({values.min():{digits}} to {values.max():{digits}})"
-
-
 def agreement_table(record: dict | None = None) -> Table:
     """How often pictures show what their caption states: the translation, its ablation, the rival, and the ceiling."""
     record = record or load_record()
@@ -96,7 +92,7 @@ def agreement_table(record: dict | None = None) -> Table:
         "– real pictures, rebuilt by the autoencoder": values_of(record, "captions", "rebuilt")[:, :3],
         "– the same, with the noise of their codes": values_of(record, "captions", "rebuilt_with_noise")[:, :3],
     }
-    rows = [(name, *(_range(v[:, k]) for k in range(3)), len(v)) for name, v in lines.items()]
+    rows = [(name, *(spread(v[:, k], ".3f") for k in range(3)), len(v)) for name, v in lines.items()]
     return Table(["pictures from", *STATED, "seeds"], rows)
 
 
@@ -109,7 +105,7 @@ def likelihood_table(record: dict | None = None) -> Table:
         "trained with captions of other pictures": values_of(record, "shuffled captions", "nll"),
         "with the caption of another picture": values_of(record, "captions", "nll_shuffled"),
     }
-    rows = [(name, _range(v, ".2f"), len(v)) for name, v in lines.items()]
+    rows = [(name, spread(v, ".2f"), len(v)) for name, v in lines.items()]
     return Table(["negative log-likelihood of a code", "nats, mean (range)", "seeds"], rows)
 
 
@@ -132,7 +128,7 @@ def spread_table(record: dict | None = None) -> Table:
         if case == "regression":
             total = values_of(record, case, "total")
         data, pose = values_of(record, case, "data_spread"), values_of(record, case, "pose_ratio").mean(axis=0)
-        rows.append((label, _range(within / data, ".2f"), _range(total / data, ".2f"), *(f"{x:.2f}" for x in pose)))
+        rows.append((label, spread(within / data, ".2f"), spread(total / data, ".2f"), *(f"{x:.2f}" for x in pose)))
     header = ["model", "spread of codes under one caption / data's", "of all codes / data's"]
     return Table([*header, *(f"{name}: spread under one caption / data's" for name in NAMES[3:])], rows)
 
@@ -141,7 +137,7 @@ def openness_table(record: dict | None = None) -> Table:
     """How freely an attribute varies where the caption leaves it out; 1 is every value as likely as any."""
     values = values_of(record or load_record(), "captions", "openness")
     return Table(["left out of the caption", "entropy of what is drawn / log 10"],
-                 [(name, _range(values[:, k])) for k, name in enumerate(STATED)])  # fmt: skip
+                 [(name, spread(values[:, k], ".3f")) for k, name in enumerate(STATED)])  # fmt: skip
 
 
 def edit_table(record: dict | None = None) -> Table:
@@ -170,12 +166,12 @@ def depth_table(record: dict | None = None) -> Table:
     for depth in DEPTHS:
         cells = []
         for model in ("translation", "regression"):
-            cells.append(_range(values_of(record, depth, f"{model}/frechet"), ",.0f"))
+            cells.append(spread(values_of(record, depth, f"{model}/frechet"), ",.0f"))
         ratio = values_of(record, depth, "regression/total")
-        rows.append((depth, *cells, _range(values_of(record, depth, "translation/total"), ".2f"),
-                     _range(ratio, ".2f"), len(ratio)))  # fmt: skip
+        rows.append((depth, *cells, spread(values_of(record, depth, "translation/total"), ".2f"),
+                     spread(ratio, ".2f"), len(ratio)))  # fmt: skip
     floor = values_of(record, DEPTHS[-1], "rebuilt/frechet")
-    rows.append(("– nothing translated: rebuilt, with noise", _range(floor, ",.0f"), "–", "–", "–", len(floor)))
+    rows.append(("– nothing translated: rebuilt, with noise", spread(floor, ",.0f"), "–", "–", "–", len(floor)))
     header = ["condition", "translation: Frechet distance to real pictures", "regression (MLP): the same",
               "translation: spread of codes / data's", "regression: spread", "seeds"]  # fmt: skip
     return Table(header, rows)
@@ -199,7 +195,7 @@ def reading_table(record: dict | None = None) -> Table:
     for label, name in (("in order (GRU)", "in order"), ("bag of words", "bag of words")):
         for told in ("clean", "distorted"):
             values = values_of(record, "reading", f"{name}/{told}")
-            rows.append((label, told, *(_range(values[:, k]) for k in range(3)), len(values)))
+            rows.append((label, told, *(spread(values[:, k], ".3f") for k in range(3)), len(values)))
     return Table(["encoder", "captions", *STATED, "seeds"], rows)
 
 
