@@ -30,7 +30,7 @@ from wwlib.interpreted import runs_of
 from wwlib.translation import TranslationSchedule, train_translation
 from wwlib.viz import Picture
 
-FIVE = ("domain", "both", "argmax", "logits", SHUFFLED)
+FIVE = (*CASES, SHUFFLED, "argmax, long", "logits, long", "domain, few slow blocks")
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,13 @@ def test_colours_come_from_the_exemplar_in_most_seeds_as_often_as_demanded(recor
     assert kept.max() >= fused.KEPT > kept.min()
 
 
+def test_three_times_the_steps_keep_the_exemplars_look_in_all_seeds_but_one_and_open_nothing_more(record):
+    kept = values(record, "argmax, long", "appearance")
+    assert kept.mean() >= fused.KEPT
+    assert (kept >= fused.KEPT).sum() == len(kept) - 1
+    assert fused.diversity_ratio(record, ", long").max() < fused.DIVERSITY
+
+
 def test_a_fresh_residual_loses_the_exemplars_look(record):
     assert values(record, "argmax", "fresh appearance").max() < 0.2
 
@@ -85,7 +92,7 @@ def test_the_label_turns_the_domain_and_comes_back(record):
 
 def test_a_label_alone_loses_the_digit_and_label_with_layout_keeps_everything(record):
     """The specification's bar on content: missed by the label alone, with every remedy of its size, met by both."""
-    for case in ("domain", "domain, few blocks", "domain, wide and long"):
+    for case in ("domain", "domain, few blocks", "domain, wide and long", "domain, few slow blocks"):
         assert values(record, case, "content").max() < fused.CONTENT
     assert values(record, "both", "content").min() >= fused.CONTENT
 
@@ -94,6 +101,12 @@ def test_the_residual_of_label_and_layout_holds_no_label_and_that_of_shuffled_la
     assert values(record, "both", "departure").mean() <= fused.GUESSED
     assert values(record, "domain", "departure").mean() <= fused.GUESSED
     assert values(record, SHUFFLED, "departure").min() > 0.3
+
+
+def test_slow_blocks_keep_more_and_leave_the_label_in_the_residual(record):
+    slow = "domain, few slow blocks"
+    assert values(record, slow, "content").min() > values(record, "domain", "content").max()
+    assert values(record, slow, "departure").min() > 0.1
 
 
 def test_shuffled_labels_turn_nothing(record):
@@ -205,7 +218,7 @@ def test_every_table_is_made(record):
     assert len(fused.cost_table(record).rows) == 1 + len(CASES)
     assert len(fused.guidance_table(record).rows) == len(CASES)
     assert fused.diversity_table(record).rows[-1][1].startswith("0.00")
-    assert len(fused.exemplar_table(record).rows) == 2
+    assert len(fused.exemplar_table(record).rows) == 3
     assert "14.4 kWh" in fused.said_and_measured(record).markdown()
 
 

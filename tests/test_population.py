@@ -76,12 +76,13 @@ def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
     monkeypatch.setattr(population, "PerceptualDistance", lambda net: Pixels())
     storage = f"sqlite:///{tmp_path}/s.db"
     assert work(storage, tmp_path, limit=1, images=300) == 1
-    assert work(storage, tmp_path, images=300) == 3
+    assert work(storage, tmp_path, images=300, training_images=64) == 3
     assert work(storage, tmp_path) == 0
     assert sorted(p.stem for p in tmp_path.glob("*.json")) == sorted(tiny)
     one = json.loads((tmp_path / "beta-vae-1.0-seed0.json").read_text())
     assert {"factor_vae", "mig", "where", "tpl", "active_codes"} <= set(one["scores"])
     found = collect(tmp_path, tmp_path / "out.json", tmp_path / "out.safetensors")
+    assert sorted(r["config"]["images"] for r in found) == [64, 64, 64, 128]
     assert all(0 <= r["scores"]["udr"] <= 1 for r in found)
     with pytest.raises(ValueError, match="only must begin"):
         work(storage, tmp_path, only="zeta")

@@ -64,9 +64,14 @@ def values_of(record: dict, case: str, measure: str) -> np.ndarray:
     return np.array([take[measure](run["scores"]) for run in runs])
 
 
-def diversity_ratio(record: dict) -> np.ndarray:
-    """Return for each seed the variance under the argmax divided by that under the logits, `[seeds]`."""
-    return values_of(record, "argmax", "within") / values_of(record, "logits", "within")
+def diversity_ratio(record: dict, remedy: str = "") -> np.ndarray:
+    """Return for each seed the variance under the argmax divided by that under the logits, `[seeds]`.
+
+    Args:
+        record: of every run.
+        remedy: ", long" for the flows that trained three times as long.
+    """
+    return values_of(record, f"argmax{remedy}", "within") / values_of(record, f"logits{remedy}", "within")
 
 
 def criteria_table(record: dict | None = None) -> Table:
@@ -90,6 +95,11 @@ def criteria_table(record: dict | None = None) -> Table:
             (f"{TITLES[case]}: a classifier on v, distance from chance", GUESSED,
              values_of(record, case, "departure"), False),
         ]  # fmt: skip
+    found += [
+        ("– three times the steps: variance, argmax over logits", DIVERSITY, diversity_ratio(record, ", long"), True),
+        ("– three times the steps: the exemplar's ink and paper are kept (worse)", KEPT,
+         values_of(record, "argmax, long", "appearance"), True),
+    ]  # fmt: skip
     lines = [
         criterion(what, values, limit, low, ".1e" if limit == ROUND_TRIP else ".3f")
         for what, limit, values, low in found
@@ -131,8 +141,9 @@ def guidance_table(record: dict | None = None) -> Table:
 def exemplar_table(record: dict | None = None) -> Table:
     """The exemplar's ink and paper with its own v, and with a fresh one."""
     record, rows = record or load_record(), []
-    for case in ("argmax", "edges"):
-        rows.append((TITLES[case], spread(values_of(record, case, "appearance")),
+    titles = {"argmax": TITLES["argmax"], "argmax, long": "layout, argmax, three times the steps", "edges": "edges"}
+    for case, title in titles.items():
+        rows.append((title, spread(values_of(record, case, "appearance")),
                      spread(values_of(record, case, "fresh appearance")), len(runs_of(record, case))))  # fmt: skip
     return Table(["expert", "v of the exemplar: ink and paper kept (worse)", "v drawn anew (better)", "seeds"], rows)
 
