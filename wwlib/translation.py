@@ -102,7 +102,7 @@ class TranslationSchedule:
 
 
 class Translation(nn.Module):
-    """tau: hidden codes z `[B, d]` to residuals v `[B, d]` and back, given a condition x `[B, ...]`.
+    """tau^-1 forward, tau backward: codes z `[B, d]` to residuals v `[B, d]` and back, given a condition x `[B, ...]`.
 
     Where training succeeds, v is N(0, I) whatever x is: v holds what x leaves open, and nothing else.
 
