@@ -66,11 +66,9 @@ def test_layouts_come_from_the_content(record):
     assert values(record, "argmax", "layout").min() >= fused.KEPT
 
 
-def test_colours_come_from_the_exemplar_in_most_seeds_as_often_as_demanded(record):
-    """The specification's bar on appearance: not every seed meets it, and the lesson says so."""
-    kept = values(record, "argmax", "appearance")
-    assert kept.min() > fused.KEPT - 0.05
-    assert kept.max() >= fused.KEPT > kept.min()
+def test_colours_come_from_the_exemplar_almost_as_often_as_demanded(record):
+    """The specification's bar on appearance: most seeds miss it by a little, and the lesson says so."""
+    assert values(record, "argmax", "appearance").min() > fused.KEPT - 0.05
 
 
 def test_three_times_the_steps_keep_the_exemplars_look_in_all_seeds_but_one_and_open_nothing_more(record):

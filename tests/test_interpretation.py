@@ -11,7 +11,6 @@ from wwlib.interpretation import (
     Latents,
     Schedule,
     block_response,
-    explained_share,
     partners,
     probe_gaps,
     probe_r2,
@@ -115,14 +114,6 @@ def test_sizes_grow_with_what_pairs_share():
     assert len(block_slices(sizes)) == 3
     # each circle holds 2 of about 6.24 units of variance
     assert torch.allclose(shares, torch.tensor([2 / 6.24, 2 / 6.24]), atol=0.04)
-
-
-def test_the_explained_share_is_one_without_noise_and_the_ratio_of_variances_with_it(generator):
-    cause = torch.randn(400, 1, 2, generator=generator)
-    noise = torch.randn(400, 300, 2, generator=generator) * torch.tensor([0.0, 2.0])
-    assert torch.allclose(explained_share(cause + noise), torch.tensor([1.0, 0.2]), atol=0.03)
-    with pytest.raises(ValueError, match="at least 2 of each"):
-        explained_share(torch.zeros(1, 5, 2))
 
 
 def test_shapes_that_do_not_belong_together_are_refused():

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import wwlib.population as population
+from wwlib.__main__ import main
 from wwlib.device import choose_compute
 from wwlib.files import save_tensors
 from wwlib.population import collect, enqueue, family_of, load_member, members, open_study, train_member, work
@@ -86,6 +87,14 @@ def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
     assert all(0 <= r["scores"]["udr"] <= 1 for r in found)
     with pytest.raises(ValueError, match="only must begin"):
         work(storage, tmp_path, only="zeta")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [(["--images", "0"], "--images must be at least 1"), (["--images", "9"], "of its own")]
+)
+def test_a_population_trained_longer_needs_a_place_of_its_own(options, message, capsys):
+    assert main(["population", *options]) == 1
+    assert message in capsys.readouterr().err
 
 
 def test_a_member_is_queued_once_however_many_ask(tmp_path):

@@ -64,16 +64,19 @@ def _prepare(options) -> int:
     return 0
 
 
+POPULATION_FOLDER, POPULATION_STORAGE = Path("runs/population"), "sqlite:///runs/population.db"
+
+
 def _add_population(commands) -> None:
     parser = commands.add_parser(
         "population",
         help="train and score the population of lesson 09; run it again, or several times at once, to go on",
         description="Train and score the population of lesson 09. Safe to run in several processes and to stop.",
     )
-    parser.add_argument("--folder", type=Path, default=Path("runs/population"), help="of weights and records")
+    parser.add_argument("--folder", type=Path, default=POPULATION_FOLDER, help="of weights and records")
     parser.add_argument(
         "--storage",
-        default="sqlite:///runs/population.db",
+        default=POPULATION_STORAGE,
         help="database, or postgresql://user@host/name (%(default)s)",
     )
     parser.add_argument(
@@ -99,6 +102,11 @@ def _population(options) -> int:
         return 0
     if options.heartbeat < 1:
         raise ValueError(f"--heartbeat must be at least 1, got {options.heartbeat}")
+    if options.images is not None:
+        if options.images < 1:
+            raise ValueError(f"--images must be at least 1, got {options.images}")
+        if options.folder == POPULATION_FOLDER or options.storage == POPULATION_STORAGE:
+            raise ValueError("--images makes another population: give it a --folder and a --storage of its own")
     done = work(
         options.storage,
         options.folder,

@@ -1,6 +1,7 @@
 """Two domains of one world: coloured digits filled with ink, and the same digits as outlines.
 
-A picture of one domain has an exact counterpart in the other, which is never shown in training: it is there to check.
+A picture of one domain has an exact counterpart in the other. Training never sees the two as a pair; the counterpart is
+there to check.
 """
 
 from __future__ import annotations

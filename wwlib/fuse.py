@@ -50,7 +50,7 @@ SHUFFLED, REGRESSION = "domain, shuffled labels", "argmax, regression"
 
 @dataclass(frozen=True)
 class World:
-    """Everything frozen, and what the image model made of pictures to learn from and of unseen ones."""
+    """Everything frozen, and what the image model made of pictures to learn from and of others."""
 
     image_model: Autoencoder
     judge: Judge
@@ -61,7 +61,7 @@ class World:
     tested_factors: Tensor
 
     def conditions(self, name: str, unseen: bool = False) -> Tensor:
-        """Return what an expert says of the pictures to learn from, or of the unseen ones, `[n, ...]`."""
+        """Return what an expert says of the pictures to learn from, or of the others, `[n, ...]`."""
         factors = self.tested_factors if unseen else self.factors
         images = torch.cat([Domains().images(part) for part in factors.split(512)])
         return self.experts[name](images, factors)
@@ -84,7 +84,8 @@ def make_world(
 
     Args:
         image_model, judge, layout: frozen.
-        pictures, tested: how many to learn from, and how many unseen ones.
+        pictures, tested: how many to learn from, and how many to test on; about a quarter of the latter
+            occur among the former, since the grid of factors is small.
     """
     data, experts = Domains(), make_experts(layout)
     latents, factors = collect(image_model, data, pictures, ("style",), seed=100)
@@ -178,7 +179,7 @@ def measure_domain(world: World, fusion: Translation, conditions: Tensor, noisy:
     Args:
         world: everything frozen.
         fusion: of the label.
-        conditions: the expert's words on the unseen pictures `[n, ...]`, the true label first.
+        conditions: the expert's words on the pictures to test on `[n, ...]`, the true label first.
         noisy: their codes with noise `[n, 32]`.
         seed: of the classifier on v.
     """
@@ -202,7 +203,7 @@ def measure_domain(world: World, fusion: Translation, conditions: Tensor, noisy:
 @torch.no_grad()
 def measure(world: World, name: str, fusion: Translation | Regression, seed: int, conditions: int = 100,
             draws: int = 16) -> dict:  # fmt: skip
-    """Return every measure of one fusion on unseen pictures.
+    """Return every measure of one fusion on freshly drawn pictures.
 
     Args:
         world: everything frozen.

@@ -65,13 +65,17 @@ def values_of(record: dict, case: str, measure: str) -> np.ndarray:
 
 
 def diversity_ratio(record: dict, remedy: str = "") -> np.ndarray:
-    """Return for each seed the variance under the argmax divided by that under the logits, `[seeds]`.
+    """Return for each seed of both the variance under the argmax divided by that under the logits, `[seeds]`.
 
     Args:
         record: of every run.
         remedy: ", long" for the flows that trained three times as long.
     """
-    return values_of(record, f"argmax{remedy}", "within") / values_of(record, f"logits{remedy}", "within")
+    argmax, logits = (
+        {run["seed"]: run["scores"]["within"] for run in runs_of(record, name + remedy)}
+        for name in ("argmax", "logits")
+    )
+    return np.array([argmax[seed] / logits[seed] for seed in sorted(argmax.keys() & logits.keys())])
 
 
 def criteria_table(record: dict | None = None) -> Table:

@@ -43,7 +43,7 @@ class Latents:
     def draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Return the codes `[b, d]` of some rows, noise included."""
         mean = self.mean[rows]
-        return mean + self.spread[rows] * torch.randn(mean.shape, generator=generator)
+        return mean + self.spread[rows] * torch.randn(mean.shape, generator=generator).to(mean.device)
 
 
 def partners(values: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
@@ -214,18 +214,3 @@ def block_response(flow: Flow, output: Callable, sizes: list[int], z: Tensor, ge
         found = output(flow.inverse(moved)).unflatten(0, (draws, len(z)))
         responses.append(found.std(dim=0).mean())
     return torch.stack(responses)
-
-
-def explained_share(concepts: Tensor) -> Tensor:
-    """Return the share of each concept's variance that a condition explains, `[m]`: 1 - E[Var(.|z)] / Var(.).
-
-    Args:
-        concepts: values `[conditions, draws, m]`.
-
-    Raises:
-        ValueError: for fewer than two conditions or draws.
-    """
-    if concepts.dim() != 3 or min(concepts.shape[:2]) < 2:
-        raise ValueError(f"concepts must be [conditions, draws, m], at least 2 of each, got {tuple(concepts.shape)}")
-    within = concepts.var(dim=1, correction=0).mean(dim=0)
-    return 1 - within / concepts.flatten(0, 1).var(dim=0, correction=0)

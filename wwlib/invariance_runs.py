@@ -109,7 +109,7 @@ def conditions_of(classifier: Judge, question: Question, factors: Tensor) -> Ten
 
 
 def accuracy(classifier: Judge, n: int = 2_000) -> float:
-    """Return how many unseen digits a classifier reads rightly."""
+    """Return how many freshly drawn digits a classifier reads rightly."""
     factors = Glyphs().sample_factors(n, torch.Generator().manual_seed(400))
     return float((classifier.verdict(Glyphs().images(factors))[:, 0] == factors[:, 0]).float().mean())
 
@@ -118,7 +118,7 @@ def accuracy(classifier: Judge, n: int = 2_000) -> float:
 def measure(
     classifier: Judge, question: Question, translation: Translation, seed: int = 0, tested: int = TESTED
 ) -> dict:
-    """Return every measure of one translation on unseen pictures.
+    """Return every measure of one translation on freshly drawn pictures (the grid is small: some were learned from).
 
     Args:
         classifier: at the question's moment.
@@ -166,7 +166,7 @@ def attacked(classifier: Judge, question: Question, translation: Translation, im
 
     Args:
         classifier, question, translation: the classifier is attacked, the translation and the judge are not.
-        images, labels: unseen pictures and their digits; those misread already are left out.
+        images, labels: freshly drawn pictures and their digits; those misread already are left out.
         random: of the samples.
         epsilon: of the attack.
         sure: probability that the classifier must give its wrong answer for the attack to count.
@@ -178,6 +178,8 @@ def attacked(classifier: Judge, question: Question, translation: Translation, im
     with torch.no_grad():
         (confidence, said), truth = logits(moved).softmax(dim=1).max(dim=1), labels[right]
     fooled = (said != truth) & (confidence >= sure)
+    if not fooled.any():
+        raise ValueError(f"epsilon must be large enough to fool the classifier at least once, got {epsilon}")
     moved, said, truth = moved[fooled], said[fooled], truth[fooled]
     with torch.no_grad():
         drawn = sample_open(translation, cut(classifier, question.layer)[0](moved), DRAWS, random)

@@ -14,10 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from wwlib.factors import FactorData
-from wwlib.files import load_tensors, save_tensors
+from wwlib.files import digest, load_tensors, save_tensors
 from wwlib.paths import DATA
 
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
@@ -70,13 +71,17 @@ def kept_layers(resolution: int) -> Tensor:
     """
     version = hashlib.sha256(Path(__file__).read_bytes() + torch.__version__.encode()).hexdigest()[:12]
     file = DATA / "cache" / f"shapes3d-{resolution}-{version}.safetensors"
-    with suppress(OSError, ValueError, KeyError):  # not rendered yet, or damaged
-        return load_tensors(file)[0]["layers"]
-    layers = render_layers(resolution)
-    with suppress(OSError):  # a folder that cannot be written costs some seconds each time, nothing else
+    with suppress(OSError, ValueError):  # not rendered yet, or damaged
+        kept, about = load_tensors(file)
+        if about.get("digest") == digest(kept):
+            return kept["layers"]
+    layers = {"layers": render_layers(resolution)}
+    with suppress(OSError, SafetensorError):  # where nothing can be written it costs some seconds each time, no more
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_tensors(file, {"layers": layers}, dict(kind="layers"))
-    return layers
+        for earlier in file.parent.glob(f"shapes3d-{resolution}-*.safetensors"):
+            earlier.unlink(missing_ok=True)
+        save_tensors(file, layers, dict(kind="layers", digest=digest(layers)))
+    return layers["layers"]
 
 
 def render_layers(resolution: int, samples: int = 3) -> Tensor:

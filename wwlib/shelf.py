@@ -62,7 +62,7 @@ class Shelf:
         return json.loads(self.record.read_text(encoding="utf-8"))
 
     def note(self, change: Callable[[dict], None]) -> None:
-        """Change the record on disk; read anew each time, since parts may be made side by side."""
+        """Change the record on disk, read anew each time; two processes at once may lose what one of them notes."""
         record = self.read() if self.record.exists() else dict(command=self.command, hosts={}, runs=[])
         record["versions"] = dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine())
         record["threads"] = torch.get_num_threads()

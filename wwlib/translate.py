@@ -143,7 +143,7 @@ def distance_to_pictures(codes: Tensor, factors: Tensor) -> float:
 
 @torch.no_grad()
 def measure_captions(translation: Translation, tested: Captioned, seed: int) -> dict:
-    """Return every measure of one translation from captions on unseen pictures."""
+    """Return every measure of one translation from captions; those of edits and transfers on freshly drawn pictures."""
     host, encoder, read = experts()
     g = torch.Generator().manual_seed(seed)
     z, said = tested.latents.draw(torch.arange(len(tested.factors)), g), tested.embeddings
@@ -189,7 +189,7 @@ def openness(translation: Translation, attribute: int, generator: torch.Generato
 
 @torch.no_grad()
 def measure_regression(network: Regression, tested: Captioned, seed: int) -> dict:
-    """Return the measures of the rival on the captions of unseen pictures."""
+    """Return the measures of the rival on the captions of freshly drawn pictures."""
     host, encoder, read = experts()
     full = caption_pictures(host, encoder, 400, 300, FULL)
     codes = network(tested.embeddings)
