@@ -24,10 +24,9 @@ from wwlib.fuse import (
     load_world,
     measure,
 )
-from wwlib.fusion import carry
 from wwlib.fusion_explorer import condition_pictures, explore_fusions, fusion_frames, fusion_widget
 from wwlib.interpreted import runs_of
-from wwlib.translation import TranslationSchedule, train_translation
+from wwlib.translation import TranslationSchedule, carry, train_translation
 from wwlib.viz import Picture
 
 FIVE = (*CASES, SHUFFLED, "argmax, long", "logits, long", "domain, few slow blocks")

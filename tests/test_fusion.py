@@ -7,9 +7,10 @@ import torch
 
 from wwlib.domains import STYLE, Domains, other_domain, outline
 from wwlib.experts import LayoutNetwork, edges, hard, make_experts, other_label, train_layout, with_label
-from wwlib.fusion import carry, guessing, train_regression, within_variance
+from wwlib.fusion import guessing, within_variance
 from wwlib.interpretation import Latents
-from wwlib.translation import TranslationSchedule, train_translation
+from wwlib.regression import train_regression
+from wwlib.translation import TranslationSchedule, carry, train_translation
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +147,7 @@ def test_a_residual_holds_no_label_and_a_code_does(carried):
 def test_the_regression_answers_with_the_mean_of_each_class():
     latents, labels = gaussian_pair(2000, seed=6)
     schedule = TranslationSchedule(2, (2,), hidden=24, steps=250, rate=1e-2)
-    answers = train_regression(latents, labels, schedule)(labels)
+    answers = train_regression(latents, labels, schedule)[0](labels)
     assert (answers - latents.mean).abs().max() < 0.15
 
 

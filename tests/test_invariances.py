@@ -34,13 +34,11 @@ from wwlib.invariances import (
     cut,
     fgsm_step,
     pooled_share,
-    sample_open,
     stages,
-    swap_residuals,
     value_entropy,
 )
 from wwlib.judges import new_judge
-from wwlib.translation import TranslationSchedule, train_translation
+from wwlib.translation import TranslationSchedule, carry, draws_of, train_translation
 
 FIRST, LAST = MOMENTS[0], MOMENTS[-1]
 
@@ -160,7 +158,7 @@ def test_logits_explain_the_digit_and_shuffled_logits_explain_nothing(short, cla
     interpretation, sizes = load_interpretation("autoencoder")
     conditions = conditions_of(classifiers[LAST], Question(LAST, "logits"), tested[1])
     shares = {
-        spoilt: concept_shares(sample_open(translation, conditions, 8, seeded()), interpretation, sizes, BLOCKS)
+        spoilt: concept_shares(draws_of(translation, conditions, 8, seeded()), interpretation, sizes, BLOCKS)
         for spoilt, translation in short.items()
     }
     assert all(abs(share) < 0.05 for share in shares["shuffled"].values())
@@ -171,7 +169,7 @@ def test_logits_explain_the_digit_and_shuffled_logits_explain_nothing(short, cla
 
 def test_draws_differ_repeat_and_come_one_condition_after_the_other(short, classifiers, tested):
     conditions = conditions_of(classifiers[LAST], Question(LAST, "logits"), tested[1][:5])
-    drawn = sample_open(short[""], conditions, 3, seeded(4))
+    drawn = draws_of(short[""], conditions, 3, seeded(4))
     assert drawn.shape == (5, 3, 32)
     assert not torch.equal(drawn[:, 0], drawn[:, 1])
     noise = torch.randn(15, 32, generator=seeded(4))
@@ -181,10 +179,10 @@ def test_draws_differ_repeat_and_come_one_condition_after_the_other(short, class
 def test_a_residual_under_its_own_condition_is_the_picture_again_and_a_swap_can_be_undone(short, classifiers, tested):
     conditions = conditions_of(classifiers[LAST], Question(LAST, "logits"), tested[1][:20])
     z, others = tested[0].mean[:20], conditions.roll(1, dims=0)
-    assert torch.allclose(swap_residuals(short[""], z, conditions, conditions), z, atol=1e-4)
-    mixed = swap_residuals(short[""], z, conditions, others)
+    assert torch.allclose(carry(short[""], z, conditions, conditions), z, atol=1e-4)
+    mixed = carry(short[""], z, conditions, others)
     assert not torch.allclose(mixed, z, atol=0.1)
-    assert torch.allclose(swap_residuals(short[""], mixed, others, conditions), z, atol=1e-3)
+    assert torch.allclose(carry(short[""], mixed, others, conditions), z, atol=1e-3)
 
 
 def test_a_residual_says_little_about_the_digit_that_the_code_says_much_about(classifiers, tested):
@@ -273,7 +271,7 @@ def test_what_is_shipped_is_small_holds_no_path_and_is_the_record(classifiers, r
     interpretation, sizes = load_interpretation("autoencoder")
     for moment, layer in SHIPPED:
         conditions = conditions_of(classifiers[moment], Question(moment, layer), tested[1])
-        drawn = sample_open(load_explanation(moment, layer), conditions, 4, seeded())
+        drawn = draws_of(load_explanation(moment, layer), conditions, 4, seeded())
         shares = concept_shares(drawn, interpretation, sizes, BLOCKS)
         recorded = next(r for r in tables.runs_of(record, f"{moment} {layer}") if r["seed"] == 0)["scores"]["shares"]
         assert all(abs(shares[block] - recorded[block]) < 0.08 for block in shares)

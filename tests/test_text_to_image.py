@@ -10,22 +10,20 @@ from wwlib.captions import SIZES, UNSAID, tokens, write_all
 from wwlib.glyphs import Glyphs
 from wwlib.interpret import load_host, load_judge
 from wwlib.interpretation import Latents
+from wwlib.regression import Regression, train_regression
 from wwlib.text_to_image import (
     DEPTHS,
     Captioned,
-    Regression,
     agreement,
     at_depth,
     caption_pictures,
     change_word,
-    draws_of,
     edit_scores,
-    retell,
-    train_regression,
     transfer_scores,
     within_and_total,
 )
 from wwlib.translate import FULL, load_encoder
+from wwlib.translation import TranslationSchedule, carry, draws_of
 
 
 class Reads:
@@ -111,7 +109,7 @@ class Gaussian:
 def test_to_retell_a_gaussian_is_the_closed_form(generator):
     z, old, new = torch.randn(3, 20, 4, generator=generator)
     spreads = torch.rand(2, 20, 4, generator=generator) + 0.5
-    found = retell(Gaussian(), z, torch.cat([old, spreads[0]], dim=1), torch.cat([new, spreads[1]], dim=1))
+    found = carry(Gaussian(), z, torch.cat([old, spreads[0]], dim=1), torch.cat([new, spreads[1]], dim=1))
     assert torch.allclose(found, retell_gaussian(z, old, spreads[0], new, spreads[1]), atol=1e-5)
 
 
@@ -149,11 +147,11 @@ def test_a_regression_finds_the_conditional_mean_and_nothing_more():
     x = torch.randn(4000, 2, generator=g)
     mean = torch.stack([x[:, 0] + x[:, 1], x[:, 0].abs()], dim=1)
     latents = Latents(mean, torch.full_like(mean, 0.7), torch.zeros(4000, 1).long())
-    network, losses = train_regression(latents, x, steps=500)
+    network, losses = train_regression(latents, x, TranslationSchedule(2, (2,), steps=500))
     assert (network(x) - mean).abs().mean() < 0.15
     assert losses[-1] == pytest.approx(0.7**2, abs=0.12)  # what is left is the variance that x leaves open
     with pytest.raises(ValueError, match="conditions must be as many"):
-        train_regression(latents, x[:5])
+        train_regression(latents, x[:5], TranslationSchedule(2, (2,)))
 
 
 def test_each_depth_is_what_the_classifier_computes_there():
@@ -163,7 +161,8 @@ def test_each_depth_is_what_the_classifier_computes_there():
     assert {depth: tuple(at_depth(classifier, images, depth).shape) for depth in DEPTHS} == shapes
     features = classifier.hidden(at_depth(classifier, images, "last maps").flatten(1)).relu()
     assert torch.allclose(classifier.heads[0](features), at_depth(classifier, images, "logits"), atol=1e-4)
-    assert Regression((16, 16, 16), 32)(at_depth(classifier, images, "first maps")).shape == (3, 32)
+    rival = Regression(TranslationSchedule(32, (16, 16, 16)))
+    assert rival(at_depth(classifier, images, "first maps")).shape == (3, 32)
     with pytest.raises(ValueError, match="depth must be one of"):
         at_depth(classifier, images, "the end")
 

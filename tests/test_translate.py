@@ -1,6 +1,7 @@
 """Lesson 19's translations and their record: the criteria of the specification, on what was recorded and live."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,20 +12,20 @@ from wwlib.captions import STATED
 from wwlib.glyphs import Glyphs
 from wwlib.interpret import load_host
 from wwlib.interpreted import threshold
+from wwlib.regression import train_regression
 from wwlib.text_to_image import (
     DEPTHS,
     agreement,
     at_depth,
     caption_pictures,
-    draws_of,
     edit_scores,
-    train_regression,
     transfer_scores,
     within_and_total,
 )
 from wwlib.translate import (
     CASES,
     FULL,
+    SCHEDULE,
     SHELF,
     SHIPPED,
     distance_to_pictures,
@@ -36,7 +37,7 @@ from wwlib.translate import (
     load_translation,
     translate,
 )
-from wwlib.translation import TranslationSchedule, train_translation
+from wwlib.translation import TranslationSchedule, draws_of, train_translation
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +214,7 @@ def test_a_short_training_already_hears_its_captions_and_touches_no_expert(pairs
 @torch.no_grad()
 def test_a_regression_has_one_answer_for_a_caption(pairs, unseen):
     with torch.enable_grad():
-        network, _ = train_regression(pairs.latents, pairs.embeddings, steps=200)
+        network, _ = train_regression(pairs.latents, pairs.embeddings, replace(SCHEDULE, steps=200))
     draws = torch.stack([network(unseen.embeddings) for _ in range(3)], dim=1)
     within, total = within_and_total(draws)
     assert within == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import importlib
 import sys
 from pathlib import Path
 
@@ -11,6 +12,34 @@ from wwlib import grade_command, train_command
 from wwlib.device import choose_compute, choose_threads
 from wwlib.prepare import FORMS, prepare
 from wwlib.recipes import DATASETS, RECIPES, make_data
+
+# commands that make what a lesson of Part II ships: the module with a function of that name, and words of help
+PART_TWO = {
+    "interpret": (
+        "interpret",
+        "train what lesson 17 interprets, and the interpretations; record all",
+        "host-autoencoder, autoencoder, ablations",
+        "of the interpretations (default: 0 to 4)",
+    ),
+    "invariances": (
+        "invariance_runs",
+        "train lesson 18's classifiers, and what explains each of their layers; record all",
+        "layers, time, ablations, first, attack",
+        "of classifiers and flows (default: 0 to 4, for first 0)",
+    ),
+    "translate": (
+        "translate",
+        "train what lesson 19 translates between, and the translations",
+        "host-encoder, captions, logits",
+        "of the trainings (default: 0 to 4)",
+    ),
+    "fuse": (
+        "fuse",
+        "train lesson 20's image model, experts and fusions; record all",
+        "image-model, domain, argmax",
+        "of the fusions (default: 0 to 4)",
+    ),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -200,26 +229,11 @@ def _add_small_commands(commands) -> None:
     parser.set_defaults(run=_memory)
     parser = commands.add_parser("compare", help="train lesson 04's small pairs over three seeds and record the scores")
     parser.set_defaults(run=_compare)
-    parser = commands.add_parser(
-        "interpret", help="train what lesson 17 interprets, and the interpretations; record all"
-    )
-    parser.add_argument("parts", nargs="*", help="such as host-autoencoder, autoencoder, ablations (default: all)")
-    parser.add_argument("--seeds", type=int, nargs="+", help="of the interpretations (default: 0 to 4)")
-    parser.set_defaults(run=_interpret)
-    parser = commands.add_parser(
-        "invariances", help="train lesson 18's classifiers, and what explains each of their layers; record all"
-    )
-    parser.add_argument("parts", nargs="*", help="such as layers, time, ablations, first, attack (default: all)")
-    parser.add_argument("--seeds", type=int, nargs="+", help="of classifiers and flows (default: 0 to 4, for first 0)")
-    parser.set_defaults(run=_invariances)
-    parser = commands.add_parser("translate", help="train what lesson 19 translates between, and the translations")
-    parser.add_argument("parts", nargs="*", help="such as host-encoder, captions, logits (default: all)")
-    parser.add_argument("--seeds", type=int, nargs="+", help="of the trainings (default: 0 to 4)")
-    parser.set_defaults(run=_translate)
-    parser = commands.add_parser("fuse", help="train lesson 20's image model, experts and fusions; record all")
-    parser.add_argument("parts", nargs="*", help="such as image-model, domain, argmax (default: all)")
-    parser.add_argument("--seeds", type=int, nargs="+", help="of the fusions (default: 0 to 4)")
-    parser.set_defaults(run=_fuse)
+    for name, (module, what, parts, seeds) in PART_TWO.items():
+        parser = commands.add_parser(name, help=what)
+        parser.add_argument("parts", nargs="*", help=f"such as {parts} (default: all)")
+        parser.add_argument("--seeds", type=int, nargs="+", help=seeds)
+        parser.set_defaults(run=functools.partial(_make_parts, f"wwlib.{module}", name))
     parser = commands.add_parser("avatars", help="draw the layers of the avatars anew (needs dicebear-core, resvg-py)")
     parser.set_defaults(run=_avatars)
     parser = commands.add_parser("portraits", help="draw the layers of the portraits anew (needs the same)")
@@ -298,35 +312,10 @@ def _compare(options) -> int:
     return 0
 
 
-def _interpret(options) -> int:
-    from wwlib.interpret import interpret
-
+def _make_parts(module: str, function: str, options) -> int:
+    """Call what makes a lesson's networks and record; imported here, since it takes a second."""
     choose_threads()
-    interpret(options.parts, options.seeds)
-    return 0
-
-
-def _invariances(options) -> int:
-    from wwlib.invariance_runs import invariances
-
-    choose_threads()
-    invariances(options.parts, options.seeds)
-    return 0
-
-
-def _translate(options) -> int:
-    from wwlib.translate import translate
-
-    choose_threads()
-    translate(options.parts, options.seeds)
-    return 0
-
-
-def _fuse(options) -> int:
-    from wwlib.fuse import fuse
-
-    choose_threads()
-    fuse(options.parts, options.seeds)
+    getattr(importlib.import_module(module), function)(options.parts, options.seeds)
     return 0
 
 

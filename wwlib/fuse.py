@@ -12,13 +12,14 @@ from wwlib.autoencoder import Autoencoder, train_autoencoder
 from wwlib.domains import STYLE, Domains, other_domain
 from wwlib.experts import Expert, LayoutNetwork, make_experts, other_label, train_layout
 from wwlib.files import digest
-from wwlib.fusion import Regression, carry, guessing, train_regression, within_variance
+from wwlib.fusion import guessing, within_variance
 from wwlib.hosts import collect
 from wwlib.interpretation import Latents
 from wwlib.judges import Judge, frechet_distance, new_judge, train_judge
 from wwlib.paths import DATA
+from wwlib.regression import Regression, train_regression
 from wwlib.shelf import Shelf
-from wwlib.translation import Translation, TranslationSchedule, train_translation
+from wwlib.translation import Translation, TranslationSchedule, carry, train_translation
 
 SHELF = Shelf(DATA / "fusion-weights.safetensors", DATA / "fusion.json", "python -m wwlib fuse")
 JUDGES_TILTS = (-9, -3, 3, 9)  # degrees; the image model sees -12, 0 and 12
@@ -259,8 +260,7 @@ def run_case(world: World, case: str, seed: int, keep: bool = False) -> dict:
         conditions = conditions[torch.randperm(len(conditions), generator=torch.Generator().manual_seed(seed))]
     train = train_regression if case == REGRESSION else train_translation
     start = time.process_time()
-    fusion = train(world.latents, conditions, schedule)
-    fusion, losses = fusion if isinstance(fusion, tuple) else (fusion, [])
+    fusion, losses = train(world.latents, conditions, schedule)
     seconds = round(time.process_time() - start, 1)
     if keep:
         SHELF.keep({f"fusion-{case}": fusion}, half=True)

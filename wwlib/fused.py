@@ -8,6 +8,7 @@ from wwlib.autoencoder import Autoencoder
 from wwlib.fuse import FACTORS, REGRESSION, REMEDIES, SHUFFLED, count, load_record
 from wwlib.interpreted import CRITERIA, criterion, runs_of, spread
 from wwlib.report import Table
+from wwlib.translated import PAPER_EDITS
 
 DIVERSITY = 1.3  # argmax against logits
 KEPT = 0.85  # appearance of the exemplar, layout of the content
@@ -25,8 +26,6 @@ TITLES = {
 }
 
 # of Net2Net and Network Fusion, as printed in both papers
-PAPER_FID = {"hair": ("15.18", "20.94"), "glasses": ("37.32", "41.27"), "gender": ("16.38", "20.04"),
-             "beard": ("12.02", "19.88"), "age": ("10.77", "21.77"), "smiling": ("9.57", "14.47")}  # fmt: skip
 PAPER_ENERGY = {"fusion": "14.4 kWh, at most a day on one GPU", "generator": "BigGAN 1,260 kWh"}
 
 
@@ -184,7 +183,7 @@ def said_and_measured(record: dict | None = None) -> Table:
     record = record or load_record()
     seconds = np.array([values_of(record, case, "seconds").mean() for case in TITLES])
     whole = record["hosts"]["image-model"]
-    fids = ", ".join(f"{name} {ours} / {rival}" for name, (ours, rival) in PAPER_FID.items())
+    fids = ", ".join(f"{name} {ours} / {rival}" for name, (ours, rival) in PAPER_EDITS.items())
     rows = [
         ("cost of one fusion", PAPER_ENERGY["fusion"], f"{seconds.min():.0f} to {seconds.max():.0f} CPU-seconds"),
         ("cost of the image model", PAPER_ENERGY["generator"], f"{whole:.0f} CPU-seconds"),

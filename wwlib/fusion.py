@@ -11,25 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.descent import descend
-from wwlib.interpretation import Latents
-from wwlib.translation import Embedder, Translation, TranslationSchedule
-
-
-@torch.no_grad()
-def carry(translation: Translation, z: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
-    """Return the codes `[B, d]` that keep what z holds beside its condition, under another condition.
-
-    v = tau^-1(z | seen), then tau(v | wanted). With the condition of another picture it is exemplar guidance, with the
-    other label it is translation between domains, and carried back it is z again.
-
-    Args:
-        translation: trained and frozen.
-        z: codes of the exemplars `[B, d]`.
-        seen: what the expert says of the exemplars `[B, ...]`.
-        wanted: what it should say of the result `[B, ...]`.
-    """
-    v, _ = translation(z, seen)
-    return translation.inverse(v, wanted)
 
 
 def within_variance(features: Tensor) -> float:
@@ -68,42 +49,3 @@ def guessing(v: Tensor, labels: Tensor, seed: int = 0, steps: int = 300, hidden:
 
     descend(classifier, loss_at, steps, 3e-3)
     return float((classifier(v[half:]).argmax(dim=1) == labels[half:]).float().mean())
-
-
-class Regression(nn.Module):
-    """The rival without a residual: a network that answers each condition with one code, the mean.
-
-    Args:
-        schedule: sizes and seed, as of a translation.
-    """
-
-    def __init__(self, schedule: TranslationSchedule):
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(schedule.seed)
-            self.embedder = Embedder(schedule.shape, schedule.hidden, schedule.hidden)
-            self.last = nn.Linear(schedule.hidden, schedule.dim)
-
-    def forward(self, conditions: Tensor) -> Tensor:
-        """Return one code `[B, d]` for each condition."""
-        return self.last(self.embedder(conditions))
-
-
-def train_regression(latents: Latents, conditions: Tensor, schedule: TranslationSchedule) -> Regression:
-    """Train the rival by squared error on the same pairs of code and condition; return it frozen.
-
-    Args:
-        latents: codes of n pictures, with their noise.
-        conditions: `[n, ...]`.
-        schedule: sizes, steps and seed.
-    """
-    random = torch.Generator().manual_seed(schedule.seed)
-    network = Regression(schedule)
-    network.embedder.initialise(conditions[:1024])
-
-    def loss_at(_: int) -> Tensor:
-        rows = torch.randint(len(conditions), (schedule.batch,), generator=random)
-        return F.mse_loss(network(conditions[rows]), latents.draw(rows, random))
-
-    descend(network, loss_at, schedule.steps, schedule.rate)
-    return network

@@ -13,8 +13,7 @@ from wwlib.device import headless
 from wwlib.domains import STYLE, Domains, outline
 from wwlib.explorer import png_bytes, swapping_picture
 from wwlib.fuse import World
-from wwlib.fusion import carry
-from wwlib.translation import Translation
+from wwlib.translation import Translation, carry
 from wwlib.viz import Picture, grid, to_pixels
 
 

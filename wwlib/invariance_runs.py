@@ -16,11 +16,11 @@ from wwlib.glyphs import Glyphs
 from wwlib.hosts import collect
 from wwlib.interpret import load_host, load_interpretation, load_judge
 from wwlib.interpretation import Latents
-from wwlib.invariances import attack, concept_shares, cut, sample_open, value_entropy
+from wwlib.invariances import attack, concept_shares, cut, value_entropy
 from wwlib.judges import Judge, new_judge
 from wwlib.paths import DATA
 from wwlib.shelf import Shelf
-from wwlib.translation import Translation, TranslationSchedule, train_translation
+from wwlib.translation import Translation, TranslationSchedule, draws_of, train_translation
 
 SHELF = Shelf(DATA / "invariances-weights.safetensors", DATA / "invariances.json", "python -m wwlib invariances")
 SHARED = ("digit", "ink", "paper")
@@ -135,7 +135,7 @@ def measure(
     latents, factors = collect(host, Glyphs(), tested, SHARED, seed=200)
     random = torch.Generator().manual_seed(seed)
     conditions = conditions_of(classifier, question, factors)
-    drawn = sample_open(translation, conditions, DRAWS, random)
+    drawn = draws_of(translation, conditions, DRAWS, random)
     pictures = host.decode(drawn.flatten(0, 1))
     seen = torch.cat([judge.verdict(part) for part in pictures.split(512)]).unflatten(0, (tested, DRAWS))
     again = torch.cat([classifier.verdict(part) for part in pictures.split(512)])[:, 0].unflatten(0, (tested, DRAWS))
@@ -182,7 +182,7 @@ def attacked(classifier: Judge, question: Question, translation: Translation, im
         raise ValueError(f"epsilon must be large enough to fool the classifier at least once, got {epsilon}")
     moved, said, truth = moved[fooled], said[fooled], truth[fooled]
     with torch.no_grad():
-        drawn = sample_open(translation, cut(classifier, question.layer)[0](moved), DRAWS, random)
+        drawn = draws_of(translation, cut(classifier, question.layer)[0](moved), DRAWS, random)
         seen = torch.cat([judge.verdict(host.decode(part)) for part in drawn.flatten(0, 1).split(512)])[:, 0]
     seen = seen.unflatten(0, (-1, DRAWS))
     return dict(
@@ -208,6 +208,7 @@ def explain(classifier: Judge, question: Question, seed: int) -> tuple[Translati
     plan = TranslationSchedule(latents.mean.shape[1], tuple(conditions.shape[1:]), **SCHEDULE, seed=seed)
     start = time.perf_counter()
     translation, losses = train_translation(latents, conditions, plan)
+    seconds = round(time.perf_counter() - start, 1)
     return translation, dict(
         case=question.case,
         seed=seed,
@@ -216,7 +217,7 @@ def explain(classifier: Judge, question: Question, seed: int) -> tuple[Translati
         spoilt=question.spoilt,
         schedule=asdict(plan),
         accuracy=accuracy(classifier),
-        seconds=round(time.perf_counter() - start, 1),
+        seconds=seconds,
         losses=[round(loss, 3) for loss in losses],
         scores=measure(classifier, question, translation, seed),
     )

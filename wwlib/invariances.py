@@ -14,7 +14,6 @@ from torch import Tensor
 
 from wwlib.flows import Flow, block_slices
 from wwlib.judges import Judge
-from wwlib.translation import Translation
 
 
 def stages(classifier: Judge) -> dict[str, Callable[[Tensor], Tensor]]:
@@ -51,12 +50,6 @@ def cut(classifier: Judge, layer: str) -> tuple[Callable[[Tensor], Tensor], Call
 
     before, after = list(steps.values())[:behind], list(steps.values())[behind:]
     return lambda images: run(before, images), lambda z: run(after, z)
-
-
-@torch.no_grad()
-def sample_open(translation: Translation, conditions: Tensor, draws: int, generator: torch.Generator) -> Tensor:
-    """Return codes `[n, draws, d]` that fit each condition `[n, ...]`, with random residuals: what it leaves open."""
-    return translation.sample(conditions.repeat_interleave(draws, dim=0), generator).unflatten(0, (-1, draws))
 
 
 def pooled_share(concepts: Tensor) -> float:
@@ -128,17 +121,3 @@ def value_entropy(values: Tensor, size: int) -> Tensor:
     """Return the entropy in nats of how often each of `size` values occurs among whole numbers of any shape."""
     shares = values.flatten().bincount(minlength=size) / values.numel()
     return -torch.xlogy(shares, shares).sum()
-
-
-@torch.no_grad()
-def swap_residuals(translation: Translation, codes: Tensor, conditions: Tensor, others: Tensor) -> Tensor:
-    """Return codes `[n, d]` that keep what their own condition left open and fit another condition.
-
-    Args:
-        translation: of the layer.
-        codes: `[n, d]`; posterior means, not draws.
-        conditions: what the layer says of these pictures, `[n, ...]`.
-        others: what it says of others, `[n, ...]`.
-    """
-    residual, _ = translation(codes, conditions)
-    return translation.inverse(residual, others)

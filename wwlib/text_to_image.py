@@ -11,18 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from wwlib.captions import SIZES, STATED, UNSAID, CaptionEncoder, leave_out, write_all
-from wwlib.descent import descend
 from wwlib.glyphs import Glyphs
 from wwlib.hosts import collect
 from wwlib.interpretation import Latents
+from wwlib.invariances import cut
 from wwlib.judges import Judge
-from wwlib.translation import Embedder, Translation
+from wwlib.translation import Translation, carry
 
-DEPTHS = ("first maps", "last maps", "logits")
+DEPTHS = {"first maps": "conv1", "last maps": "conv3", "logits": "logits"}  # and the layers of `wwlib.invariances`
 
 
 @dataclass(frozen=True)
@@ -81,62 +80,8 @@ def at_depth(classifier: Judge, images: Tensor, depth: str) -> Tensor:
         ValueError: for another depth.
     """
     if depth not in DEPTHS:
-        raise ValueError(f"depth must be one of {DEPTHS}, got {depth!r}")
-    if depth == "logits":
-        return classifier(images)[0]
-    first, second, third = classifier.convolutions
-    maps = F.relu(first(F.pixel_unshuffle(images, 2)))
-    if depth == "first maps":
-        return maps
-    return F.relu(F.max_pool2d(third(F.relu(F.max_pool2d(second(maps), 2))), 2))
-
-
-class Regression(nn.Module):
-    """The rival: a plain network from conditions `[B, ...]` to the one code `[B, d]` with the least squared error.
-
-    Args:
-        shape: of one condition, as an `Embedder` takes it.
-        dim: d.
-        hidden: units of both hidden layers.
-        seed: of the weights.
-    """
-
-    def __init__(self, shape: tuple[int, ...], dim: int, hidden: int = 128, seed: int = 0):
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.embedder = Embedder(shape, hidden, hidden)
-            self.last = nn.Linear(hidden, dim)
-
-    def forward(self, conditions: Tensor) -> Tensor:
-        """Return the code `[B, d]` that is expected under each condition."""
-        return self.last(self.embedder(conditions))
-
-
-def train_regression(latents: Latents, conditions: Tensor, steps: int = 1500, batch: int = 128, rate: float = 2e-3,
-                     seed: int = 0) -> tuple[Regression, list[float]]:  # fmt: skip
-    """Train the rival on pairs of code and condition; return it frozen, and the loss of every 25th step.
-
-    Args:
-        latents: codes of n pictures, with their noise.
-        conditions: of the same pictures, `[n, ...]`.
-        steps, batch, rate: of Adam, whose rate falls linearly to 0.
-        seed: of weights and batches.
-
-    Raises:
-        ValueError: if the numbers of codes and conditions differ.
-    """
-    if len(conditions) != len(latents.mean):
-        raise ValueError(f"conditions must be as many as the codes, got {len(conditions)} and {len(latents.mean)}")
-    generator = torch.Generator().manual_seed(seed)
-    network = Regression(conditions.shape[1:], latents.mean.shape[1], seed=seed)
-    network.embedder.initialise(conditions[:1024])
-
-    def loss_at(_: int) -> Tensor:
-        rows = torch.randint(len(conditions), (batch,), generator=generator)
-        return (network(conditions[rows]) - latents.draw(rows, generator)).square().mean()
-
-    return network, descend(network, loss_at, steps, rate, clip=5.0)
+        raise ValueError(f"depth must be one of {tuple(DEPTHS)}, got {depth!r}")
+    return cut(classifier, DEPTHS[depth])[0](images)
 
 
 def reader(decode: Callable, digits: Judge, pose: Judge) -> Callable[[Tensor], Tensor]:
@@ -181,21 +126,6 @@ def change_word(stated: Tensor, attribute: int, generator: torch.Generator) -> T
 
 
 @torch.no_grad()
-def retell(translation: Translation, z: Tensor, old: Tensor, new: Tensor) -> Tensor:
-    """Return codes `[B, d]` told anew: what the condition leaves open stays, what it says is replaced.
-
-    z becomes v under the old condition, and v becomes a code under the new one. An edit changes one word between the
-    two; a transfer gives the pictures of one caption to another caption.
-
-    Args:
-        translation: trained.
-        z: codes `[B, d]`.
-        old, new: conditions `[B, ...]`.
-    """
-    return translation.inverse(translation(z, old)[0], new)
-
-
-@torch.no_grad()
 def edit_scores(translation: Translation, read: Callable, encoder: CaptionEncoder, pictures: Captioned,
                 generator: torch.Generator) -> Tensor:  # fmt: skip
     """Change one word of every caption, redraw, and judge.
@@ -223,7 +153,7 @@ def edit_scores(translation: Translation, read: Callable, encoder: CaptionEncode
         old, new = (
             encoder.embed([write_all(row[None], k)[0] for k, row in enumerate(s)]) for s in (pictures.stated, changed)
         )
-        found = read(retell(translation, pictures.latents.mean, old, new))
+        found = read(carry(translation, pictures.latents.mean, old, new))
         wanted = pictures.factors.clone()
         wanted[:, attribute] = changed[:, attribute]
         table.append((found == wanted).float().mean(dim=0))
@@ -239,18 +169,11 @@ def transfer_scores(translation: Translation, read: Callable, pictures: Captione
         whose residual was; both among pairs that differ in the factor.
     """
     words = pictures.embeddings.roll(1, dims=0)
-    found = read(retell(translation, pictures.latents.mean, pictures.embeddings, words))
+    found = read(carry(translation, pictures.latents.mean, pictures.embeddings, words))
     caption, residual = pictures.factors.roll(1, dims=0), pictures.factors
     differ = caption != residual
     count = differ.sum(dim=0).clamp(min=1)
     return torch.stack([((found == source) & differ).sum(dim=0) / count for source in (caption, residual)])
-
-
-@torch.no_grad()
-def draws_of(translation: Translation, conditions: Tensor, draws: int, generator: torch.Generator) -> Tensor:
-    """Return `draws` random codes for each of n conditions, `[n, draws, d]`."""
-    many = conditions.repeat_interleave(draws, dim=0)
-    return translation.sample(many, generator).unflatten(0, (len(conditions), draws))
 
 
 def within_and_total(codes: Tensor) -> tuple[float, float]:

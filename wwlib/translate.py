@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 
 import torch
@@ -26,24 +26,23 @@ from wwlib.glyphs import Glyphs
 from wwlib.hosts import collect
 from wwlib.interpret import load_host, load_judge
 from wwlib.interpretation import Latents, probe_r2
+from wwlib.invariances import value_entropy
 from wwlib.judges import Judge, frechet_distance, new_judge, train_judge
 from wwlib.paths import DATA
+from wwlib.regression import Regression, train_regression
 from wwlib.shelf import Shelf
 from wwlib.text_to_image import (
     DEPTHS,
     Captioned,
-    Regression,
     agreement,
     at_depth,
     caption_pictures,
-    draws_of,
     edit_scores,
     reader,
-    train_regression,
     transfer_scores,
     within_and_total,
 )
-from wwlib.translation import Translation, TranslationSchedule, train_translation
+from wwlib.translation import Translation, TranslationSchedule, draws_of, train_translation
 
 SHELF = Shelf(DATA / "translation-weights.safetensors", DATA / "translation.json", "python -m wwlib translate")
 POSE = (10, 10, 10, 3, 3, 3)  # values of all six factors, which the judge of poses names
@@ -82,7 +81,7 @@ def load_translation(name: str) -> Translation:
 def load_regression(depth: str) -> Regression:
     """Return a shipped rival (seed 0): from "first maps" or "logits"."""
     run = next(run for run in load_record()["runs"] if run["case"] == depth and run["seed"] == 0)
-    return SHELF.load(f"regression-{depth}", Regression(tuple(run["schedule"]["shape"]), run["schedule"]["dim"]))
+    return SHELF.load(f"regression-{depth}", Regression(TranslationSchedule(**run["schedule"])))
 
 
 def load_record() -> dict:
@@ -183,8 +182,8 @@ def openness(translation: Translation, attribute: int, generator: torch.Generato
     stated[:, attribute] = UNSAID
     draws = draws_of(translation, encoder.embed(write_all(stated, seed=attribute)), 200, generator)
     found = read(draws.flatten(0, 1)).view(10, 200, 6)[:, :, attribute]
-    shares = torch.stack([row.bincount(minlength=SIZES[attribute]) for row in found]) / 200
-    return float(torch.special.entr(shares).sum(dim=1).mean() / torch.tensor(SIZES[attribute]).log())
+    entropies = torch.stack([value_entropy(row, SIZES[attribute]) for row in found])
+    return float(entropies.mean() / torch.tensor(SIZES[attribute]).log())
 
 
 @torch.no_grad()
@@ -197,7 +196,7 @@ def measure_regression(network: Regression, tested: Captioned, seed: int) -> dic
     z = tested.latents.draw(torch.arange(len(codes)), torch.Generator().manual_seed(seed))
     return dict(
         agreement=agreement(read(codes), tested.stated).tolist(),
-        pose_ratio=[0.0 if spread == 0 else spread for spread in read_spread(read, draws)],
+        pose_ratio=read_spread(read, draws),
         spread=within_and_total(draws),
         total=float(codes.std(dim=0, correction=0).square().mean().sqrt()),
         data_spread=float(z.var(dim=0).mean().sqrt()),
@@ -223,7 +222,9 @@ def run_captions(case: str, seed: int, keep: bool) -> dict:
     host, encoder, read = experts()
     before, start = fingerprint(host, encoder), time.perf_counter()
     if case == "regression":
-        network, losses = train_regression(learned.latents, learned.embeddings, REGRESSION_STEPS, seed=seed)
+        network, losses = train_regression(
+            learned.latents, learned.embeddings, replace(SCHEDULE, steps=REGRESSION_STEPS, seed=seed)
+        )
         schedule = dict(steps=REGRESSION_STEPS)
     else:
         said = {"no caption": None, "shuffled captions": learned.embeddings.roll(1, dims=0)}
@@ -263,7 +264,7 @@ def run_depth(depth: str, seed: int, keep: bool) -> dict:
     start = time.perf_counter()
     translation, losses = train_translation(latents, conditions, TranslationSchedule(**schedule))
     seconds = round(time.perf_counter() - start, 1)
-    rival, _ = train_regression(latents, conditions, REGRESSION_STEPS, seed=seed)
+    rival, _ = train_regression(latents, conditions, TranslationSchedule(**schedule | dict(steps=REGRESSION_STEPS)))
     if keep:
         SHELF.keep({f"translation-{depth}": translation, f"regression-{depth}": rival}, half=True)
     g, scores = torch.Generator().manual_seed(seed), {}

@@ -170,7 +170,7 @@ def depth_table(record: dict | None = None) -> Table:
         ratio = values_of(record, depth, "regression/total")
         rows.append((depth, *cells, spread(values_of(record, depth, "translation/total"), ".2f"),
                      spread(ratio, ".2f"), len(ratio)))  # fmt: skip
-    floor = values_of(record, DEPTHS[-1], "rebuilt/frechet")
+    floor = values_of(record, "logits", "rebuilt/frechet")
     rows.append(("– nothing translated: rebuilt, with noise", spread(floor, ",.0f"), "–", "–", "–", len(floor)))
     header = ["condition", "translation: Frechet distance to real pictures", "regression (MLP): the same",
               "translation: spread of codes / data's", "regression: spread", "seeds"]  # fmt: skip

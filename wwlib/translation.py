@@ -7,6 +7,7 @@ After Rombach, Esser and Ommer, *Network-to-Network Translation with Conditional
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -147,6 +148,48 @@ class Translation(nn.Module):
         return self.inverse(torch.randn(len(x), self.flow.dim, generator=generator).to(x.device), x)
 
 
+@torch.no_grad()
+def carry(translation: Translation, z: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
+    """Return the codes `[B, d]` that keep what z holds beside its condition, under another condition.
+
+    v = tau^-1(z | seen), then tau(v | wanted). With one word changed it is an edit, with the condition of another
+    picture a transfer; carried back it is z again.
+
+    Args:
+        translation: trained.
+        z: codes `[B, d]`.
+        seen: the condition that belongs to them `[B, ...]`.
+        wanted: the condition of the result `[B, ...]`.
+    """
+    v, _ = translation(z, seen)
+    return translation.inverse(v, wanted)
+
+
+@torch.no_grad()
+def draws_of(translation: Translation, conditions: Tensor, draws: int, generator: torch.Generator) -> Tensor:
+    """Return `draws` random codes for each of n conditions, `[n, draws, d]`: what the condition leaves open varies."""
+    many = conditions.repeat_interleave(draws, dim=0)
+    return translation.sample(many, generator).unflatten(0, (len(conditions), draws))
+
+
+def paired_draws(
+    latents: Latents, conditions: Tensor | None, generator: torch.Generator
+) -> Callable[[int], tuple[Tensor, Tensor | None]]:
+    """Return the function that draws so many random codes, noise included, and the conditions that belong to them.
+
+    Raises:
+        ValueError: if the numbers of codes and conditions differ.
+    """
+    if conditions is not None and len(conditions) != len(latents.mean):
+        raise ValueError(f"conditions must be as many as the codes, got {len(conditions)} and {len(latents.mean)}")
+
+    def draw(n: int) -> tuple[Tensor, Tensor | None]:
+        rows = torch.randint(len(latents.mean), (n,), generator=generator)
+        return latents.draw(rows, generator), None if conditions is None else conditions[rows]
+
+    return draw
+
+
 def train_translation(
     latents: Latents, conditions: Tensor | None, schedule: TranslationSchedule
 ) -> tuple[Translation, list[float]]:
@@ -163,14 +206,7 @@ def train_translation(
         ValueError: if the numbers of codes and conditions differ.
         FloatingPointError: if the loss stops being finite.
     """
-    if conditions is not None and len(conditions) != len(latents.mean):
-        raise ValueError(f"conditions must be as many as the codes, got {len(conditions)} and {len(latents.mean)}")
-    random = torch.Generator().manual_seed(schedule.seed)
-
-    def draw(n: int) -> tuple[Tensor, Tensor | None]:
-        rows = torch.randint(len(latents.mean), (n,), generator=random)
-        return latents.draw(rows, random), None if conditions is None else conditions[rows]
-
+    draw = paired_draws(latents, conditions, torch.Generator().manual_seed(schedule.seed))
     translation = Translation(schedule).initialise(*draw(1024))
     losses = descend(
         translation,
