@@ -1,5 +1,9 @@
 """Files are whole or absent, and damage is named."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -18,6 +22,25 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
         write_whole(path, fail)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+FULL = """
+import resource, signal, sys, torch
+from wwlib.files import save_tensors
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a file that grows too long is an error, as on a full disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    save_tensors(sys.argv[1], {"x": torch.zeros(100_000)}, {})
+except OSError as error:
+    print("named" if sys.argv[1] in str(error) else error)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a limit on the size of files")
+def test_a_full_disk_under_safetensors_is_an_oserror_that_names_the_file(tmp_path):
+    said = subprocess.run([sys.executable, "-c", FULL, str(tmp_path / "t.safetensors")], capture_output=True, text=True)
+    assert (said.stdout.strip(), said.returncode) == ("named", 0), said.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_tensors_come_back_with_their_description(tmp_path):

@@ -56,9 +56,20 @@ def save_json(path: str | Path, content: object) -> None:
 
 
 def save_tensors(path: str | Path, tensors: dict[str, Tensor], about: dict) -> None:
-    """Write tensors and a JSON-able description to one safetensors file, whole or not at all."""
+    """Write tensors and a JSON-able description to one safetensors file, whole or not at all.
+
+    Raises:
+        OSError: if the file cannot be written, for want of room or another reason.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, lambda file: save_file(tensors, file, metadata={"about": json.dumps(about)}))
+
+    def write(file: Path) -> None:
+        try:
+            save_file(tensors, file, metadata={"about": json.dumps(about)})
+        except SafetensorError as error:  # which safetensors raises for a full disk as well
+            raise OSError(f"{path} cannot be written: {error}") from None
+
+    write_whole(path, write)
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:

@@ -14,7 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from wwlib.factors import FactorData
@@ -76,7 +75,7 @@ def kept_layers(resolution: int) -> Tensor:
         if about.get("digest") == digest(kept):
             return kept["layers"]
     layers = {"layers": render_layers(resolution)}
-    with suppress(OSError, SafetensorError):  # where nothing can be written it costs some seconds each time, no more
+    with suppress(OSError):  # where nothing can be written it costs some seconds each time, no more
         file.parent.mkdir(parents=True, exist_ok=True)
         for earlier in file.parent.glob(f"shapes3d-{resolution}-*.safetensors"):
             earlier.unlink(missing_ok=True)
