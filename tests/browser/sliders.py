@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Locator, Page, TimeoutError
+from playwright.sync_api import Locator, Page
 
 # A delay runs from the last thing the learner did to the moment at which the new picture is decoded.
 WATCH = """image => {
@@ -101,14 +101,6 @@ class Explorer:
     @property
     def image(self) -> Locator:
         return self.cell.locator("img.widget-image")
-
-    def appears(self, seconds: float = 20) -> bool:
-        """Say whether the widget is on the page before time is up."""
-        try:
-            self.image.wait_for(state="attached", timeout=1000 * seconds)
-        except TimeoutError:
-            return False
-        return True
 
     def watch(self) -> None:
         """Begin to time; once a page."""

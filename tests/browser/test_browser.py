@@ -8,7 +8,6 @@ import io
 import os
 import statistics
 import time
-import warnings
 
 import pytest
 from PIL import Image
@@ -108,18 +107,8 @@ def frames():
 
 @pytest.fixture(scope="module")
 def timed(start, frames):
-    """That explorer, its first picture watched.
-
-    On a machine with much else to do, JupyterLab has once left a widget out that was shown while its page still loaded.
-    A learner would run the cell again; so does this, and says what stood there instead.
-    """
-    number = start.find(EXPLORE)
-    explorer = Explorer(start.page, start.cell(number), len(frames[0]))
-    if not explorer.appears():
-        start.picture("explorer-missing")
-        warnings.warn(f"no explorer after Run All, but: {explorer.cell.inner_text()[-300:]!r}", stacklevel=1)
-        start.run(number)
-        assert explorer.appears(60), explorer.cell.inner_text()
+    """That explorer, its first picture watched."""
+    explorer = Explorer(start.page, start.cell(start.find(EXPLORE)), len(frames[0]))
     explorer.watch()
     return explorer
 
