@@ -7,6 +7,7 @@ from wwlib import shapes3d
 from wwlib.avatars import Avatars
 from wwlib.dsprites import DSprites
 from wwlib.factors import rotate_codes
+from wwlib.glyphs import Glyphs
 from wwlib.portraits import Portraits
 from wwlib.shapes3d import Shapes3D, render_layers
 
@@ -30,6 +31,29 @@ def test_sampling_is_seeded(data):
     first = data.sample_factors(8, torch.Generator().manual_seed(3))
     assert torch.equal(first, data.sample_factors(8, torch.Generator().manual_seed(3)))
     assert not torch.equal(first, data.sample_factors(8, torch.Generator().manual_seed(4)))
+
+
+def test_unseen_factors_are_all_others_and_spread_evenly(generator):
+    data = Glyphs()
+    seen = data.sample_factors(20_000, generator)
+    drawn = data.sample_unseen(4_000, generator, seen)
+    assert drawn.shape == (4_000, 6)
+    assert not set(map(tuple, seen.tolist())) & set(map(tuple, drawn.tolist()))
+    assert (drawn[:, 0].bincount(minlength=10) / 400 - 1).abs().max() < 0.2
+    few = data.sample_unseen(50, torch.Generator().manual_seed(1), seen[:1])
+    assert torch.equal(few, data.sample_unseen(50, torch.Generator().manual_seed(1), seen[:1]))
+
+
+def test_nothing_is_left_when_everything_was_seen(generator):
+    class Coin(Glyphs):
+        factor_sizes = (2,)
+
+        def __init__(self):
+            pass
+
+    assert Coin().sample_unseen(3, generator, torch.tensor([[1]])).tolist() == [[0]] * 3
+    with pytest.raises(ValueError, match="seen must leave something out, got all 2"):
+        Coin().sample_unseen(3, generator, torch.tensor([[1], [0], [0]]))
 
 
 def test_every_factor_changes_some_pixels_and_only_its_footprint(data, generator):

@@ -17,15 +17,14 @@ from wwlib.fuse import (
     SHELF,
     SHUFFLED,
     fuse,
-    guidance,
     load_fusion,
     load_image_model,
     load_record,
     load_world,
-    measure,
 )
 from wwlib.fusion_explorer import condition_pictures, explore_fusions, fusion_frames, fusion_widget
 from wwlib.interpreted import runs_of
+from wwlib.steering import guidance, measure
 from wwlib.translation import TranslationSchedule, carry, train_translation
 from wwlib.viz import Picture
 

@@ -7,7 +7,8 @@ import torch
 
 from wwlib.domains import STYLE, Domains, other_domain, outline
 from wwlib.experts import LayoutNetwork, edges, hard, make_experts, other_label, train_layout, with_label
-from wwlib.fusion import guessing, within_variance
+from wwlib.flows import log_density
+from wwlib.fusion import ShortTranslation, guessing, within_variance
 from wwlib.interpretation import Latents
 from wwlib.regression import train_regression
 from wwlib.translation import TranslationSchedule, carry, train_translation
@@ -142,6 +143,45 @@ def test_a_residual_holds_no_label_and_a_code_does(carried):
     truth = labels.argmax(dim=1)
     assert guessing(z, truth) > 0.95
     assert abs(guessing(carried(z, labels)[0].detach(), truth) - 0.5) < 0.06
+
+
+@pytest.fixture(scope="module")
+def short():
+    """A short translation whose weights are no longer those at which it does nothing."""
+    translation = ShortTranslation(TranslationSchedule(4, (2,), blocks=5, hidden=12, embedding=4), heard=2).double()
+    random = torch.Generator().manual_seed(0)
+    labels = torch.eye(2).repeat(32, 1).double()
+    translation.initialise(torch.randn(64, 4, generator=random).double(), labels)
+    with torch.no_grad():
+        for weight in translation.parameters():
+            weight.add_(0.1 * torch.randn(weight.shape, generator=random))
+    return translation.requires_grad_(False)
+
+
+def test_a_short_translation_is_a_bijection_whose_change_of_volume_is_exact(short, generator):
+    z, labels = torch.randn(6, 4, generator=generator).double(), torch.eye(2).repeat(3, 1).double()
+    v, logdet = short(z, labels)
+    assert torch.allclose(short.inverse(v, labels), z, atol=1e-10)
+    for k in range(6):
+        jacobian = torch.autograd.functional.jacobian(lambda x, k=k: short(x[None], labels[k : k + 1])[0][0], z[k])
+        assert torch.linalg.slogdet(jacobian).logabsdet == pytest.approx(float(logdet[k]), abs=1e-10)
+    assert torch.equal(short.nll(z, labels), -log_density(v, logdet))
+
+
+def test_a_short_translation_hears_the_condition_in_its_first_blocks_only(short, generator):
+    z, labels = torch.randn(6, 4, generator=generator).double(), torch.eye(2).repeat(3, 1).double()
+    assert (len(short.flow.couplings), len(short.common.couplings)) == (2, 3)
+    assert (short.flow.cond_dim, short.common.cond_dim) == (4, 0)
+    near = [short.flow(z, short.embedder(x))[0] for x in (labels, labels.flip(1))]
+    assert not torch.allclose(*near)
+    for x, u in zip((labels, labels.flip(1)), near, strict=True):
+        assert torch.allclose(short(z, x)[0], short.common(u)[0])
+
+
+@pytest.mark.parametrize("heard", [0, 5])
+def test_a_short_translation_has_blocks_of_both_kinds(heard):
+    with pytest.raises(ValueError, match=rf"heard must lie in 1..4, got {heard}"):
+        ShortTranslation(TranslationSchedule(4, (2,), blocks=5), heard)
 
 
 def test_the_regression_answers_with_the_mean_of_each_class():

@@ -35,9 +35,10 @@ def record():
 
 @pytest.fixture(scope="module")
 def autoencoder():
-    """Host, judge, 400 unseen codes and their factors."""
-    host = load_host("autoencoder")
-    return host, load_judge("digits"), collect(host, case_data("autoencoder"), 400, CASES["autoencoder"].shared, 77)[0]
+    """Host, judge, 400 codes that the interpretation did not learn from, and their factors."""
+    host, data, case = load_host("autoencoder"), case_data("autoencoder"), CASES["autoencoder"]
+    learned = data.sample_factors(case.pictures, torch.Generator().manual_seed(100))
+    return host, load_judge("digits"), collect(host, data, 400, case.shared, 77, without=learned)[0]
 
 
 # the record

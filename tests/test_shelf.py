@@ -1,10 +1,13 @@
 """What is put on a shelf comes back, and nothing else on it is lost."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
 
-from wwlib.shelf import Shelf
+from wwlib.shelf import Shelf, named_run, rounded
 
 
 @pytest.fixture
@@ -22,9 +25,42 @@ def test_networks_come_back_frozen_beside_each_other(shelf):
     assert (shelf.load("second", nn.Linear(2, 1)).weight - second.weight).abs().max() < 1e-3
 
 
+def test_a_rounded_network_is_the_one_that_comes_back(shelf):
+    network = nn.Linear(3, 2)
+    before = network.weight.clone()
+    shelf.keep({"half": rounded(network)}, half=True)
+    assert torch.equal(shelf.load("half", nn.Linear(3, 2)).weight, network.weight)
+    assert 0 < (before - network.weight).abs().max() < 1e-3
+
+
+def test_a_run_is_found_by_case_and_seed(shelf):
+    for case, seed in (("a", 0), ("b", 0), ("a", 1)):
+        shelf.note_run(dict(case=case, seed=seed))
+    assert named_run(shelf.read(), "a", 1) == dict(case="a", seed=1)
+    with pytest.raises(ValueError, match=r"case must be one of \['a', 'b'\] with seed 0, got 'c'"):
+        named_run(shelf.read(), "c")
+
+
 def test_what_is_not_kept_names_the_command(shelf):
     with pytest.raises(FileNotFoundError, match="python -m wwlib nothing"):
         shelf.load("first", nn.Linear(3, 2))
+
+
+def test_two_processes_lose_nothing_of_each_other(shelf):
+    """Ten runs and a network from each, all at once."""
+    code = """import sys, pathlib, torch
+from wwlib.shelf import Shelf
+folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+shelf = Shelf(folder / "w.safetensors", folder / "runs.json", "python -m wwlib nothing")
+for seed in range(10):
+    shelf.note_run(dict(case=name, seed=seed))
+    shelf.keep({f"{name}{seed}": torch.nn.Linear(2, 2)}, half=False)"""
+    command = [sys.executable, "-c", code, str(shelf.record.parent)]
+    workers = [subprocess.Popen([*command, name]) for name in ("first", "second")]
+    assert [worker.wait(120) for worker in workers] == [0, 0]
+    assert len(shelf.read()["runs"]) == 20
+    for name in ("first0", "second9"):
+        shelf.load(name, nn.Linear(2, 2))
 
 
 def test_a_run_replaces_its_earlier_self_only(shelf):

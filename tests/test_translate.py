@@ -9,6 +9,7 @@ import torch
 
 from wwlib import translated
 from wwlib.captions import STATED
+from wwlib.depths import PICTURES, distance_to_pictures
 from wwlib.glyphs import Glyphs
 from wwlib.interpret import load_host
 from wwlib.interpreted import threshold
@@ -28,7 +29,6 @@ from wwlib.translate import (
     SCHEDULE,
     SHELF,
     SHIPPED,
-    distance_to_pictures,
     experts,
     fingerprint,
     load_pose_judge,
@@ -47,9 +47,10 @@ def record():
 
 @pytest.fixture(scope="module")
 def unseen():
-    """Four hundred pictures with captions; few of them are among the 8,192 of the training."""
+    """Four hundred pictures with captions that are not among those of the training."""
     host, encoder, _ = experts()
-    return caption_pictures(host, encoder, 400, 4000)
+    learned = Glyphs().sample_factors(PICTURES, torch.Generator().manual_seed(100))
+    return caption_pictures(host, encoder, 400, 4000, without=learned)
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,20 @@ class FactorData:
         columns = [torch.randint(size, (n,), generator=generator) for size in self.factor_sizes]
         return torch.stack(columns, dim=1).to(self.device)
 
+    def sample_unseen(self, n: int, generator: torch.Generator | None, seen: Tensor) -> Tensor:
+        """Draw as `sample_factors` does, but only what is not among the factors `seen` `[m, K]`.
+
+        Raises:
+            ValueError: if everything was seen.
+        """
+        known = set(map(tuple, self.check_factors(seen).tolist()))
+        if len(known) == len(self):
+            raise ValueError(f"seen must leave something out, got all {len(self):,} factor vectors")
+        found: list[list[int]] = []
+        while len(found) < n:
+            found += [row for row in self.sample_factors(n, generator).tolist() if tuple(row) not in known]
+        return torch.tensor(found[:n], device=self.device)
+
     def sample_images(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw `n` images `[n, C, H, W]` in [-1, 1] uniformly from the whole factor grid."""
         return self.images(self.sample_factors(n, generator))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.autoencoder import Autoencoder
-from wwlib.fuse import FACTORS, REGRESSION, REMEDIES, SHUFFLED, count, load_record
+from wwlib.fuse import REGRESSION, REMEDIES, SHUFFLED, count, load_record
 from wwlib.interpreted import CRITERIA, criterion, runs_of, spread
 from wwlib.report import Table
+from wwlib.steering import FACTORS
 from wwlib.translated import PAPER_EDITS
 
 DIVERSITY = 1.3  # argmax against logits

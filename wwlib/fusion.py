@@ -6,11 +6,53 @@ workshop, CVPR 2020). The flow is `wwlib.translation`'s; what is new here is wha
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.descent import descend
+from wwlib.flows import Flow
+from wwlib.translation import Translation, TranslationSchedule
+
+
+class ShortTranslation(Translation):
+    """A translation whose condition is heard in the blocks next to z only; the blocks behind them are common to all.
+
+    What two conditions can do differently is then little, so a code that is carried from one to the other changes
+    little beside; the common blocks fit the density.
+
+    Args:
+        schedule: of the whole; `blocks` counts both kinds.
+        heard: blocks that hear the condition.
+
+    Raises:
+        ValueError: unless 1 <= heard < blocks.
+    """
+
+    def __init__(self, schedule: TranslationSchedule, heard: int):
+        if not 1 <= heard < schedule.blocks:
+            raise ValueError(f"heard must lie in 1..{schedule.blocks - 1}, got {heard}")
+        super().__init__(replace(schedule, blocks=heard))
+        self.common = Flow(schedule.dim, 0, schedule.blocks - heard, schedule.hidden, seed=schedule.seed + 1)
+
+    def initialise(self, z: Tensor, x: Tensor | None = None) -> ShortTranslation:
+        """Let embedder and both flows measure data, once, before training; return the translation."""
+        super().initialise(z, x)
+        with torch.no_grad():
+            self.common.initialise(super().forward(z, x)[0])
+        return self
+
+    def forward(self, z: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the residual v `[B, d]` and log|det dv/dz| `[B]`."""
+        near, near_logdet = super().forward(z, x)
+        v, logdet = self.common(near)
+        return v, near_logdet + logdet
+
+    def inverse(self, v: Tensor, x: Tensor | None = None) -> Tensor:
+        """Return the code z `[B, d]` with residual v under condition x."""
+        return super().inverse(self.common.inverse(v), x)
 
 
 def within_variance(features: Tensor) -> float:

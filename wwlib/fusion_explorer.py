@@ -12,7 +12,7 @@ from torch import Tensor
 from wwlib.device import headless
 from wwlib.domains import STYLE, Domains, outline
 from wwlib.explorer import png_bytes, swapping_picture
-from wwlib.fuse import World
+from wwlib.steering import World
 from wwlib.translation import Translation, carry
 from wwlib.viz import Picture, grid, to_pixels
 

@@ -61,7 +61,9 @@ class RecogniserHost:
 
 
 @torch.no_grad()
-def collect(host, data: FactorData, n: int, shared: tuple[str, ...], seed: int) -> tuple[Latents, Tensor]:
+def collect(
+    host, data: FactorData, n: int, shared: tuple[str, ...], seed: int, without: Tensor | None = None
+) -> tuple[Latents, Tensor]:
     """Encode `n` random pictures; return their codes and all of their factors `[n, K]`.
 
     Args:
@@ -70,8 +72,10 @@ def collect(host, data: FactorData, n: int, shared: tuple[str, ...], seed: int) 
         n: how many.
         shared: the factors that pairs will share, by name.
         seed: of the pictures.
+        without: factors `[m, K]` of pictures that may not occur, such as those learned from.
     """
-    factors = data.sample_factors(n, torch.Generator().manual_seed(seed))
+    random = torch.Generator().manual_seed(seed)
+    factors = data.sample_factors(n, random) if without is None else data.sample_unseen(n, random, without)
     parts = [host.encode(data.images(part)) for part in factors.split(256)]
     mean, spread = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     return Latents(mean, spread, factors[:, [data.factor_index(name) for name in shared]]), factors

@@ -30,7 +30,7 @@ from wwlib.judges import Judge, frechet_distance, new_judge, train_judge
 from wwlib.models import load_model, shipped_record
 from wwlib.paths import DATA
 from wwlib.shapes3d import Shapes3D
-from wwlib.shelf import Shelf
+from wwlib.shelf import Shelf, named_run
 
 RECORD = DATA / "interpretation.json"
 WEIGHTS = DATA / "interpretation-weights.safetensors"
@@ -105,7 +105,7 @@ def load_interpretation(name: str) -> tuple[Flow, list[int]]:
     Args:
         name: of a case, or "autoencoder without pairs" for that ablation.
     """
-    run = next(run for run in load_record()["runs"] if run["case"] == name and run["seed"] == 0)
+    run = named_run(load_record(), name)
     schedule = Schedule(**run["schedule"])
     flow = Flow(sum(run["sizes"]), blocks=schedule.blocks, hidden=schedule.hidden)
     return SHELF.load(f"flow-{name}", flow), run["sizes"]
@@ -126,13 +126,13 @@ def judged(name: str, host, judge: Judge | None):
 @torch.no_grad()
 def measure(name: str, host, judge: Judge | None, flow: Flow, sizes: list[int], tested: Latents,
             factors: Tensor, seed: int = 0) -> dict:  # fmt: skip
-    """Return every measure of one interpretation on freshly drawn pictures.
+    """Return every measure of one interpretation on pictures that it has not seen.
 
     Args:
         name: of the case.
         host, judge: frozen; the classifier needs no judge.
         flow, sizes: the interpretation.
-        tested: codes of freshly drawn pictures; about a quarter occur among those learned from, the grid is small.
+        tested: codes of pictures, none of which was learned from.
         factors: all of their factors.
         seed: of noise and draws.
     """
@@ -219,10 +219,10 @@ def make_host(name: str) -> float:
 
 @lru_cache(maxsize=1)
 def case_latents(name: str) -> tuple[Latents, Latents, Tensor]:
-    """Return codes to learn from, codes of freshly drawn pictures, and all factors of the latter, for one case."""
+    """Return codes to learn from, codes of other pictures, and all factors of the latter, for one case."""
     case, host, data = CASES[name], load_host(name), case_data(name)
-    latents, _ = collect(host, data, case.pictures, case.shared, seed=100)
-    return latents, *collect(host, data, case.tested, case.shared, seed=200)
+    latents, learned = collect(host, data, case.pictures, case.shared, seed=100)
+    return latents, *collect(host, data, case.tested, case.shared, seed=200, without=learned)
 
 
 def run_case(name: str, seed: int, ablation: str = "", keep: bool = False) -> dict:

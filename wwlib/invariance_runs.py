@@ -11,15 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wwlib.attacks import ATTACKED, DRAWS, LARGE, SURE, THOROUGH, attacked
 from wwlib.descent import descend
 from wwlib.glyphs import Glyphs
 from wwlib.hosts import collect
 from wwlib.interpret import load_host, load_interpretation, load_judge
 from wwlib.interpretation import Latents
-from wwlib.invariances import attack, concept_shares, cut, value_entropy
+from wwlib.invariances import concept_shares, cut, value_entropy
 from wwlib.judges import Judge, new_judge
 from wwlib.paths import DATA
-from wwlib.shelf import Shelf
+from wwlib.shelf import Shelf, named_run, rounded
 from wwlib.translation import Translation, TranslationSchedule, draws_of, train_translation
 
 SHELF = Shelf(DATA / "invariances-weights.safetensors", DATA / "invariances.json", "python -m wwlib invariances")
@@ -28,10 +29,8 @@ BLOCKS = ("residual", *SHARED)  # of lesson 17's interpretation
 LAYERS = ("conv1", "conv2", "features", "logits")
 MOMENTS = (5, 40, 80, 400)  # steps of the classifier's training at which it is kept
 EXAMPLES = 256  # pictures that the classifier learns from
-EPSILON = 0.04  # of the attack: a fiftieth of a pixel's range
-FEW = dict(examples=128, epsilon=0.03, sure=0.9)  # the second attack: an easier victim, a smaller step
 SCHEDULE = dict(blocks=6, hidden=128, embedding=32, steps=700, batch=128)
-PICTURES, TESTED, DRAWS = 12_288, 600, 8
+PICTURES, TESTED = 12_288, 600
 SHIPPED = ((400, "conv1"), (400, "conv2"), (400, "logits"), (5, "logits"))
 
 
@@ -67,7 +66,7 @@ BEFORE = tuple(Question(MOMENTS[0], layer) for layer in LAYERS[:-1])
 PARTS = {"layers": OVER_LAYERS, "time": OVER_TIME, "ablations": ABLATIONS, "first": BEFORE}
 
 
-def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS, examples: int = EXAMPLES) -> dict[int, Judge]:
+def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS) -> dict[int, Judge]:
     """Train a classifier of digits on few pictures, and return it as it was after each of some numbers of steps.
 
     Few pictures make a classifier as one meets them: good on new pictures, and easy to attack.
@@ -75,17 +74,15 @@ def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS, examples:
     Args:
         seed: of weights, pictures and batches.
         steps: ascending.
-        examples: pictures to learn from.
     """
     classifier, random, kept = new_judge((10,), seed, features=32), torch.Generator().manual_seed(seed), {}
-    data = Glyphs()
-    factors = data.sample_factors(examples, random)
-    images, labels = data.images(factors), factors[:, 0]
+    factors = Glyphs().sample_factors(EXAMPLES, random)
+    images, labels = Glyphs().images(factors), factors[:, 0]
 
     def loss_at(step: int) -> Tensor:
         if step in steps:
             kept[step] = copy.deepcopy(classifier).eval().requires_grad_(False)
-        rows = torch.randint(examples, (64,), generator=random)
+        rows = torch.randint(EXAMPLES, (64,), generator=random)
         return F.cross_entropy(classifier(images[rows])[0], labels[rows])
 
     descend(classifier, loss_at, steps[-1], 1e-3)
@@ -93,55 +90,76 @@ def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS, examples:
 
 
 @lru_cache(maxsize=1)
-def codes(n: int, seed: int) -> tuple[Latents, Tensor]:
-    """Return the autoencoder's codes of `n` random digits, and all factors of these."""
-    return collect(load_host("autoencoder"), Glyphs(), n, SHARED, seed)
+def learned_codes(n: int | None = None) -> tuple[Latents, Tensor]:
+    """Return the autoencoder's codes of the digits that translations learn from, or of `n` others, and all factors."""
+    return collect(load_host("autoencoder"), Glyphs(), n or PICTURES, SHARED, seed=100)
+
+
+@lru_cache(maxsize=1)
+def unseen_codes(seed: int) -> tuple[Latents, Tensor]:
+    """Return codes of other digits, which neither translations nor the classifier of a seed have seen, and factors."""
+    taught = Glyphs().sample_factors(EXAMPLES, torch.Generator().manual_seed(seed))  # as `train_classifiers` draws them
+    seen = torch.cat([Glyphs().sample_factors(PICTURES, torch.Generator().manual_seed(100)), taught])
+    return collect(load_host("autoencoder"), Glyphs(), TESTED, SHARED, seed=200, without=seen)
 
 
 @torch.no_grad()
-def conditions_of(classifier: Judge, question: Question, factors: Tensor) -> Tensor:
-    """Return what a layer says of the digits with some factors, `[n, ...]`; once, for the classifier is frozen."""
-    data, (phi, _) = Glyphs(), cut(classifier, question.layer)
-    found = torch.cat([phi(data.images(part)) for part in factors.split(512)])
+def conditions_of(classifier: Judge, question: Question, factors: Tensor, noise: float = 0.0) -> Tensor:
+    """Return what a layer says of the digits with some factors, `[n, ...]`; once, for the classifier is frozen.
+
+    Args:
+        classifier, question: the layer.
+        factors: `[n, 6]`.
+        noise: largest amplitude of a pattern of plus and minus that is added, another for each picture.
+    """
+    data, (phi, _), random = Glyphs(), cut(classifier, question.layer), torch.Generator().manual_seed(0)
+
+    def seen(part: Tensor) -> Tensor:
+        images = data.images(part)
+        if not noise:
+            return images
+        signs = torch.randint(2, images.shape, generator=random) * 2 - 1
+        return images + signs * noise * torch.rand(len(images), 1, 1, 1, generator=random)
+
+    found = torch.cat([phi(seen(part)) for part in factors.split(512)])
     if question.spoilt == "shuffled":
         return found[torch.randperm(len(found), generator=torch.Generator().manual_seed(0))]
     return found.softmax(dim=1) if question.spoilt == "softmax" else found
 
 
-def accuracy(classifier: Judge, n: int = 2_000) -> float:
-    """Return how many freshly drawn digits a classifier reads rightly."""
-    factors = Glyphs().sample_factors(n, torch.Generator().manual_seed(400))
+def accuracy(classifier: Judge, seed: int, n: int = 2_000) -> float:
+    """Return how many digits that it has not seen a classifier of a seed reads rightly."""
+    random = torch.Generator()
+    taught = Glyphs().sample_factors(EXAMPLES, random.manual_seed(seed))
+    factors = Glyphs().sample_unseen(n, random.manual_seed(400), taught)
     return float((classifier.verdict(Glyphs().images(factors))[:, 0] == factors[:, 0]).float().mean())
 
 
 @torch.no_grad()
-def measure(
-    classifier: Judge, question: Question, translation: Translation, seed: int = 0, tested: int = TESTED
-) -> dict:
-    """Return every measure of one translation on freshly drawn pictures (the grid is small: some were learned from).
+def measure(classifier: Judge, question: Question, translation: Translation, seed: int = 0) -> dict:
+    """Return every measure of one translation on pictures that neither it nor the classifier has seen.
 
     Args:
         classifier: at the question's moment.
         question: what was translated.
         translation: trained.
-        seed: of noise and draws.
-        tested: pictures.
+        seed: of the classifier, noise and draws.
     """
     host, judge, (interpretation, sizes) = (
         load_host("autoencoder"),
         load_judge("digits"),
         load_interpretation("autoencoder"),
     )
-    latents, factors = collect(host, Glyphs(), tested, SHARED, seed=200)
+    latents, factors = unseen_codes(seed)
     random = torch.Generator().manual_seed(seed)
     conditions = conditions_of(classifier, question, factors)
     drawn = draws_of(translation, conditions, DRAWS, random)
     pictures = host.decode(drawn.flatten(0, 1))
-    seen = torch.cat([judge.verdict(part) for part in pictures.split(512)]).unflatten(0, (tested, DRAWS))
-    again = torch.cat([classifier.verdict(part) for part in pictures.split(512)])[:, 0].unflatten(0, (tested, DRAWS))
+    seen = torch.cat([judge.verdict(part) for part in pictures.split(512)]).unflatten(0, (TESTED, DRAWS))
+    again = torch.cat([classifier.verdict(part) for part in pictures.split(512)])[:, 0].unflatten(0, (TESTED, DRAWS))
     images = Glyphs().images(factors)
     said = classifier.verdict(images)
-    noisy = latents.draw(torch.arange(tested), random)
+    noisy = latents.draw(torch.arange(TESTED), random)
     residual = translation(noisy, conditions)[0]
     z = latents.mean
     scores = dict(
@@ -156,59 +174,30 @@ def measure(
         data_entropy={name: float(value_entropy(latents.factors[:, k], 10)) for k, name in enumerate(SHARED)},
     )
     if question.moment == MOMENTS[-1] and not question.spoilt:
-        scores["attack"] = attacked(classifier, question, translation, images, factors[:, 0], random)
+        scores["attack"] = attacked(classifier, question.layer, translation, images, factors[:, 0], random)
     return scores
 
 
-def attacked(classifier: Judge, question: Question, translation: Translation, images: Tensor, labels: Tensor,
-             random: torch.Generator, epsilon: float = EPSILON, sure: float = 0.0) -> dict[str, float]:  # fmt: skip
-    """Return what samples from an attacked layer show, by the judge, over pictures whose attack succeeds.
-
-    Args:
-        classifier, question, translation: the classifier is attacked, the translation and the judge are not.
-        images, labels: freshly drawn pictures and their digits; those misread already are left out.
-        random: of the samples.
-        epsilon: of the attack.
-        sure: probability that the classifier must give its wrong answer for the attack to count.
-    """
-    host, judge = load_host("autoencoder"), load_judge("digits")
-    logits = cut(classifier, "logits")[0]
-    right = classifier.verdict(images)[:, 0] == labels
-    moved = attack(logits, images[right], labels[right], epsilon)
-    with torch.no_grad():
-        (confidence, said), truth = logits(moved).softmax(dim=1).max(dim=1), labels[right]
-    fooled = (said != truth) & (confidence >= sure)
-    if not fooled.any():
-        raise ValueError(f"epsilon must be large enough to fool the classifier at least once, got {epsilon}")
-    moved, said, truth = moved[fooled], said[fooled], truth[fooled]
-    with torch.no_grad():
-        drawn = draws_of(translation, cut(classifier, question.layer)[0](moved), DRAWS, random)
-        seen = torch.cat([judge.verdict(host.decode(part)) for part in drawn.flatten(0, 1).split(512)])[:, 0]
-    seen = seen.unflatten(0, (-1, DRAWS))
-    return dict(
-        epsilon=epsilon,
-        tried=int(right.sum()),
-        succeeded=int(fooled.sum()),
-        wrong=float((seen == said[:, None]).float().mean()),
-        true=float((seen == truth[:, None]).float().mean()),
-        judge_true=float((judge.verdict(moved)[:, 0] == truth).float().mean()),
-    )
-
-
-def explain(classifier: Judge, question: Question, seed: int) -> tuple[Translation, dict]:
+def explain(classifier: Judge, question: Question, seed: int, thorough: bool = False) -> tuple[Translation, dict]:
     """Train and measure one translation; return it and its run record.
 
     Args:
         classifier: at the question's moment.
         question: what is translated.
-        seed: of the translation and its measures.
+        seed: of the classifier, the translation and its measures.
+        thorough: train as for the second attack.
     """
-    latents, factors = codes(PICTURES, 100)
+    latents, factors = learned_codes()
     conditions = conditions_of(classifier, question, factors)
-    plan = TranslationSchedule(latents.mean.shape[1], tuple(conditions.shape[1:]), **SCHEDULE, seed=seed)
+    if thorough:
+        conditions = torch.cat([conditions, conditions_of(classifier, question, factors, THOROUGH["noise"])])
+        latents = Latents(*(torch.cat([x, x]) for x in (latents.mean, latents.spread, latents.factors)))
+    sizes = SCHEDULE | (dict(steps=THOROUGH["steps"]) if thorough else {})
+    plan = TranslationSchedule(latents.mean.shape[1], tuple(conditions.shape[1:]), **sizes, seed=seed)
     start = time.perf_counter()
     translation, losses = train_translation(latents, conditions, plan)
     seconds = round(time.perf_counter() - start, 1)
+    translation = rounded(translation)
     return translation, dict(
         case=question.case,
         seed=seed,
@@ -216,35 +205,33 @@ def explain(classifier: Judge, question: Question, seed: int) -> tuple[Translati
         layer=question.layer,
         spoilt=question.spoilt,
         schedule=asdict(plan),
-        accuracy=accuracy(classifier),
+        accuracy=accuracy(classifier, seed),
         seconds=seconds,
         losses=[round(loss, 3) for loss in losses],
         scores=measure(classifier, question, translation, seed),
     )
 
 
-def explain_attack(victim: Judge, layer: str, seed: int) -> dict:
-    """Attack a classifier that learnt from fewer pictures, with a smaller step; return the run record of one layer.
+def explain_attack(classifier: Judge, layer: str, seed: int) -> dict:
+    """Train thoroughly at a layer and attack with the large step; return the run record.
 
-    Its scores hold "attack", for all attacks that succeed, and "attack_sure", for those after which the classifier is
-    sure of its wrong answer.
+    Its scores hold "attack", with the small step, "attack_large", with the large one, and "attack_sure", of those only
+    after which the classifier is sure of its wrong answer.
     """
     question = Question(MOMENTS[-1], layer)
-    translation, run = explain(victim, question, seed)
-    factors = Glyphs().sample_factors(TESTED, torch.Generator().manual_seed(200))
+    translation, run = explain(classifier, question, seed, thorough=True)
+    factors = unseen_codes(seed)[1]
     images, random = Glyphs().images(factors), torch.Generator().manual_seed(seed)
-    for name, sure in (("attack", 0.0), ("attack_sure", FEW["sure"])):
-        run["scores"][name] = attacked(
-            victim, question, translation, images, factors[:, 0], random, FEW["epsilon"], sure
-        )
-    return run | dict(case=f"attack {layer}", examples=FEW["examples"])
+    for name, sure in (("attack_large", 0.0), ("attack_sure", SURE)):
+        run["scores"][name] = attacked(classifier, layer, translation, images, factors[:, 0], random, LARGE, sure)
+    return run | dict(case=f"attack {layer}", noise=THOROUGH["noise"])
 
 
-def ceiling(tested: int = TESTED) -> dict[str, float]:
+def ceiling() -> dict[str, float]:
     """Return S if a condition told the autoencoder's whole code: below 1, since every code carries noise of its own."""
     interpretation, sizes = load_interpretation("autoencoder")
-    latents, random = collect(load_host("autoencoder"), Glyphs(), tested, SHARED, seed=200)[0], torch.Generator()
-    drawn = [latents.draw(torch.arange(tested), random.manual_seed(draw)) for draw in range(DRAWS)]
+    latents, random = unseen_codes(0)[0], torch.Generator()
+    drawn = [latents.draw(torch.arange(TESTED), random.manual_seed(draw)) for draw in range(DRAWS)]
     return concept_shares(torch.stack(drawn, dim=1), interpretation, sizes, BLOCKS)
 
 
@@ -262,7 +249,7 @@ def load_explanation(moment: int, layer: str) -> Translation:
     if (moment, layer) not in SHIPPED:
         raise ValueError(f"moment and layer must be among {SHIPPED}, got {moment} and {layer!r}")
     case = Question(moment, layer).case
-    run = next(run for run in load_record()["runs"] if (run["case"], run["seed"]) == (case, 0))
+    run = named_run(load_record(), case)
     return SHELF.load(f"explain-{case}", Translation(TranslationSchedule(**run["schedule"])))
 
 
@@ -276,7 +263,7 @@ def invariances(parts: list[str], seeds: list[int] | None = None) -> None:
 
     Args:
         parts: names of `PARTS`, or "attack"; all when empty.
-        seeds: of classifiers and translations; 0 to 4 if left out, and 0 alone for the layers at the first moment.
+        seeds: of classifiers and translations; 0 to 4 if left out.
 
     Raises:
         ValueError: for an unknown part.
@@ -288,19 +275,13 @@ def invariances(parts: list[str], seeds: list[int] | None = None) -> None:
     parts = parts or [*known]
     for seed in seeds or range(5):
         asked = [question for part in PARTS if part in parts for question in PARTS[part]]
-        if seed and not seeds:
-            asked = [question for question in asked if question not in BEFORE]
-        kept = _explain_all(asked, seed) if asked else {}
-        if kept and seed == 0:
-            SHELF.keep(kept, half=True)
-        if "attack" in parts:
-            _attack_all(seed)
+        _explain_all(asked, seed, "attack" in parts)
 
 
-def _explain_all(asked: list[Question], seed: int) -> dict[str, nn.Module]:
-    """Record a translation for every question; return what is shipped of this seed."""
+def _explain_all(asked: list[Question], seed: int, attacks: bool) -> None:
+    """Record a translation for every question, and the second attack if wanted; ship what is shipped of seed 0."""
     start = time.perf_counter()
-    classifiers = train_classifiers(seed)
+    classifiers = {moment: rounded(classifier) for moment, classifier in train_classifiers(seed).items()}
     SHELF.note_host(f"classifier, seed {seed}", time.perf_counter() - start)
     kept: dict[str, nn.Module] = {f"classifier-{moment}": classifier for moment, classifier in classifiers.items()}
     for question in asked:
@@ -310,14 +291,10 @@ def _explain_all(asked: list[Question], seed: int) -> dict[str, nn.Module]:
             kept[f"explain-{question.case}"] = translation
         shares = ", ".join(f"{name} {share:.2f}" for name, share in run["scores"]["shares"].items())
         print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {shares}", flush=True)
-    return kept
-
-
-def _attack_all(seed: int) -> None:
-    """Record the second attack, on a victim of its own."""
-    victim = train_classifiers(seed, MOMENTS[-1:], FEW["examples"])[MOMENTS[-1]]
-    for layer in ("logits", "conv1"):
-        run = explain_attack(victim, layer, seed)
+    if seed == 0:
+        SHELF.keep(kept, half=True)
+    for layer in ATTACKED if attacks else ():
+        run = explain_attack(classifiers[MOMENTS[-1]], layer, seed)
         SHELF.note_run(run)
         found = run["scores"]["attack_sure"]
         print(f"{run['case']}, seed {seed}: true {found['true']:.2f}, wrong {found['wrong']:.2f}", flush=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from wwlib.attacks import ATTACKED, EPSILON, LARGE, SURE
 from wwlib.interpreted import CRITERIA, criterion, runs_of, spread
-from wwlib.invariance_runs import BLOCKS, FEW, LAYERS, MOMENTS, Question, load_record
+from wwlib.invariance_runs import BLOCKS, LAYERS, MOMENTS, Question, load_record
 from wwlib.report import Table
 
 FIRST, LAST = MOMENTS[0], MOMENTS[-1]
@@ -64,10 +65,10 @@ def measures(record: dict) -> dict[str, tuple[np.ndarray, float]]:
         "samples from attacked logits: judged as the wrong class": (attacks_of(record, "logits", "wrong"), FOOLED),
         "samples from attacked conv1: judged as the true class": (attacks_of(record, "conv1", "true"), FOOLED),
     }
-    for name, label in (("attack", "easier victim"), ("attack_sure", "easier victim, sure of it")):
-        for layer, what in (("logits", "wrong"), ("conv1", "true")):
-            values = [run["scores"][name][what] for run in runs_of(record, f"attack {layer}")]
-            found[f"– {label}: samples from attacked {layer} judged as the {what} class"] = (np.array(values), FOOLED)
+    for layer, what in (("logits", "wrong"), ("conv1", "true")):
+        values = [run["scores"]["attack_sure"][what] for run in runs_of(record, f"attack {layer}")]
+        label = f"– trained longer, large step, sure: samples from attacked {layer} judged as the {what} class"
+        found[label] = (np.array(values), FOOLED)
     return found
 
 
@@ -118,12 +119,14 @@ def attack_table(record: dict | None = None) -> Table:
     return Table(["samples from", "judged as the true digit", "judged as what the classifier said"], rows)
 
 
-def victim_table(record: dict | None = None) -> Table:
-    """The second attack, on a classifier that learnt from fewer pictures: all successes, and those it is sure of."""
+def thorough_table(record: dict | None = None) -> Table:
+    """Attacks seen by flows that trained longer and with noise: small step, large step, and those it is sure of."""
     record, rows = record or load_record(), []
-    for layer in ("conv1", "logits"):
+    labels = {"attack": f"ε = {EPSILON:g}, all that succeed", "attack_large": f"ε = {LARGE:g}, all that succeed",
+              "attack_sure": f"ε = {LARGE:g}, sure of it (≥ {SURE:g})"}  # fmt: skip
+    for layer in ATTACKED:
         runs = runs_of(record, f"attack {layer}")
-        for label, name in (("all that succeed", "attack"), (f"sure of it (≥ {FEW['sure']:g})", "attack_sure")):
+        for name, label in labels.items():
             found = [run["scores"][name] for run in runs]
             shown = (spread(np.array([f[what] for f in found])) for what in ("true", "wrong"))
             rows.append((layer, label, f"{np.mean([f['succeeded'] / f['tried'] for f in found]):.2f}", *shown))

@@ -10,11 +10,30 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from filelock import FileLock
 from torch import nn
 
 from wwlib.files import half_floats, load_tensors, prefixed, save_json, save_tensors, unprefixed
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+def rounded(network: Network) -> Network:
+    """Round a network's weights to float16, as `Shelf.keep` does, and return it: what is measured is what is kept."""
+    return network.half().float()
+
+
+def named_run(record: dict, case: str, seed: int = 0) -> dict:
+    """Return the run of a case and a seed.
+
+    Raises:
+        ValueError: if the record has none.
+    """
+    for run in record["runs"]:
+        if (run["case"], run["seed"]) == (case, seed):
+            return run
+    known = sorted({run["case"] for run in record["runs"] if run["seed"] == seed})
+    raise ValueError(f"case must be one of {known} with seed {seed}, got {case!r}")
 
 
 @dataclass(frozen=True)
@@ -30,6 +49,10 @@ class Shelf:
     weights: Path
     record: Path
     command: str
+
+    def _locked(self) -> FileLock:
+        """Return the lock under which one process at a time reads, changes and writes."""
+        return FileLock(self.record.with_suffix(".lock"))
 
     def load(self, name: str, network: Network) -> Network:
         """Fill an untrained network with the kept weights of `name`; return it frozen.
@@ -50,24 +73,26 @@ class Shelf:
             networks: by name.
             half: as float16.
         """
-        tensors = load_tensors(self.weights)[0] if self.weights.exists() else {}
-        for name, network in networks.items():
-            tensors = {key: value for key, value in tensors.items() if not key.startswith(f"{name}.")}
-            weights = network.state_dict()
-            tensors |= prefixed(name, half_floats(weights) if half else weights)
-        save_tensors(self.weights, tensors, dict(kind=self.record.stem))
+        with self._locked():
+            tensors = load_tensors(self.weights)[0] if self.weights.exists() else {}
+            for name, network in networks.items():
+                tensors = {key: value for key, value in tensors.items() if not key.startswith(f"{name}.")}
+                weights = network.state_dict()
+                tensors |= prefixed(name, half_floats(weights) if half else weights)
+            save_tensors(self.weights, tensors, dict(kind=self.record.stem))
 
     def read(self) -> dict:
         """Return the record of every run."""
         return json.loads(self.record.read_text(encoding="utf-8"))
 
     def note(self, change: Callable[[dict], None]) -> None:
-        """Change the record on disk, read anew each time; two processes at once may lose what one of them notes."""
-        record = self.read() if self.record.exists() else dict(command=self.command, hosts={}, runs=[])
-        record["versions"] = dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine())
-        record["threads"] = torch.get_num_threads()
-        change(record)
-        save_json(self.record, record)
+        """Change the record on disk, read anew each time; other processes may do so at the same time."""
+        with self._locked():
+            record = self.read() if self.record.exists() else dict(command=self.command, hosts={}, runs=[])
+            versions = dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine())
+            record |= dict(versions=versions, threads=torch.get_num_threads())
+            change(record)
+            save_json(self.record, record)
 
     def note_host(self, name: str, seconds: float) -> None:
         """Record how long a frozen network took to train."""

@@ -53,14 +53,9 @@ def caption_pictures(host, encoder: CaptionEncoder, n: int, seed: int, shares: S
         n: how many.
         seed: of pictures, omissions and words.
         shares: how often a caption leaves out digit, ink, paper; the default of `leave_out` if None.
-        without: factors `[m, 6]` of pictures that may not occur; fewer than `n` are left.
+        without: factors `[m, 6]` of pictures that may not occur.
     """
-    latents, factors = collect(host, Glyphs(), n, STATED, seed)
-    if without is not None:
-        seen = set(map(tuple, without.tolist()))
-        new = torch.tensor([tuple(row) not in seen for row in factors.tolist()])
-        latents = Latents(latents.mean[new], latents.spread[new], latents.factors[new])
-        factors = factors[new]
+    latents, factors = collect(host, Glyphs(), n, STATED, seed, without)
     generator = torch.Generator().manual_seed(seed + 1)
     stated = leave_out(factors, generator) if shares is None else leave_out(factors, generator, shares)
     captions = write_all(stated, seed + 2)

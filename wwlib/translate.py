@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import lru_cache
 
@@ -21,21 +22,20 @@ from wwlib.captions import (
     train_caption_encoder,
     write_all,
 )
+from wwlib.depths import PICTURES, REGRESSION_STEPS, REMEDIES, distance_to_pictures, run_depth
 from wwlib.files import digest
 from wwlib.glyphs import Glyphs
-from wwlib.hosts import collect
 from wwlib.interpret import load_host, load_judge
-from wwlib.interpretation import Latents, probe_r2
+from wwlib.interpretation import probe_r2
 from wwlib.invariances import value_entropy
-from wwlib.judges import Judge, frechet_distance, new_judge, train_judge
+from wwlib.judges import Judge, new_judge, train_judge
 from wwlib.paths import DATA
 from wwlib.regression import Regression, train_regression
-from wwlib.shelf import Shelf
+from wwlib.shelf import Shelf, named_run, rounded
 from wwlib.text_to_image import (
     DEPTHS,
     Captioned,
     agreement,
-    at_depth,
     caption_pictures,
     edit_scores,
     reader,
@@ -46,14 +46,11 @@ from wwlib.translation import Translation, TranslationSchedule, draws_of, train_
 
 SHELF = Shelf(DATA / "translation-weights.safetensors", DATA / "translation.json", "python -m wwlib translate")
 POSE = (10, 10, 10, 3, 3, 3)  # values of all six factors, which the judge of poses names
-PICTURES, TESTED = 8_192, 1_300  # pictures to learn from; drawn to test on, of which those seen before are left out
-DEPTH_TESTED = 1_000
+TESTED = 1_000  # pictures, others than those to learn from
 SCHEDULE = TranslationSchedule(32, (48,), embedding=64, steps=2_400)
-DEPTH_SCHEDULE = TranslationSchedule(32, embedding=64, steps=1_800)
-REGRESSION_STEPS = 1_500
 SHIPPED = ("captions", "first maps", "logits")  # what the lesson draws with
 CASES = ("captions", "no caption", "shuffled captions", "regression")
-PARTS = ("host-encoder", "host-poses", "reading", *CASES, *DEPTHS)
+PARTS = ("host-encoder", "host-poses", "reading", *CASES, *DEPTHS, "remedies")
 FULL = (0.0, 0.0, 0.0)  # nothing is left out
 
 
@@ -74,13 +71,13 @@ def load_pose_judge() -> Judge:
 
 def load_translation(name: str) -> Translation:
     """Return a shipped translation (seed 0): from "captions", "first maps" or "logits"."""
-    run = next(run for run in load_record()["runs"] if run["case"] == name and run["seed"] == 0)
+    run = named_run(load_record(), name)
     return SHELF.load(f"translation-{name}", Translation(TranslationSchedule(**run["schedule"])))
 
 
 def load_regression(depth: str) -> Regression:
     """Return a shipped rival (seed 0): from "first maps" or "logits"."""
-    run = next(run for run in load_record()["runs"] if run["case"] == depth and run["seed"] == 0)
+    run = named_run(load_record(), depth)
     return SHELF.load(f"regression-{depth}", Regression(TranslationSchedule(**run["schedule"])))
 
 
@@ -105,15 +102,10 @@ def captioned() -> tuple[Captioned, Captioned]:
 
 
 @lru_cache(maxsize=1)
-def depth_data(depth: str) -> tuple[Latents, Tensor, Latents, Tensor, Tensor]:
-    """Return codes and conditions to learn from, then codes, conditions and factors to test on, at one depth."""
-    host, classifier, data = load_host("autoencoder"), load_host("classifier").classifier, Glyphs()
-    found = []
-    for n, seed in ((PICTURES, 100), (DEPTH_TESTED, 200)):
-        latents, factors = collect(host, data, n, STATED, seed)
-        conditions = [at_depth(classifier, data.images(part), depth) for part in factors.split(256)]
-        found += [latents, torch.cat(conditions)]
-    return *found, factors
+def captioned_fully() -> Captioned:
+    """Return more such others, 400 whose captions leave nothing out."""
+    host, encoder, _ = experts()
+    return caption_pictures(host, encoder, 400, 300, FULL, without=captioned()[0].factors)
 
 
 def fingerprint(*networks: nn.Module) -> str:
@@ -122,33 +114,14 @@ def fingerprint(*networks: nn.Module) -> str:
 
 
 @torch.no_grad()
-def features_of(codes: Tensor) -> Tensor:
-    """Return the judge's features `[n, 64]` of the pictures of codes `[n, 32]`."""
-    host, judge = load_host("autoencoder"), load_judge("digits")
-    return torch.cat([judge.features(host.decode(part)) for part in codes.split(256)])
-
-
-@torch.no_grad()
-def distance_to_pictures(codes: Tensor, factors: Tensor) -> float:
-    """Return the Frechet distance of the pictures of codes to real ones in the judge's features.
-
-    Args:
-        codes: `[n, 32]`.
-        factors: of the real pictures, `[m, 6]`.
-    """
-    real = [load_judge("digits").features(Glyphs().images(part)) for part in factors.split(256)]
-    return frechet_distance(torch.cat(real), features_of(codes))
-
-
-@torch.no_grad()
 def measure_captions(translation: Translation, tested: Captioned, seed: int) -> dict:
-    """Return every measure of one translation from captions; those of edits and transfers on freshly drawn pictures."""
-    host, encoder, read = experts()
+    """Return every measure of one translation from captions, on pictures that it has not seen."""
+    _, encoder, read = experts()
     g = torch.Generator().manual_seed(seed)
     z, said = tested.latents.draw(torch.arange(len(tested.factors)), g), tested.embeddings
     v, drawn = translation(z, said)[0], translation.sample(said, g)
     mean = tested.latents.mean
-    full = caption_pictures(host, encoder, 400, 300, FULL)
+    full = captioned_fully()
     draws = draws_of(translation, full.embeddings[:100], 32, g)
     pose = read(draws.flatten(0, 1)).view(100, 32, 6)[:, :, 3:].float()
     return dict(
@@ -188,9 +161,8 @@ def openness(translation: Translation, attribute: int, generator: torch.Generato
 
 @torch.no_grad()
 def measure_regression(network: Regression, tested: Captioned, seed: int) -> dict:
-    """Return the measures of the rival on the captions of freshly drawn pictures."""
-    host, encoder, read = experts()
-    full = caption_pictures(host, encoder, 400, 300, FULL)
+    """Return the measures of the rival on the captions of pictures that it has not seen."""
+    read, full = experts()[2], captioned_fully()
     codes = network(tested.embeddings)
     draws = torch.stack([network(full.embeddings[:100]) for _ in range(4)], dim=1)  # it has nothing to draw: all equal
     z = tested.latents.draw(torch.arange(len(codes)), torch.Generator().manual_seed(seed))
@@ -232,7 +204,7 @@ def run_captions(case: str, seed: int, keep: bool) -> dict:
         schedule = dict(asdict(SCHEDULE), seed=seed, shape=() if conditions is None else SCHEDULE.shape)
         network, losses = train_translation(learned.latents, conditions, TranslationSchedule(**schedule))
     seconds = round(time.perf_counter() - start, 1)
-    unchanged = fingerprint(host, encoder) == before
+    unchanged, network = fingerprint(host, encoder) == before, rounded(network)
     if keep:
         SHELF.keep({f"translation-{case}": network}, half=True)
     with torch.no_grad():
@@ -257,32 +229,6 @@ def run_captions(case: str, seed: int, keep: bool) -> dict:
                 scores=scores)  # fmt: skip
 
 
-def run_depth(depth: str, seed: int, keep: bool) -> dict:
-    """Train and measure a translation and the rival from one depth of the classifier; return their run record."""
-    latents, conditions, tested, unseen, factors = depth_data(depth)
-    schedule = dict(asdict(DEPTH_SCHEDULE), shape=tuple(conditions.shape[1:]), seed=seed)
-    start = time.perf_counter()
-    translation, losses = train_translation(latents, conditions, TranslationSchedule(**schedule))
-    seconds = round(time.perf_counter() - start, 1)
-    rival, _ = train_regression(latents, conditions, TranslationSchedule(**schedule | dict(steps=REGRESSION_STEPS)))
-    if keep:
-        SHELF.keep({f"translation-{depth}": translation, f"regression-{depth}": rival}, half=True)
-    g, scores = torch.Generator().manual_seed(seed), {}
-    with torch.no_grad():
-        z = tested.draw(torch.arange(len(factors)), g)
-        spread = float(z.var(dim=0).mean().sqrt())
-        for name, codes in (("translation", translation.sample(unseen, g)), ("regression", rival(unseen))):
-            digits = load_judge("digits").verdict(load_host("autoencoder").decode(codes))
-            scores[name] = dict(
-                frechet=distance_to_pictures(codes, factors),
-                total=float(codes.var(dim=0).mean().sqrt()) / spread,
-                right=(digits == factors[:, :3]).float().mean(dim=0).tolist(),
-            )
-    scores["rebuilt"] = dict(frechet=distance_to_pictures(z, factors))
-    return dict(case=depth, seed=seed, schedule=schedule, seconds=seconds, losses=[round(x, 3) for x in losses],
-                scores=scores)  # fmt: skip
-
-
 def run_reading(seed: int) -> dict:
     """Train an encoder that reads in order and a bag of words; return how often each reads every attribute right."""
     stated = random_stated(4_000, torch.Generator().manual_seed(10_000 + seed))
@@ -303,7 +249,7 @@ def translate(parts: list[str], seeds: list[int] | None = None) -> None:
 
     Args:
         parts: of `PARTS`; all when empty.
-        seeds: of the trainings; 0 to 4 if left out. Seed 0 of what the lesson draws with is kept.
+        seeds: of the trainings; 0 to 4 if left out, of remedies 0 alone. Seed 0 of what the lesson draws with is kept.
 
     Raises:
         ValueError: for an unknown part.
@@ -316,11 +262,23 @@ def translate(parts: list[str], seeds: list[int] | None = None) -> None:
             SHELF.keep({name: train_caption_encoder() if name == "encoder" else train_pose_judge()}, half=True)
             SHELF.note_host(name, time.perf_counter() - start)
             continue
-        for seed in range(5) if seeds is None else seeds:
-            if part == "reading":
-                run = run_reading(seed)
-            else:
-                kept = seed == 0 and part in SHIPPED
-                run = run_captions(part, seed, kept) if part in CASES else run_depth(part, seed, kept)
-            SHELF.note_run(run)
-            print(f"{part}, seed {seed}: {run['seconds']:.0f} s, {run['scores']}", flush=True)
+        for seed in seeds or range(1 if part == "remedies" else 5):
+            for run in _runs(part, seed):
+                SHELF.note_run(run)
+                print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {run['scores']}", flush=True)
+
+
+def _runs(part: str, seed: int) -> Iterator[dict]:
+    """Give the run records of a part that is not a host; ship what is shipped of seed 0."""
+    if part == "reading":
+        yield run_reading(seed)
+    elif part in CASES:
+        yield run_captions(part, seed, keep=seed == 0 and part in SHIPPED)
+    elif part in DEPTHS:
+        run, translation, rival = run_depth(part, seed)
+        if seed == 0 and part in SHIPPED:
+            SHELF.keep({f"translation-{part}": translation, f"regression-{part}": rival}, half=True)
+        yield run
+    else:
+        for remedy in REMEDIES:
+            yield from (run_depth(depth, seed, remedy)[0] for depth in DEPTHS)

@@ -191,7 +191,10 @@ def paired_draws(
 
 
 def train_translation(
-    latents: Latents, conditions: Tensor | None, schedule: TranslationSchedule
+    latents: Latents,
+    conditions: Tensor | None,
+    schedule: TranslationSchedule,
+    build: Callable[[TranslationSchedule], Translation] = Translation,
 ) -> tuple[Translation, list[float]]:
     """Train a translation on pairs of code and condition; return it frozen, and the loss of every 25th step.
 
@@ -201,13 +204,14 @@ def train_translation(
         latents: codes of n pictures, with their noise.
         conditions: what the other network says of the same pictures, `[n, ...]`; None learns p(z).
         schedule: sizes, steps and seed.
+        build: makes the untrained translation.
 
     Raises:
         ValueError: if the numbers of codes and conditions differ.
         FloatingPointError: if the loss stops being finite.
     """
     draw = paired_draws(latents, conditions, torch.Generator().manual_seed(schedule.seed))
-    translation = Translation(schedule).initialise(*draw(1024))
+    translation = build(schedule).initialise(*draw(1024))
     losses = descend(
         translation,
         lambda step: translation.nll(*draw(schedule.batch)).mean(),

@@ -1,0 +1,52 @@
+"""What an attacked classifier still knows: samples from its layers after a step of FGSM, read by a judge."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wwlib.interpret import load_host, load_judge
+from wwlib.invariances import attack, cut
+from wwlib.judges import Judge
+from wwlib.translation import Translation, draws_of
+
+DRAWS = 8  # from every condition
+EPSILON = 0.04  # of the attack: a fiftieth of a pixel's range
+THOROUGH = dict(steps=4_000, noise=0.2)  # flows for the second attack: longer, and half of the pictures with noise
+ATTACKED = ("conv1", "logits")
+LARGE, SURE = 0.08, 0.9  # its step, and how sure the classifier must be of its wrong answer
+
+
+def attacked(classifier: Judge, layer: str, translation: Translation, images: Tensor, labels: Tensor,
+             random: torch.Generator, epsilon: float = EPSILON, sure: float = 0.0) -> dict[str, float]:  # fmt: skip
+    """Return what samples from an attacked layer show, by the judge, over pictures whose attack succeeds.
+
+    Args:
+        classifier, layer, translation: the classifier is attacked, the translation and the judge are not.
+        images, labels: pictures and their digits; those misread already are left out.
+        random: of the samples.
+        epsilon: of the attack.
+        sure: probability that the classifier must give its wrong answer for the attack to count.
+    """
+    host, judge = load_host("autoencoder"), load_judge("digits")
+    logits = cut(classifier, "logits")[0]
+    right = classifier.verdict(images)[:, 0] == labels
+    moved = attack(logits, images[right], labels[right], epsilon)
+    with torch.no_grad():
+        (confidence, said), truth = logits(moved).softmax(dim=1).max(dim=1), labels[right]
+    fooled = (said != truth) & (confidence >= sure)
+    if not fooled.any():
+        raise ValueError(f"epsilon must be large enough to fool the classifier at least once, got {epsilon}")
+    moved, said, truth = moved[fooled], said[fooled], truth[fooled]
+    with torch.no_grad():
+        drawn = draws_of(translation, cut(classifier, layer)[0](moved), DRAWS, random)
+        seen = torch.cat([judge.verdict(host.decode(part)) for part in drawn.flatten(0, 1).split(512)])[:, 0]
+    seen = seen.unflatten(0, (-1, DRAWS))
+    return dict(
+        epsilon=epsilon,
+        tried=int(right.sum()),
+        succeeded=int(fooled.sum()),
+        wrong=float((seen == said[:, None]).float().mean()),
+        true=float((seen == truth[:, None]).float().mean()),
+        judge_true=float((judge.verdict(moved)[:, 0] == truth).float().mean()),
+    )
