@@ -7,7 +7,6 @@ import torch
 
 from wwlib.captions import (
     DIGITS,
-    FILLERS,
     INKS,
     LONGEST,
     PAPERS,
@@ -69,12 +68,12 @@ def test_values_that_do_not_exist_are_refused():
 
 
 def test_a_distorted_caption_still_states_the_same():
-    words = random.Random(0)
-    for caption in write_all(random_stated(500, torch.Generator().manual_seed(2)), 1):
-        told = distort(caption, words)
-        assert sorted(w for w in told.split() if w not in FILLERS) == sorted(
-            w for w in caption.split() if w not in FILLERS
-        )
+    words, stated = random.Random(0), random_stated(3000, torch.Generator().manual_seed(2))
+    captions = write_all(stated, 1)
+    assert [stated_by(caption) for caption in captions] == stated.tolist()
+    told = [distort(caption, words, drop=0.5, swap=1.0) for caption in captions]
+    assert [stated_by(caption) for caption in told] == stated.tolist()
+    assert sum(a != b for a, b in zip(told, captions, strict=True)) > 2900
 
 
 def test_values_are_left_out_with_their_share(generator):

@@ -73,6 +73,9 @@ def test_json_refuses_what_json_cannot_hold(tmp_path):
 def test_prefixes_are_put_on_and_taken_off():
     tensors = {"w": torch.ones(1)}
     assert unprefixed("g", prefixed("g", tensors) | prefixed("gg", tensors)) == tensors
+    large = half_floats({"scale": torch.tensor([1.0, 70_000.0]), "empty": torch.zeros(0)})
+    assert (large["scale"].dtype, float(large["scale"].max())) == (torch.float32, 70_000.0)
+    assert large["empty"].dtype == torch.float16
     halved = half_floats({"w": torch.ones(1), "n": torch.ones(1, dtype=torch.int64)})
     assert halved["w"].dtype == torch.float16
     assert halved["n"].dtype == torch.int64

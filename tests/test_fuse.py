@@ -13,6 +13,7 @@ from wwlib.files import digest
 from wwlib.fuse import (
     CASES,
     JUDGES_TILTS,
+    OVER_SEEDS,
     REGRESSION,
     SHELF,
     SHUFFLED,
@@ -28,7 +29,7 @@ from wwlib.steering import guidance, measure
 from wwlib.translation import TranslationSchedule, carry, train_translation
 from wwlib.viz import Picture
 
-FIVE = (*CASES, SHUFFLED, "argmax, long", "logits, long", "domain, few slow blocks")
+FIVE = (*CASES, SHUFFLED, REGRESSION, *OVER_SEEDS)
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +65,8 @@ def test_layouts_come_from_the_content(record):
     assert values(record, "argmax", "layout").min() >= fused.KEPT
 
 
-def test_colours_come_from_the_exemplar_almost_as_often_as_demanded(record):
-    """The specification's bar on appearance: most seeds miss it by a little, and the lesson says so."""
-    assert values(record, "argmax", "appearance").min() > fused.KEPT - 0.05
-
-
-def test_three_times_the_steps_keep_the_exemplars_look_in_all_seeds_but_one_and_open_nothing_more(record):
-    kept = values(record, "argmax, long", "appearance")
-    assert kept.mean() >= fused.KEPT
-    assert (kept >= fused.KEPT).sum() == len(kept) - 1
-    assert fused.diversity_ratio(record, ", long").max() < fused.DIVERSITY
+def test_colours_come_from_the_exemplar(record):
+    assert values(record, "argmax", "appearance").min() >= fused.KEPT
 
 
 def test_a_fresh_residual_loses_the_exemplars_look(record):
@@ -87,22 +80,22 @@ def test_the_label_turns_the_domain_and_comes_back(record):
 
 
 def test_a_label_alone_loses_the_digit_and_label_with_layout_keeps_everything(record):
-    """The specification's bar on content: missed by the label alone, with every remedy of its size, met by both."""
+    """The specification's bar on content: missed by the label alone, whatever the size of its flow, met by both."""
     for case in ("domain", "domain, few blocks", "domain, wide and long", "domain, few slow blocks"):
         assert values(record, case, "content").max() < fused.CONTENT
     assert values(record, "both", "content").min() >= fused.CONTENT
+
+
+def test_a_label_heard_in_two_blocks_keeps_the_content_and_stays_in_the_residual(record):
+    heard = "domain, heard in 2 blocks"
+    assert values(record, heard, "content").min() > values(record, "domain", "content").max()
+    assert values(record, heard, "departure").min() > fused.GUESSED
 
 
 def test_the_residual_of_label_and_layout_holds_no_label_and_that_of_shuffled_labels_does(record):
     assert values(record, "both", "departure").mean() <= fused.GUESSED
     assert values(record, "domain", "departure").mean() <= fused.GUESSED
     assert values(record, SHUFFLED, "departure").min() > 0.3
-
-
-def test_slow_blocks_keep_more_and_leave_the_label_in_the_residual(record):
-    slow = "domain, few slow blocks"
-    assert values(record, slow, "content").min() > values(record, "domain", "content").max()
-    assert values(record, slow, "departure").min() > 0.1
 
 
 def test_shuffled_labels_turn_nothing(record):

@@ -138,5 +138,10 @@ def unprefixed(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def half_floats(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors with float32 stored as float16, half the size; `load_state_dict` turns them back."""
-    return {key: t.to(torch.float16) if t.dtype == torch.float32 else t for key, t in tensors.items()}
+    """Return the tensors with float32 stored as float16, half the size; `load_state_dict` turns them back.
+
+    A tensor with a number beyond float16's range (65,504) stays as it is.
+    """
+    largest = torch.finfo(torch.float16).max
+    fits = lambda t: t.dtype == torch.float32 and (not t.numel() or float(t.abs().max()) <= largest)  # noqa: E731
+    return {key: t.to(torch.float16) if fits(t) else t for key, t in tensors.items()}

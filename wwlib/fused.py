@@ -69,7 +69,7 @@ def diversity_ratio(record: dict, remedy: str = "") -> np.ndarray:
 
     Args:
         record: of every run.
-        remedy: ", long" for the flows that trained three times as long.
+        remedy: ", long", ", wide" or ", young layout", each of both flows.
     """
     argmax, logits = (
         {run["seed"]: run["scores"]["within"] for run in runs_of(record, name + remedy)}
@@ -99,10 +99,15 @@ def criteria_table(record: dict | None = None) -> Table:
             (f"{TITLES[case]}: a classifier on v, distance from chance", GUESSED,
              values_of(record, case, "departure"), False),
         ]  # fmt: skip
+    heard = "domain, heard in 2 blocks"
     found += [
-        ("– three times the steps: variance, argmax over logits", DIVERSITY, diversity_ratio(record, ", long"), True),
-        ("– three times the steps: the exemplar's ink and paper are kept (worse)", KEPT,
-         values_of(record, "argmax, long", "appearance"), True),
+        ("– label heard in 2 blocks only: the domain turns", FLIPPED, values_of(record, heard, "flipped"), True),
+        ("– label heard in 2 blocks only: digit, ink and paper stay (worst)", CONTENT,
+         values_of(record, heard, "content"), True),
+        ("– label heard in 2 blocks only: a classifier on v, distance from chance", GUESSED,
+         values_of(record, heard, "departure"), False),
+        *((f"– {name}: variance, argmax over logits", DIVERSITY, diversity_ratio(record, f", {name}"), True)
+          for name in ("long", "wide", "young layout")),
     ]  # fmt: skip
     lines = [
         criterion(what, values, limit, low, ".1e" if limit == ROUND_TRIP else ".3f")
@@ -145,9 +150,8 @@ def guidance_table(record: dict | None = None) -> Table:
 def exemplar_table(record: dict | None = None) -> Table:
     """The exemplar's ink and paper with its own v, and with a fresh one."""
     record, rows = record or load_record(), []
-    titles = {"argmax": TITLES["argmax"], "argmax, long": "layout, argmax, three times the steps", "edges": "edges"}
-    for case, title in titles.items():
-        rows.append((title, spread(values_of(record, case, "appearance")),
+    for case in ("argmax", "edges"):
+        rows.append((TITLES[case], spread(values_of(record, case, "appearance")),
                      spread(values_of(record, case, "fresh appearance")), len(runs_of(record, case))))  # fmt: skip
     return Table(["expert", "v of the exemplar: ink and paper kept (worse)", "v drawn anew (better)", "seeds"], rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.captions import STATED
+from wwlib.depths import REMEDIES
 from wwlib.glyphs import Glyphs
 from wwlib.interpreted import CRITERIA, INVERSE, criterion, runs_of, spread
 from wwlib.report import Table
@@ -61,6 +62,18 @@ def nats_gained(record: dict) -> np.ndarray:
     return values_of(record, "no caption", "nll") - values_of(record, "captions", "nll")
 
 
+def growth(record: dict, model: str, remedy: str = "") -> np.ndarray:
+    """Return the distance to real pictures from the logits over that from the first maps, `[seeds]`.
+
+    Args:
+        record: of every run.
+        model: "translation" or "regression".
+        remedy: of `wwlib.depths.REMEDIES`, or none.
+    """
+    first, logits = (f"{depth}, {remedy}" if remedy else depth for depth in ("first maps", "logits"))
+    return values_of(record, logits, f"{model}/frechet") / values_of(record, first, f"{model}/frechet")
+
+
 def criteria_table(record: dict | None = None) -> Table:
     """Every criterion with what the recorded seeds gave, and whether all of them met it."""
     record = record or load_record()
@@ -78,6 +91,11 @@ def criteria_table(record: dict | None = None) -> Table:
         criterion("spread of position and tilt under one caption, over the data's (least of three)", pose.min(axis=1),
                   POSE[0], True),
         criterion("the same (largest of three)", pose.max(axis=1), POSE[1], False),
+        criterion("regression: distance to pictures, from the logits over from the first maps",
+                  growth(record, "regression"), 1, True, ".1f"),
+        criterion("translation: the same", growth(record, "translation"), 1, False, ".2f"),
+        *(criterion(f"– {remedy}: the same", growth(record, "translation", remedy), 1, False, ".2f")
+          for remedy in REMEDIES),
     ]  # fmt: skip
     return Table(CRITERIA, rows)
 
@@ -170,6 +188,11 @@ def depth_table(record: dict | None = None) -> Table:
         ratio = values_of(record, depth, "regression/total")
         rows.append((depth, *cells, spread(values_of(record, depth, "translation/total"), ".2f"),
                      spread(ratio, ".2f"), len(ratio)))  # fmt: skip
+    for remedy in REMEDIES:
+        distances = [values_of(record, f"{depth}, {remedy}", "translation/frechet") for depth in DEPTHS]
+        for depth, distance in zip(DEPTHS, distances, strict=True):
+            total = values_of(record, f"{depth}, {remedy}", "translation/total")
+            rows.append((f"– {depth}, {remedy}", spread(distance, ",.0f"), "–", spread(total, ".2f"), "–", len(total)))
     floor = values_of(record, "logits", "rebuilt/frechet")
     rows.append(("– nothing translated: rebuilt, with noise", spread(floor, ",.0f"), "–", "–", "–", len(floor)))
     header = ["condition", "translation: Frechet distance to real pictures", "regression (MLP): the same",
