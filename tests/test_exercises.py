@@ -1,6 +1,7 @@
 """Exercises: the stub waits, the reference passes, every wrong answer fails with a message that names the mistake."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -142,6 +143,13 @@ def test_lessons_use_every_exercise_and_every_question():
     text = "".join("".join(c["source"]) for f in lesson_files() for c in json.loads(f.read_text())["cells"])
     assert [id for id in EXERCISES if f'check("{id}"' not in text] == []
     assert [id for id in QUESTIONS if f'quiz("{id}"' not in text] == []
+
+
+def test_the_heading_of_an_exercise_is_the_name_that_its_check_shows():
+    text = "".join(file.read_text(encoding="utf-8") for file in lesson_files())
+    headings = dict(re.findall(r"### (\d\d\.\d) ([^·]*?) ·", text))
+    plain = lambda titles: {id: title.lower().rstrip("?") for id, title in titles}  # noqa: E731
+    assert plain(headings.items()) == plain((id, exercise.title) for id, exercise in EXERCISES.items())
 
 
 def test_a_right_answer_that_changes_its_input_is_told_so():

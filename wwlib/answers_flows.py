@@ -166,7 +166,7 @@ def _second_moments(v):
 
 
 OPEN = (
-    open_exercise("17.4", "a number that sees more than mean and spread", worst_moment, _NORMALITY,
+    open_exercise("17.4", "a number that sees more", worst_moment, _NORMALITY,
           (0, lambda v: -worst_moment(v)), (1, lambda v: float(v[0].abs().sum())),
           (2, lambda v: float((v.std(dim=0) - 1).abs().max())), (3, lambda v: float(v.mean(dim=0).abs().max())),
           (4, _means_and_spreads), (5, _second_moments)),

@@ -12,20 +12,20 @@ from wwlib.domains import Domains
 from wwlib.exercises import Exercise, Mistake, Property
 
 
-def carry_affine(z: Tensor, mean_seen: Tensor, spread_seen: Tensor, mean_wanted: Tensor, spread_wanted: Tensor):
-    """Return codes with the same v under another Gaussian, all `[n, d]`."""
-    return mean_wanted + spread_wanted * (z - mean_seen) / spread_seen
+def heard_then_common(z: Tensor, mean: Tensor, spread: Tensor, common: Tensor) -> tuple[Tensor, Tensor]:
+    """Return v `[n, d]` and log|det dv/dz| `[n]` of z `[n, d]`: an affine step that hears, then a matrix."""
+    u = (z - mean) / spread
+    return u @ common.t(), torch.linalg.slogdet(common).logabsdet - spread.log().sum(dim=1)
 
 
 def _logits(n: int, classes: int, side: int):
     return lambda g: (torch.randn(n, classes, side, side, generator=g),)
 
 
-def _gaussians(n: int, d: int):
+def _two_maps(n: int, d: int):
     def make(g):
-        z, first, second = torch.randn(3, n, d, generator=g)
-        a, b = torch.rand(2, n, d, generator=g) + 0.5
-        return z, first, a, second, b
+        z, mean = torch.randn(2, n, d, generator=g)
+        return z, mean, torch.rand(n, d, generator=g) + 0.5, torch.randn(d, d, generator=g) + 2 * torch.eye(d)
 
     return make
 
@@ -49,19 +49,31 @@ EXACT = (
     ),
     Exercise(
         "20.2",
-        "carry a code to another condition",
-        carry_affine,
-        (_gaussians(4, 3), _gaussians(1, 6), _gaussians(5, 2)),
+        "two maps in a row",
+        heard_then_common,
+        (_two_maps(4, 3), _two_maps(1, 6), _two_maps(5, 2)),
         (
-            Mistake("first remove what the seen condition explains", lambda z, a, s, b, t: b + t * z),
-            Mistake("the result has the wanted spread, not the seen one", lambda z, a, s, b, t: b + (z - a)),
-            Mistake("the mean alone forgets the exemplar", lambda z, a, s, b, t: b),
-            Mistake("this goes from the wanted condition to the seen one", lambda z, a, s, b, t: a + s * (z - b) / t),
+            Mistake(
+                "the common map changes volume, too",
+                lambda z, a, s, m: (((z - a) / s) @ m.t(), -s.log().sum(dim=1)),
+            ),
+            Mistake(
+                "dividing by a spread divides volumes: its logarithm counts with a minus",
+                lambda z, a, s, m: (((z - a) / s) @ m.t(), torch.linalg.slogdet(m).logabsdet + s.log().sum(dim=1)),
+            ),
+            Mistake(
+                "the condition comes first, next to z",
+                lambda z, a, s, m: ((z @ m.t() - a) / s, heard_then_common(z, a, s, m)[1]),
+            ),
+            Mistake(
+                "one log-determinant for each code",
+                lambda z, a, s, m: (heard_then_common(z, a, s, m)[0], heard_then_common(z, a, s, m)[1].sum()),
+            ),
         ),
     ),
     Exercise(
         "20.3",
-        "how much a condition leaves open",
+        "what a condition leaves open",
         fusion.within_variance,
         (_features(4, 5, 3), _features(2, 8, 6), _features(6, 2, 1)),
         (
@@ -122,8 +134,8 @@ _EXPERT = (
     Property("another paper moves the answer by at least 0.3 of what another picture moves it",
              lambda f, s: _moves(f, s, 2) >= 0.3),
     Property("so does another ink", lambda f, s: _moves(f, s, 1) >= 0.3),
-    Property("another digit, place and tilt together move it by at most 0.3 of that",
-             lambda f, s: _moves(f, s, 0, 3, 4, 6) <= 0.3),
+    Property("another digit, place, style and tilt together move it by at most 0.3 of that",
+             lambda f, s: _moves(f, s, 0, 3, 4, 5, 6) <= 0.3),
 )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ EXACT = (
     ),
     Exercise(
         "18.3",
-        "entropy of what a judge says",
+        "is every colour drawn?",
         invariances.value_entropy,
         (_values(40, 5), _values(7, 10), _values(100, 3)),
         (

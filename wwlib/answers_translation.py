@@ -84,7 +84,7 @@ EXACT = (
     ),
     Exercise(
         "19.3",
-        "spread within a condition, and altogether",
+        "spread within, and altogether",
         text_to_image.within_and_total,
         (_draws(5, 6, 3), _draws(3, 4, 1), _draws(8, 2, 4)),
         (
@@ -114,6 +114,8 @@ def change_ink(caption, ink):
     for k, word in enumerate(words):
         if word in inks and (k == 0 or words[k - 1] != "dark"):
             words[k] = ink
+            if k and words[k - 1] in ("a", "an"):
+                words[k - 1] = "an" if ink == "orange" else "a"
     return " ".join(words)
 
 
@@ -122,8 +124,8 @@ def _captions(seed: int, ink: bool = True) -> list[tuple[list[int], str]]:
     words = random.Random(seed)
     found = []
     for _ in range(20):
-        stated = [words.randrange(size) for size in SIZES]
-        stated[1] = stated[1] if ink else UNSAID
+        stated = [UNSAID if words.random() < share else words.randrange(size)
+                  for share, size in zip((0.2, 0.0 if ink else 1.0, 0.2), SIZES, strict=True)]  # fmt: skip
         found.append((stated, write(stated, words)))
     return found
 
