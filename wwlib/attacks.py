@@ -14,11 +14,12 @@ DRAWS = 8  # from every condition
 EPSILON = 0.04  # of the attack: a fiftieth of a pixel's range
 THOROUGH = dict(steps=4_000, noise=0.2)  # flows for the second attack: longer, and half of the pictures with noise
 ATTACKED = ("conv1", "logits")
-LARGE, SURE = 0.08, 0.9  # its step, and how sure the classifier must be of its wrong answer
+LARGE, SURE = 0.08, 0.99  # its step, and how sure the classifier must be of its wrong answer
 
 
 def attacked(classifier: Judge, layer: str, translation: Translation, images: Tensor, labels: Tensor,
-             random: torch.Generator, epsilon: float = EPSILON, sure: float = 0.0) -> dict[str, float]:  # fmt: skip
+             random: torch.Generator, epsilon: float = EPSILON, sure: float = 0.0,
+             witness: Judge | None = None) -> dict[str, float]:  # fmt: skip
     """Return what samples from an attacked layer show, by the judge, over pictures whose attack succeeds.
 
     Args:
@@ -27,6 +28,7 @@ def attacked(classifier: Judge, layer: str, translation: Translation, images: Te
         random: of the samples.
         epsilon: of the attack.
         sure: probability that the classifier must give its wrong answer for the attack to count.
+        witness: another network, which must still read the true digit for the attack to count; none if left out.
     """
     host, judge = load_host("autoencoder"), load_judge("digits")
     logits = cut(classifier, "logits")[0]
@@ -35,6 +37,8 @@ def attacked(classifier: Judge, layer: str, translation: Translation, images: Te
     with torch.no_grad():
         (confidence, said), truth = logits(moved).softmax(dim=1).max(dim=1), labels[right]
     fooled = (said != truth) & (confidence >= sure)
+    if witness is not None:
+        fooled &= witness.verdict(moved)[:, 0] == truth
     if not fooled.any():
         raise ValueError(f"epsilon must be large enough to fool the classifier at least once, got {epsilon}")
     moved, said, truth = moved[fooled], said[fooled], truth[fooled]

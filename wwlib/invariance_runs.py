@@ -21,6 +21,7 @@ from wwlib.invariances import concept_shares, cut, value_entropy
 from wwlib.judges import Judge, new_judge
 from wwlib.paths import DATA
 from wwlib.shelf import Shelf, named_run, rounded
+from wwlib.translate import load_pose_judge
 from wwlib.translation import Translation, TranslationSchedule, draws_of, train_translation
 
 SHELF = Shelf(DATA / "invariances-weights.safetensors", DATA / "invariances.json", "python -m wwlib invariances")
@@ -215,15 +216,19 @@ def explain(classifier: Judge, question: Question, seed: int, thorough: bool = F
 def explain_attack(classifier: Judge, layer: str, seed: int) -> dict:
     """Train thoroughly at a layer and attack with the large step; return the run record.
 
-    Its scores hold "attack", with the small step, "attack_large", with the large one, and "attack_sure", of those only
-    after which the classifier is sure of its wrong answer.
+    Its scores hold "attack", with the small step, "attack_large", with the large one, "attack_sure", of those only
+    after which the classifier is sure of its wrong answer, and "attack_seen", of those among them in which another
+    network, the judge of poses, still sees the true digit.
     """
     question = Question(MOMENTS[-1], layer)
     translation, run = explain(classifier, question, seed, thorough=True)
     factors = unseen_codes(seed)[1]
     images, random = Glyphs().images(factors), torch.Generator().manual_seed(seed)
-    for name, sure in (("attack_large", 0.0), ("attack_sure", SURE)):
-        run["scores"][name] = attacked(classifier, layer, translation, images, factors[:, 0], random, LARGE, sure)
+    kinds = {"attack_large": (0.0, None), "attack_sure": (SURE, None), "attack_seen": (SURE, load_pose_judge())}
+    for name, (sure, witness) in kinds.items():
+        run["scores"][name] = attacked(
+            classifier, layer, translation, images, factors[:, 0], random, LARGE, sure, witness
+        )
     return run | dict(case=f"attack {layer}", noise=THOROUGH["noise"])
 
 
@@ -296,5 +301,5 @@ def _explain_all(asked: list[Question], seed: int, attacks: bool) -> None:
     for layer in ATTACKED if attacks else ():
         run = explain_attack(classifiers[MOMENTS[-1]], layer, seed)
         SHELF.note_run(run)
-        found = run["scores"]["attack_sure"]
+        found = run["scores"]["attack_seen"]
         print(f"{run['case']}, seed {seed}: true {found['true']:.2f}, wrong {found['wrong']:.2f}", flush=True)
