@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from wwlib import depths, interpret, invariance_runs, translate
+from wwlib.domains import Domains
 from wwlib.fuse import load_world
 from wwlib.glyphs import Glyphs
 from wwlib.hosts import collect
 from wwlib.interpret import load_host
+from wwlib.steering import PICTURES
 
 
 def rows(factors):
@@ -85,7 +87,8 @@ def from_depths(monkeypatch):
 
 def fused(monkeypatch):
     world = load_world(pictures=6_000, tested=100)
-    return world.factors, world.tested_factors
+    shipped = Domains().sample_factors(PICTURES, seeded(100))  # what the recorded fusions learned from
+    return torch.cat([world.factors, shipped]), world.tested_factors
 
 
 @pytest.mark.parametrize("lesson", [interpreted, invariances, translated, from_depths, fused], ids=lambda f: f.__name__)

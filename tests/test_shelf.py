@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -48,15 +49,23 @@ def test_what_is_not_kept_names_the_command(shelf):
 
 def test_two_processes_lose_nothing_of_each_other(shelf):
     """Ten runs and a network from each, all at once."""
-    code = """import sys, pathlib, torch
+    code = """import sys, pathlib, time, torch
 from wwlib.shelf import Shelf
 folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+(folder / name).touch()
+while not (folder / "start").exists():
+    time.sleep(0.01)
 shelf = Shelf(folder / "w.safetensors", folder / "runs.json", "python -m wwlib nothing")
 for seed in range(10):
     shelf.note_run(dict(case=name, seed=seed))
     shelf.keep({f"{name}{seed}": torch.nn.Linear(2, 2)}, half=False)"""
     command = [sys.executable, "-c", code, str(shelf.record.parent)]
     workers = [subprocess.Popen([*command, name]) for name in ("first", "second")]
+    deadline = time.monotonic() + 60
+    while not all((shelf.record.parent / name).exists() for name in ("first", "second")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (shelf.record.parent / "start").touch()
     assert [worker.wait(120) for worker in workers] == [0, 0]
     assert len(shelf.read()["runs"]) == 20
     for name in ("first0", "second9"):

@@ -25,19 +25,19 @@ PART_TWO = {
         "invariance_runs",
         "train lesson 18's classifiers, and what explains each of their layers; record all",
         "layers, time, ablations, first, attack",
-        "of classifiers and flows (default: 0 to 4, for first 0)",
+        "of classifiers and flows (default: 0 to 4)",
     ),
     "translate": (
         "translate",
         "train what lesson 19 translates between, and the translations",
         "host-encoder, captions, logits",
-        "of the trainings (default: 0 to 4)",
+        "of the trainings (default: 0 to 4, of remedies 0)",
     ),
     "fuse": (
         "fuse",
         "train lesson 20's image model, experts and fusions; record all",
         "image-model, domain, argmax",
-        "of the fusions (default: 0 to 4)",
+        "of the fusions (default: 0 to 4, of most remedies 0)",
     ),
 }
 

@@ -40,7 +40,7 @@ def attacked(classifier: Judge, layer: str, translation: Translation, images: Te
     if witness is not None:
         fooled &= witness.verdict(moved)[:, 0] == truth
     if not fooled.any():
-        raise ValueError(f"epsilon must be large enough to fool the classifier at least once, got {epsilon}")
+        raise ValueError(f"epsilon, sure and witness must let at least one attack count, got {epsilon} and {sure}")
     moved, said, truth = moved[fooled], said[fooled], truth[fooled]
     with torch.no_grad():
         drawn = draws_of(translation, cut(classifier, layer)[0](moved), DRAWS, random)

@@ -34,6 +34,7 @@ WORDINGS = (
 )
 FILLERS = ("a", "an", "on", "in", "ink", "with", "and")
 LONGEST = 16  # words
+LEARNED = 16_384  # captions that an encoder learns from
 
 
 def write(stated: Sequence[int], words: random.Random) -> str:
@@ -176,8 +177,14 @@ def random_stated(n: int, generator: torch.Generator, shares: Sequence[float] = 
     return values.masked_fill(torch.rand(n, len(SIZES), generator=generator) < torch.tensor(shares), UNSAID)
 
 
+def told_captions(n: int, generator: torch.Generator, seed: int) -> tuple[Tensor, list[str]]:
+    """Return what `n` distorted captions state, `[n, 3]`, by `generator`, and the captions, in words by `seed`."""
+    words, stated = random.Random(seed), random_stated(n, generator)
+    return stated, [distort(write(row, words), words) for row in stated.tolist()]
+
+
 def train_caption_encoder(
-    steps: int = 800, seed: int = 0, ordered: bool = True, captions: int = 16_384, batch: int = 128, rate: float = 4e-3
+    steps: int = 800, seed: int = 0, ordered: bool = True, captions: int = LEARNED, batch: int = 128, rate: float = 4e-3
 ) -> CaptionEncoder:
     """Train an encoder to tell from a distorted caption what it states; return it frozen. No picture is seen.
 
@@ -187,9 +194,9 @@ def train_caption_encoder(
         ordered: False for a bag of words.
         captions: to learn from.
     """
-    generator, words = torch.Generator().manual_seed(seed), random.Random(seed)
-    stated = random_stated(captions, generator)
-    numbers = tokens([distort(write(row, words), words) for row in stated.tolist()])
+    generator = torch.Generator().manual_seed(seed)
+    stated, told = told_captions(captions, generator, seed)
+    numbers = tokens(told)
     encoder = CaptionEncoder(ordered=ordered, seed=seed)
 
     def loss_at(_: int) -> Tensor:

@@ -63,13 +63,13 @@ def distance_to_pictures(codes: Tensor, factors: Tensor) -> float:
     return frechet_distance(torch.cat(real), features_of(codes))
 
 
-def run_depth(depth: str, seed: int, remedy: str = "") -> tuple[dict, Translation, Regression]:
-    """Train and measure a translation and the rival from one depth of the classifier; return the run record and both.
+def run_depth(depth: str, seed: int, remedy: str = "") -> tuple[dict, dict[str, Translation | Regression]]:
+    """Train and measure a translation and its rival from one depth of the classifier; return the run record and both.
 
     Args:
         depth: of `DEPTHS`.
         seed: of weights, batches and measures.
-        remedy: of `REMEDIES`, for the translation, or none.
+        remedy: of `REMEDIES`, for the translation, which is then trained without the rival; or none.
     """
     change, pictures = REMEDIES[remedy] if remedy else ({}, PICTURES)
     latents, conditions, tested, unseen, factors = depth_data(depth, pictures)
@@ -77,14 +77,16 @@ def run_depth(depth: str, seed: int, remedy: str = "") -> tuple[dict, Translatio
     start = time.perf_counter()
     translation, losses = train_translation(latents, conditions, TranslationSchedule(**schedule))
     seconds = round(time.perf_counter() - start, 1)
-    plain = asdict(DEPTH_SCHEDULE) | dict(shape=schedule["shape"], seed=seed, steps=REGRESSION_STEPS)
-    rival, _ = train_regression(latents, conditions, TranslationSchedule(**plain))
-    translation, rival = rounded(translation), rounded(rival)
+    found = dict(translation=rounded(translation))
+    if not remedy:
+        plain = TranslationSchedule(**schedule | dict(steps=REGRESSION_STEPS))
+        found["regression"] = rounded(train_regression(latents, conditions, plain)[0])
     g, scores = torch.Generator().manual_seed(seed), {}
     with torch.no_grad():
         z = tested.draw(torch.arange(len(factors)), g)
         spread = float(z.var(dim=0).mean().sqrt())
-        for name, codes in (("translation", translation.sample(unseen, g)), ("regression", rival(unseen))):
+        for name, network in found.items():
+            codes = network.sample(unseen, g) if name == "translation" else network(unseen)
             digits = load_judge("digits").verdict(load_host("autoencoder").decode(codes))
             scores[name] = dict(
                 frechet=distance_to_pictures(codes, factors),
@@ -95,4 +97,4 @@ def run_depth(depth: str, seed: int, remedy: str = "") -> tuple[dict, Translatio
     case = f"{depth}, {remedy}" if remedy else depth
     record = dict(case=case, seed=seed, schedule=schedule, pictures=pictures, seconds=seconds,
                   losses=[round(x, 3) for x in losses], scores=scores)  # fmt: skip
-    return record, translation, rival
+    return record, found

@@ -39,6 +39,7 @@ REMEDIES = {
     "domain, few blocks": replace(CASES["domain"], blocks=3),
     "domain, wide and long": replace(CASES["domain"], blocks=8, hidden=128, steps=1600),
     "domain, few slow blocks": replace(CASES["domain"], blocks=4, hidden=64, rate=5e-4),
+    "domain, long": replace(CASES["domain"], steps=3000),
     "domain, heard in 2 blocks": replace(CASES["domain"], steps=3000),
     # against logits that leave almost as much open as their argmax
     "argmax, long": replace(CASES["argmax"], steps=4000),

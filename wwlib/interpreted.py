@@ -97,12 +97,12 @@ def criterion(what: str, values: np.ndarray, limit: float, low: bool, digits: st
         digits: format of the values.
     """
     met = int(((values >= limit) if low else (values <= limit)).sum())
-    bound = threshold(values, "low" if low else "high")
+    bound = f"{threshold(values, 'low' if low else 'high'):{digits}}" if len(values) > 1 else "–"  # one has no spread
     return (
         what,
         f"{'≥' if low else '≤'} {limit:g}",
         spread(values, digits),
-        f"{bound:{digits}}",
+        bound,
         f"{met} of {len(values)}",
     )
 

@@ -21,7 +21,6 @@ from wwlib.invariances import concept_shares, cut, value_entropy
 from wwlib.judges import Judge, new_judge
 from wwlib.paths import DATA
 from wwlib.shelf import Shelf, named_run, rounded
-from wwlib.translate import load_pose_judge
 from wwlib.translation import Translation, TranslationSchedule, draws_of, train_translation
 
 SHELF = Shelf(DATA / "invariances-weights.safetensors", DATA / "invariances.json", "python -m wwlib invariances")
@@ -218,18 +217,23 @@ def explain_attack(classifier: Judge, layer: str, seed: int) -> dict:
 
     Its scores hold "attack", with the small step, "attack_large", with the large one, "attack_sure", of those only
     after which the classifier is sure of its wrong answer, and "attack_seen", of those among them in which another
-    network, the judge of poses, still sees the true digit.
+    network, lesson 19's judge of poses, still sees the true digit.
+
+    Raises:
+        FileNotFoundError: if that judge was not made yet (`python -m wwlib translate host-poses`).
     """
-    question = Question(MOMENTS[-1], layer)
+    from wwlib.translate import load_pose_judge
+
+    question, kinds = Question(MOMENTS[-1], layer), {"attack_large": (0.0, None), "attack_sure": (SURE, None)}
+    kinds["attack_seen"] = (SURE, load_pose_judge())
     translation, run = explain(classifier, question, seed, thorough=True)
     factors = unseen_codes(seed)[1]
     images, random = Glyphs().images(factors), torch.Generator().manual_seed(seed)
-    kinds = {"attack_large": (0.0, None), "attack_sure": (SURE, None), "attack_seen": (SURE, load_pose_judge())}
     for name, (sure, witness) in kinds.items():
         run["scores"][name] = attacked(
             classifier, layer, translation, images, factors[:, 0], random, LARGE, sure, witness
         )
-    return run | dict(case=f"attack {layer}", noise=THOROUGH["noise"])
+    return run | dict(case=f"attack {layer}")
 
 
 def ceiling() -> dict[str, float]:
@@ -296,7 +300,7 @@ def _explain_all(asked: list[Question], seed: int, attacks: bool) -> None:
             kept[f"explain-{question.case}"] = translation
         shares = ", ".join(f"{name} {share:.2f}" for name, share in run["scores"]["shares"].items())
         print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {shares}", flush=True)
-    if seed == 0:
+    if seed == 0 and asked:
         SHELF.keep(kept, half=True)
     for layer in ATTACKED if attacks else ():
         run = explain_attack(classifiers[MOMENTS[-1]], layer, seed)

@@ -65,10 +65,16 @@ def measures(record: dict) -> dict[str, tuple[np.ndarray, float]]:
         "samples from attacked logits: judged as the wrong class": (attacks_of(record, "logits", "wrong"), FOOLED),
         "samples from attacked conv1: judged as the true class": (attacks_of(record, "conv1", "true"), FOOLED),
     }
-    for layer, what in (("logits", "wrong"), ("conv1", "true")):
-        values = [run["scores"]["attack_seen"][what] for run in runs_of(record, f"attack {layer}")]
-        label = f"– trained longer, sure, seen by others: samples from attacked {layer} judged as the {what} class"
-        found[label] = (np.array(values), FOOLED)
+    for layer, what, kinds in (
+        ("logits", "wrong", {"attack_sure": "large step, sure of it", "attack_seen": "the same, seen by another"}),
+        ("conv1", "true", {"attack": "all attacks", "attack_seen": "large step, sure, seen by another"}),
+    ):
+        for kind, label in kinds.items():
+            values = [run["scores"][kind][what] for run in runs_of(record, f"attack {layer}")]
+            found[f"– attacked {layer}, trained longer, {label}: judged as the {what} class"] = (
+                np.array(values),
+                FOOLED,
+            )
     return found
 
 

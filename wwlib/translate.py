@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wwlib.captions import (
+    LEARNED,
     SIZES,
     STATED,
     UNSAID,
@@ -19,6 +20,7 @@ from wwlib.captions import (
     distort,
     random_stated,
     tokens,
+    told_captions,
     train_caption_encoder,
     write_all,
 )
@@ -230,17 +232,19 @@ def run_captions(case: str, seed: int, keep: bool) -> dict:
 
 
 def run_reading(seed: int) -> dict:
-    """Train an encoder that reads in order and a bag of words; return how often each reads every attribute right."""
+    """Train an encoder that reads in order and a bag of words; return how often each reads new captions right."""
     stated = random_stated(4_000, torch.Generator().manual_seed(10_000 + seed))
     captions, words = write_all(stated, 20_000 + seed), random.Random(30_000 + seed)
-    distorted = [distort(caption, words) for caption in captions]
+    texts = dict(clean=captions, distorted=[distort(caption, words) for caption in captions])
+    learned = set(told_captions(LEARNED, torch.Generator().manual_seed(100 + seed), 100 + seed)[1])
+    new = {told: [k for k, caption in enumerate(found) if caption not in learned] for told, found in texts.items()}
     scores, start = {}, time.perf_counter()
     for name, ordered in (("in order", True), ("bag of words", False)):
         encoder = train_caption_encoder(seed=100 + seed, ordered=ordered)
-        right = [encoder.read(tokens(texts)) == stated for texts in (captions, distorted)]
-        scores[name] = dict(
-            clean=right[0].float().mean(dim=0).tolist(), distorted=right[1].float().mean(dim=0).tolist()
-        )
+        scores[name] = {}
+        for told, rows in new.items():
+            right = encoder.read(tokens([texts[told][k] for k in rows])) == stated[rows]
+            scores[name][told] = right.float().mean(dim=0).tolist()
     return dict(case="reading", seed=seed, seconds=round(time.perf_counter() - start, 1), scores=scores)
 
 
@@ -275,9 +279,9 @@ def _runs(part: str, seed: int) -> Iterator[dict]:
     elif part in CASES:
         yield run_captions(part, seed, keep=seed == 0 and part in SHIPPED)
     elif part in DEPTHS:
-        run, translation, rival = run_depth(part, seed)
+        run, found = run_depth(part, seed)
         if seed == 0 and part in SHIPPED:
-            SHELF.keep({f"translation-{part}": translation, f"regression-{part}": rival}, half=True)
+            SHELF.keep({f"{name}-{part}": network for name, network in found.items()}, half=True)
         yield run
     else:
         for remedy in REMEDIES:
