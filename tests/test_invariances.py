@@ -211,13 +211,12 @@ def test_a_short_training_of_the_classifier_learns_and_is_kept_at_each_moment():
 # the record
 
 
-def test_every_question_of_a_criterion_was_asked_with_five_seeds_and_the_rest_with_one(record):
+def test_every_question_was_asked_with_five_seeds(record):
     asked = [Question(LAST, layer) for layer in LAYERS] + [Question(moment, "logits") for moment in MOMENTS]
+    asked += [Question(FIRST, layer) for layer in LAYERS]
     asked += [Question(LAST, "logits", spoilt) for spoilt in ("shuffled", "softmax")]
-    for question in asked:
-        assert {run["seed"] for run in tables.runs_of(record, question.case)} >= set(range(5))
-    for layer in LAYERS:
-        assert tables.shares_of(record, FIRST, layer, "digit").size
+    for case in (*(question.case for question in asked), "attack conv1", "attack logits"):
+        assert {run["seed"] for run in tables.runs_of(record, case)} == set(range(5))
     assert record["command"] == "python -m wwlib invariances"
 
 
@@ -283,7 +282,7 @@ def test_flows_that_trained_longer_see_the_true_digit_in_conv1_and_sure_logits_s
         for run in tables.runs_of(record, f"attack {layer}"):
             counted = [run["scores"][kind]["succeeded"] for kind in ("attack_large", "attack_sure", "attack_seen")]
             assert counted == sorted(counted, reverse=True)
-            assert counted[-1] > 50
+            assert counted[-1] > 40
 
 
 def test_a_witness_and_being_sure_leave_fewer_attacks(classifiers):

@@ -71,10 +71,8 @@ def measures(record: dict) -> dict[str, tuple[np.ndarray, float]]:
     ):
         for kind, label in kinds.items():
             values = [run["scores"][kind][what] for run in runs_of(record, f"attack {layer}")]
-            found[f"– attacked {layer}, trained longer, {label}: judged as the {what} class"] = (
-                np.array(values),
-                FOOLED,
-            )
+            title = f"– attacked {layer}, trained longer, {label}: judged as the {what} class"
+            found[title] = (np.array(values), FOOLED)
     return found
 
 
