@@ -282,7 +282,7 @@ def test_flows_that_trained_longer_see_the_true_digit_in_conv1_and_sure_logits_s
         for run in tables.runs_of(record, f"attack {layer}"):
             counted = [run["scores"][kind]["succeeded"] for kind in ("attack_large", "attack_sure", "attack_seen")]
             assert counted == sorted(counted, reverse=True)
-            assert counted[-1] > 40
+            assert counted[-1] > 20
 
 
 def test_a_witness_and_being_sure_leave_fewer_attacks(classifiers):

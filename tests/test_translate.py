@@ -9,7 +9,7 @@ import torch
 
 from wwlib import translated
 from wwlib.captions import STATED
-from wwlib.depths import PICTURES, distance_to_pictures
+from wwlib.depths import PICTURES, REMEDIES, distance_to_pictures
 from wwlib.glyphs import Glyphs
 from wwlib.interpret import load_host
 from wwlib.interpreted import threshold
@@ -226,8 +226,10 @@ def test_a_regression_has_one_answer_for_a_caption(pairs, unseen):
 
 
 def test_every_table_is_made(record):
-    assert len(translated.criteria_table(record).rows) == 9
-    assert all(row[-1] == "5 of 5" for row in translated.criteria_table(record).rows)
+    rows = translated.criteria_table(record).rows
+    assert [row[-1] for row in rows[:10]] == ["5 of 5"] * 10
+    assert [row[-1] for row in rows[10:]] == ["0 of 5", *["0 of 1"] * len(REMEDIES)]  # the miss, and its remedies
+    assert "nan" not in translated.criteria_table(record).markdown()
     assert len(translated.agreement_table(record).rows) == 5
     assert len(translated.likelihood_table(record).rows) == 4
     assert len(translated.probe_table(record).rows) == 2

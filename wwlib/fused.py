@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.autoencoder import Autoencoder
-from wwlib.fuse import REGRESSION, REMEDIES, SHUFFLED, count, load_record
+from wwlib.fuse import OVER_SEEDS, REGRESSION, REMEDIES, SHUFFLED, count, load_record
 from wwlib.interpreted import CRITERIA, criterion, runs_of, spread
 from wwlib.report import Table
 from wwlib.steering import FACTORS
@@ -99,7 +99,7 @@ def criteria_table(record: dict | None = None) -> Table:
             (f"{TITLES[case]}: a classifier on v, distance from chance", GUESSED,
              values_of(record, case, "departure"), False),
         ]  # fmt: skip
-    heard = "domain, heard in 2 blocks"
+    heard = OVER_SEEDS[0]
     found += [
         ("– label heard in 2 blocks only: the domain turns", FLIPPED, values_of(record, heard, "flipped"), True),
         ("– label heard in 2 blocks only: digit, ink and paper stay (worst)", CONTENT,
