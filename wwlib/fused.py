@@ -129,8 +129,9 @@ def domain_table(record: dict | None = None) -> Table:
         error = np.mean([run["scores"]["target_error" if case else "target_floor"] for run in runs])
         flipped, kept = f"{turned[5]:.3f}", (f"{turned[k]:.3f}" for k in (*NAMED, 3, 4))
         guessed = np.mean([run["scores"]["guessing"] for run in runs])
-        rows.append((title, flipped, *kept, f"{error:.3f}", f"{guessed:.3f}" if case else "–", len(runs)))
-    header = ["turned by", "turns", *(f"{FACTORS[k]} stays" for k in (*NAMED, 3, 4)), "error to the truth",
+        steps = f"{runs[0]['schedule']['steps']:,}" if case else "–"
+        rows.append((title, steps, flipped, *kept, f"{error:.3f}", f"{guessed:.3f}" if case else "–", len(runs)))
+    header = ["turned by", "steps", "turns", *(f"{FACTORS[k]} stays" for k in (*NAMED, 3, 4)), "error to the truth",
               "label guessed from v", "seeds"]  # fmt: skip
     return Table(header, rows)
 
