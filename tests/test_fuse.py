@@ -102,10 +102,13 @@ def test_shuffled_labels_turn_nothing(record):
     assert values(record, SHUFFLED, "flipped").max() < 0.1
 
 
-def test_logits_leave_less_open_than_the_argmax_but_not_by_as_much_as_demanded(record):
-    """The specification asks for 1.3 times the variance: missed, and the lesson says so."""
+def test_logits_leave_less_open_than_the_argmax_and_a_large_reader_sees_by_how_much(record):
+    """The specification asks for 1.3 times the variance: missed by the flows that are shipped."""
     ratio = fused.diversity_ratio(record)
     assert 1.05 < ratio.min() <= ratio.mean() < fused.DIVERSITY
+    for remedy in ("long", "wide", "young layout"):
+        assert fused.diversity_ratio(record, f", {remedy}").max() < fused.DIVERSITY
+    assert fused.diversity_ratio(record, ", wide and long").min() > fused.DIVERSITY  # a reader large enough
     assert (values(record, "argmax", "nll") > values(record, "logits", "nll") + 2).all()
 
 

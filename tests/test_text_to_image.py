@@ -172,7 +172,7 @@ def test_pictures_to_test_on_are_new_and_their_captions_true():
     seen = caption_pictures(host, encoder, 600, 0)
     new = caption_pictures(host, encoder, 600, 50, FULL, without=seen.factors)
     assert not set(map(tuple, seen.factors.tolist())) & set(map(tuple, new.factors.tolist()))
-    assert len(new.factors) == len(new.captions) == len(new.latents.mean) < 600
+    assert len(new.factors) == len(new.captions) == len(new.latents.mean) == 600
     assert torch.equal(new.stated, new.factors[:, :3])
     assert torch.equal(Reads().embed(new.captions).long(), new.stated)
 

@@ -95,8 +95,9 @@ def test_the_residual_holds_the_pose_and_not_the_caption(record):
     without = translated.values_of(record, "no caption", "probe")
     assert with_captions[:, :3].max() < 0.05
     assert without[:, :3].min() > 0.05
-    assert without[:, 0].min() > 0.3
-    assert with_captions[:, 3:].min() > 0.05
+    assert without[:, 0].min() > 0.25
+    assert with_captions[:, 3:5].min() > 0.2
+    assert with_captions[:, 5].min() > 0.03  # the tilt is hard to read from anything
 
 
 def test_the_regression_has_no_spread_within_a_caption_and_too_little_altogether(record):

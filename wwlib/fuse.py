@@ -46,6 +46,8 @@ REMEDIES = {
     "logits, long": replace(CASES["logits"], steps=4000),
     "argmax, wide": replace(CASES["argmax"], hidden=192, embedding=192),
     "logits, wide": replace(CASES["logits"], hidden=192, embedding=192),
+    "argmax, wide and long": replace(CASES["argmax"], hidden=192, embedding=192, steps=4000),
+    "logits, wide and long": replace(CASES["logits"], hidden=192, embedding=192, steps=4000),
     "argmax, young layout": CASES["argmax"],
     "logits, young layout": CASES["logits"],
 }

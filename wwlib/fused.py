@@ -69,7 +69,7 @@ def diversity_ratio(record: dict, remedy: str = "") -> np.ndarray:
 
     Args:
         record: of every run.
-        remedy: ", long", ", wide" or ", young layout", each of both flows.
+        remedy: such as ", long" or ", young layout", of both flows.
     """
     argmax, logits = (
         {run["seed"]: run["scores"]["within"] for run in runs_of(record, name + remedy)}
@@ -107,7 +107,7 @@ def criteria_table(record: dict | None = None) -> Table:
         ("– label heard in 2 blocks only: a classifier on v, distance from chance", GUESSED,
          values_of(record, heard, "departure"), False),
         *((f"– {name}: variance, argmax over logits", DIVERSITY, diversity_ratio(record, f", {name}"), True)
-          for name in ("long", "wide", "young layout")),
+          for name in ("long", "wide", "wide and long", "young layout")),
     ]  # fmt: skip
     lines = [
         criterion(what, values, limit, low, ".1e" if limit == ROUND_TRIP else ".3f")
