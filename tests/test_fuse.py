@@ -12,8 +12,8 @@ from wwlib.experts import other_label
 from wwlib.files import digest
 from wwlib.fuse import (
     CASES,
+    HEARD,
     JUDGES_TILTS,
-    OVER_SEEDS,
     REGRESSION,
     SHELF,
     SHUFFLED,
@@ -29,7 +29,7 @@ from wwlib.steering import guidance, measure
 from wwlib.translation import TranslationSchedule, carry, train_translation
 from wwlib.viz import Picture
 
-FIVE = (*CASES, SHUFFLED, REGRESSION, *OVER_SEEDS)
+FIVE = (*CASES, SHUFFLED, REGRESSION, HEARD)
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +87,8 @@ def test_a_label_alone_loses_the_digit_and_label_with_layout_keeps_everything(re
 
 
 def test_a_label_heard_in_two_blocks_keeps_the_content_and_stays_in_the_residual(record):
-    heard = "domain, heard in 2 blocks"
-    assert values(record, heard, "content").min() > values(record, "domain", "content").max()
-    assert values(record, heard, "departure").min() > fused.GUESSED
+    assert values(record, HEARD, "content").min() > values(record, "domain", "content").max()
+    assert values(record, HEARD, "departure").min() > fused.GUESSED
 
 
 def test_the_residual_of_label_and_layout_holds_no_label_and_that_of_shuffled_labels_does(record):

@@ -33,11 +33,11 @@ REMEDIES = {
 
 
 @lru_cache(maxsize=1)
-def depth_data(depth: str, pictures: int | None = None) -> tuple[Latents, Tensor, Latents, Tensor, Tensor]:
+def depth_data(depth: str, pictures: int = PICTURES) -> tuple[Latents, Tensor, Latents, Tensor, Tensor]:
     """Return codes and conditions to learn from, then codes, conditions and factors to test on, at one depth."""
     host, classifier, data = load_host("autoencoder"), load_host("classifier").classifier, Glyphs()
     found, factors = [], None
-    for n, seed in ((pictures or PICTURES, 100), (DEPTH_TESTED, 200)):
+    for n, seed in ((pictures, 100), (DEPTH_TESTED, 200)):
         latents, factors = collect(host, data, n, STATED, seed, without=factors)
         conditions = [at_depth(classifier, data.images(part), depth) for part in factors.split(256)]
         found += [latents, torch.cat(conditions)]

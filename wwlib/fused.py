@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.autoencoder import Autoencoder
-from wwlib.fuse import OVER_SEEDS, REGRESSION, REMEDIES, SHUFFLED, count, load_record
-from wwlib.interpreted import CRITERIA, criterion, runs_of, spread
+from wwlib.fuse import HEARD, REGRESSION, REMEDIES, SHUFFLED, count, load_record
+from wwlib.interpreted import CRITERIA, criterion, spread
 from wwlib.report import Table
+from wwlib.shelf import runs_of
 from wwlib.steering import FACTORS
 from wwlib.translated import PAPER_EDITS
 
@@ -99,13 +100,12 @@ def criteria_table(record: dict | None = None) -> Table:
             (f"{TITLES[case]}: a classifier on v, distance from chance", GUESSED,
              values_of(record, case, "departure"), False),
         ]  # fmt: skip
-    heard = OVER_SEEDS[0]
     found += [
-        ("– label heard in 2 blocks only: the domain turns", FLIPPED, values_of(record, heard, "flipped"), True),
+        ("– label heard in 2 blocks only: the domain turns", FLIPPED, values_of(record, HEARD, "flipped"), True),
         ("– label heard in 2 blocks only: digit, ink and paper stay (worst)", CONTENT,
-         values_of(record, heard, "content"), True),
+         values_of(record, HEARD, "content"), True),
         ("– label heard in 2 blocks only: a classifier on v, distance from chance", GUESSED,
-         values_of(record, heard, "departure"), False),
+         values_of(record, HEARD, "departure"), False),
         *((f"– {name}: variance, argmax over logits", DIVERSITY, diversity_ratio(record, f", {name}"), True)
           for name in ("long", "wide", "wide and long", "young layout")),
     ]  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 
 from wwlib.interpret import load_record
 from wwlib.report import Table
+from wwlib.shelf import runs_of
 
 SWAPPED = 0.90  # least share of swaps that must follow the source, and of the others that must stay
 PROBE_GAP = 0.5
@@ -17,19 +18,6 @@ CRITERIA = ("criterion", "wanted", "measured, mean (range) over seeds", "3 sd bo
 PAPER_FID = {"MNIST": "6.4 ± 0.1", "FashionMNIST": "16.0", "CIFAR-10": "45.7", "CelebA": "20.2"}
 PAPER_TWO_STAGE = {"MNIST": "12.6", "FashionMNIST": "29.3", "CIFAR-10": "72.9", "CelebA": "44.4"}
 PAPER_RESPONSE = {"digit": "2.74", "colour": "0.19", "residual": "0.0"}
-
-
-def runs_of(record: dict, case: str) -> list[dict]:
-    """Return the runs of one case, by seed.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    found = [run for run in record["runs"] if run["case"] == case]
-    if not found:
-        known = sorted({run["case"] for run in record["runs"]})
-        raise ValueError(f"case must be one of {known}, got {case!r}")
-    return found
 
 
 def values_of(runs: list[dict], measure: str) -> np.ndarray:

@@ -66,6 +66,11 @@ BEFORE = tuple(Question(MOMENTS[0], layer) for layer in LAYERS[:-1])
 PARTS = {"layers": OVER_LAYERS, "time": OVER_TIME, "ablations": ABLATIONS, "first": BEFORE}
 
 
+def taught_digits(random: torch.Generator) -> Tensor:
+    """Draw the factors of the digits that a classifier learns from; `random` is fresh, with the classifier's seed."""
+    return Glyphs().sample_factors(EXAMPLES, random)
+
+
 def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS) -> dict[int, Judge]:
     """Train a classifier of digits on few pictures, and return it as it was after each of some numbers of steps.
 
@@ -76,7 +81,7 @@ def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS) -> dict[i
         steps: ascending.
     """
     classifier, random, kept = new_judge((10,), seed, features=32), torch.Generator().manual_seed(seed), {}
-    factors = Glyphs().sample_factors(EXAMPLES, random)
+    factors = taught_digits(random)
     images, labels = Glyphs().images(factors), factors[:, 0]
 
     def loss_at(step: int) -> Tensor:
@@ -91,15 +96,15 @@ def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS) -> dict[i
 
 @lru_cache(maxsize=1)
 def learned_codes(n: int | None = None) -> tuple[Latents, Tensor]:
-    """Return the autoencoder's codes of the digits that translations learn from, or of `n` others, and all factors."""
+    """Return the autoencoder's codes of the digits to learn from, `n` or as many as were recorded, and all factors."""
     return collect(load_host("autoencoder"), Glyphs(), n or PICTURES, SHARED, seed=100)
 
 
 @lru_cache(maxsize=1)
 def unseen_codes(seed: int) -> tuple[Latents, Tensor]:
     """Return codes of other digits, which neither translations nor the classifier of a seed have seen, and factors."""
-    taught = Glyphs().sample_factors(EXAMPLES, torch.Generator().manual_seed(seed))  # as `train_classifiers` draws them
-    seen = torch.cat([Glyphs().sample_factors(PICTURES, torch.Generator().manual_seed(100)), taught])
+    learned = Glyphs().sample_factors(PICTURES, torch.Generator().manual_seed(100))
+    seen = torch.cat([learned, taught_digits(torch.Generator().manual_seed(seed))])
     return collect(load_host("autoencoder"), Glyphs(), TESTED, SHARED, seed=200, without=seen)
 
 
@@ -130,7 +135,7 @@ def conditions_of(classifier: Judge, question: Question, factors: Tensor, noise:
 def accuracy(classifier: Judge, seed: int, n: int = 2_000) -> float:
     """Return how many digits that it has not seen a classifier of a seed reads rightly."""
     random = torch.Generator()
-    taught = Glyphs().sample_factors(EXAMPLES, random.manual_seed(seed))
+    taught = taught_digits(random.manual_seed(seed))
     factors = Glyphs().sample_unseen(n, random.manual_seed(400), taught)
     return float((classifier.verdict(Glyphs().images(factors))[:, 0] == factors[:, 0]).float().mean())
 
@@ -222,7 +227,7 @@ def explain_attack(classifier: Judge, layer: str, seed: int) -> dict:
     Raises:
         FileNotFoundError: if that judge was not made yet (`python -m wwlib translate host-poses`).
     """
-    from wwlib.translate import load_pose_judge
+    from wwlib.translate import load_pose_judge  # lesson 19's; what lesson 18 itself shows needs nothing of it
 
     question, kinds = Question(MOMENTS[-1], layer), {"attack_large": (0.0, None), "attack_sure": (SURE, None)}
     kinds["attack_seen"] = (SURE, load_pose_judge())

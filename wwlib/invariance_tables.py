@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.attacks import ATTACKED, EPSILON, LARGE, SURE
-from wwlib.interpreted import CRITERIA, criterion, runs_of, spread
+from wwlib.interpreted import CRITERIA, criterion, spread
 from wwlib.invariance_runs import BLOCKS, LAYERS, MOMENTS, Question, load_record
 from wwlib.report import Table
+from wwlib.shelf import runs_of
 
 FIRST, LAST = MOMENTS[0], MOMENTS[-1]
 RISE, FALL = 0.25, 0.15  # of S of the digit and of the paper, from the first moment to the last

@@ -24,17 +24,22 @@ def rounded(network: Network) -> Network:
     return network
 
 
-def named_run(record: dict, case: str, seed: int = 0) -> dict:
-    """Return the run of a case and a seed.
+def runs_of(record: dict, case: str, seed: int | None = None) -> list[dict]:
+    """Return the runs of one case, by seed, or the one of a seed.
 
     Raises:
-        ValueError: if the record has none.
+        ValueError: if there is none.
     """
-    for run in record["runs"]:
-        if (run["case"], run["seed"]) == (case, seed):
-            return run
-    known = sorted({run["case"] for run in record["runs"] if run["seed"] == seed})
-    raise ValueError(f"case must be one of {known} with seed {seed}, got {case!r}")
+    runs = [run for run in record["runs"] if seed in (None, run["seed"])]
+    if found := [run for run in runs if run["case"] == case]:
+        return found
+    known, of_seed = sorted({run["case"] for run in runs}), "" if seed is None else f" with seed {seed}"
+    raise ValueError(f"case must be one of {known}{of_seed}, got {case!r}")
+
+
+def named_run(record: dict, case: str, seed: int = 0) -> dict:
+    """Return the run of a case and a seed; raises as `runs_of`."""
+    return runs_of(record, case, seed)[0]
 
 
 @dataclass(frozen=True)

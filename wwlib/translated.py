@@ -7,8 +7,9 @@ import numpy as np
 from wwlib.captions import STATED
 from wwlib.depths import REMEDIES
 from wwlib.glyphs import Glyphs
-from wwlib.interpreted import CRITERIA, INVERSE, criterion, runs_of, spread
+from wwlib.interpreted import CRITERIA, INVERSE, criterion, spread
 from wwlib.report import Table
+from wwlib.shelf import runs_of
 from wwlib.text_to_image import DEPTHS
 from wwlib.translate import load_record
 
