@@ -82,15 +82,25 @@ def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
     assert sorted(p.stem for p in tmp_path.glob("*.json")) == sorted(tiny)
     one = json.loads((tmp_path / "beta-vae-1.0-seed0.json").read_text())
     assert {"factor_vae", "mig", "where", "tpl", "active_codes"} <= set(one["scores"])
-    found = collect(tmp_path, tmp_path / "out.json", tmp_path / "out.safetensors")
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    found = collect(tmp_path, "out", shipped)
     assert sorted(r["config"]["images"] for r in found) == [64, 64, 64, 128]
     assert all(0 <= r["scores"]["udr"] <= 1 for r in found)
+    assert sorted(path.name for path in shipped.iterdir()) == ["out-arrays.safetensors", "out.json"]
+    command = json.loads((shipped / "out.json").read_text())["command"]
+    assert "--images 64 --images 128 --folder runs/out --storage sqlite:///runs/out.db" in command
     with pytest.raises(ValueError, match="only must begin"):
         work(storage, tmp_path, only="zeta")
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [(["--images", "0"], "--images must be at least 1"), (["--images", "9"], "of its own")]
+    ("options", "message"),
+    [
+        (["--images", "0"], "--images must be at least 1"),
+        (["--images", "9"], "of its own"),
+        (["--gan-images", "9"], "of its own"),
+    ],
 )
 def test_a_population_trained_longer_needs_a_place_of_its_own(options, message, capsys):
     assert main(["population", *options]) == 1

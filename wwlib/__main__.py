@@ -118,7 +118,12 @@ def _add_population(commands) -> None:
     parser.add_argument(
         "--images", type=int, help="shown to every autoencoder (96000); needs a folder and storage apart"
     )
-    parser.add_argument("--ship", action="store_true", help="only gather what is done into data/population.*")
+    parser.add_argument("--gan-images", type=int, help="the same for every GAN (10000)")
+    parser.add_argument(
+        "--ship",
+        action="store_true",
+        help="only gather what is done into data/<folder's name>.json and -arrays",
+    )
     parser.set_defaults(run=_population)
 
 
@@ -127,15 +132,17 @@ def _population(options) -> int:
 
     choose_threads(options.threads)
     if options.ship:
-        print(f"{len(collect(options.folder))} members gathered")
+        print(f"{len(collect(options.folder, options.folder.name))} members gathered")
         return 0
     if options.heartbeat < 1:
         raise ValueError(f"--heartbeat must be at least 1, got {options.heartbeat}")
-    if options.images is not None:
-        if options.images < 1:
-            raise ValueError(f"--images must be at least 1, got {options.images}")
+    for option, images in (("--images", options.images), ("--gan-images", options.gan_images)):
+        if images is None:
+            continue
+        if images < 1:
+            raise ValueError(f"{option} must be at least 1, got {images}")
         if options.folder == POPULATION_FOLDER or options.storage == POPULATION_STORAGE:
-            raise ValueError("--images makes another population: give it a --folder and a --storage of its own")
+            raise ValueError(f"{option} makes another population: give it a --folder and a --storage of its own")
     done = work(
         options.storage,
         options.folder,
@@ -144,6 +151,7 @@ def _population(options) -> int:
         options.limit,
         heartbeat=options.heartbeat,
         training_images=options.images,
+        gan_images=options.gan_images,
     )
     print(f"{done} members done by this process")
     return 0

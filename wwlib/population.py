@@ -28,10 +28,11 @@ from wwlib.files import load_about, load_tensors, save_json, save_tensors
 from wwlib.lengths import PRESETS, tpl
 from wwlib.metrics import encode_sample
 from wwlib.models import load_model, save_model
+from wwlib.paths import DATA
 from wwlib.perceptual import Enlarged, PerceptualDistance
 from wwlib.recipes import make_data, recipe
 from wwlib.scores import SUPERVISED, score_points
-from wwlib.selection import ARRAYS, RECORDS, without_seed
+from wwlib.selection import without_seed
 from wwlib.training import Training
 from wwlib.udr import udr
 from wwlib.vaes import VAEConfig, kl_divergence, load_vae, train_vae
@@ -244,6 +245,7 @@ def work(
     images: int = IMAGES,
     heartbeat: int = 30,
     training_images: int | None = None,
+    gan_images: int | None = None,
 ) -> int:
     """Train and score members until none is left; return how many this process did. Safe to run several times at once.
 
@@ -258,8 +260,8 @@ def work(
         limit: stop after so many.
         images: that the supervised scores read.
         heartbeat: as for `open_study`.
-        training_images: shown to every autoencoder in place of `VAEConfig`'s; a population of its own, so give it a
-            `folder` and a study of its own.
+        training_images, gan_images: shown to every autoencoder in place of `VAEConfig`'s, and to every GAN in place
+            of `GAN_IMAGES`; a population of its own, so give it a `folder` and a study of its own.
     """
     population = members(99)  # a queue that another process filled may hold more seeds than ours
     names = [name for name in members(seeds) if name.startswith(only)]
@@ -277,8 +279,8 @@ def work(
             raise optuna.TrialPruned
         start, weights = time.perf_counter(), folder / f"{name}.safetensors"
         config = population[name]
-        if training_images and isinstance(config, VAEConfig):
-            config = replace(config, images=training_images)
+        if shown := training_images if isinstance(config, VAEConfig) else gan_images:
+            config = replace(config, images=shown)
         if not weights.exists():
             train_member(config, weights, data)
         trained, model = time.perf_counter(), load_member(weights)
@@ -315,11 +317,17 @@ def work(
     return len(done)
 
 
-def collect(folder: Path, records: Path = RECORDS, arrays: Path = ARRAYS) -> list[dict]:
+def collect(folder: Path, name: str = "population", data: Path = DATA) -> list[dict]:
     """Gather every finished member of a population's folder, add UDR, and write what the course ships.
 
-    UDR compares the seeds of one autoencoder; a member without a twin has none. Weights that lesson 10 loads are
-    copied to `population/` beside the records.
+    That is `<name>.json`, `<name>-arrays.safetensors`, and for the population that lesson 10 draws with, the weights
+    of its `SHIPPED` members in `population/`. UDR compares the seeds of one autoencoder; a member without a twin has
+    none.
+
+    Args:
+        folder: where `work` wrote the members.
+        name: of the files.
+        data: where they go.
 
     Raises:
         ValueError: if the folder holds no finished member.
@@ -327,7 +335,7 @@ def collect(folder: Path, records: Path = RECORDS, arrays: Path = ARRAYS) -> lis
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     if not found:
         raise ValueError(f"folder must hold finished members, got none in {folder}")
-    order = {name: position for position, name in enumerate(members(seeds=99))}
+    order = {member: position for position, member in enumerate(members(seeds=99))}
     found.sort(key=lambda record: order.get(record["name"], len(order)))
     twins: dict[str, list[dict]] = {}
     for record in found:
@@ -342,13 +350,26 @@ def collect(folder: Path, records: Path = RECORDS, arrays: Path = ARRAYS) -> lis
     for record in found:
         loaded, _ = load_tensors(folder / f"{record['name']}.arrays.safetensors")
         tensors |= {f"{record['name']}/{key}": value for key, value in loaded.items()}
-    for name in SHIPPED:
-        if (weights := folder / f"{name}.safetensors").exists():
-            (records.parent / "population").mkdir(exist_ok=True)
-            shutil.copy(weights, records.parent / "population" / weights.name)
-    save_tensors(arrays, tensors, dict(kind="population", members=[record["name"] for record in found]))
-    save_json(records, dict(command="python -m wwlib population", members=found))
+    for member in SHIPPED if name == "population" else ():
+        if (weights := folder / f"{member}.safetensors").exists():
+            (data / name).mkdir(exist_ok=True)
+            shutil.copy(weights, data / name / weights.name)
+    about = dict(kind="population", members=[record["name"] for record in found])
+    save_tensors(data / f"{name}-arrays.safetensors", tensors, about)
+    save_json(data / f"{name}.json", dict(command=_command(found, name), members=found))
     return found
+
+
+def _command(found: list[dict], name: str) -> str:
+    """The command that makes a population like this one."""
+    usual = {"--images": VAEConfig.images, "--gan-images": GAN_IMAGES}
+    options = []
+    for option, images in usual.items():
+        shown = {r["config"]["images"] for r in found if ("strength" in r["config"]) == (option == "--images")}
+        options += [f"{option} {other}" for other in sorted(shown - {images})]
+    if options:
+        options += [f"--folder runs/{name}", f"--storage sqlite:///runs/{name}.db"]
+    return " ".join(["python -m wwlib population", *options])
 
 
 def load_codes(folder: Path, names: list[str]) -> tuple[list[np.ndarray], list[np.ndarray]]:
