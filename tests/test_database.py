@@ -13,7 +13,7 @@ import optuna
 import pytest
 
 from wwlib.paths import ROOT
-from wwlib.population import open_study
+from wwlib.study import open_study
 
 HEARTBEAT = 3
 # the population's command with eight tiny members and scores that cost nothing; a victim stops in its first member

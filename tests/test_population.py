@@ -4,7 +4,6 @@ import dataclasses
 import json
 
 import numpy as np
-import optuna
 import pytest
 import torch
 
@@ -12,7 +11,7 @@ import wwlib.population as population
 from wwlib.__main__ import main
 from wwlib.device import choose_compute
 from wwlib.files import save_tensors
-from wwlib.population import collect, enqueue, family_of, load_member, members, open_study, train_member, work
+from wwlib.population import collect, family_of, load_member, members, train_member, work
 from wwlib.search import Budget, chosen_trial, reveal, search
 from wwlib.selection import by_family, choose, column, enough_active, rank_correlation, standing
 from wwlib.vaes import VAEConfig
@@ -105,16 +104,6 @@ def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
 def test_a_population_trained_longer_needs_a_place_of_its_own(options, message, capsys):
     assert main(["population", *options]) == 1
     assert message in capsys.readouterr().err
-
-
-def test_a_member_is_queued_once_however_many_ask(tmp_path):
-    study = open_study(f"sqlite:///{tmp_path}/s.db")
-    enqueue(study, ["a", "b"])
-    enqueue(study, ["a", "b", "c"])
-    assert len(study.trials) == 3
-    study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)
-    enqueue(study, ["a", "b", "c"])
-    assert len(study.trials) == 4, "a failed one is tried again"
 
 
 def test_a_gan_member_trains_and_loads(shapes, tmp_path):

@@ -11,13 +11,11 @@ from __future__ import annotations
 import json
 import shutil
 import time
-import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import optuna
-import sqlalchemy
 import torch
 from torch import Tensor
 
@@ -33,6 +31,7 @@ from wwlib.perceptual import Enlarged, PerceptualDistance
 from wwlib.recipes import make_data, recipe
 from wwlib.scores import SUPERVISED, score_points
 from wwlib.selection import without_seed
+from wwlib.study import enqueue, open_study, requeue_dead, taken, waiting
 from wwlib.training import Training
 from wwlib.udr import udr
 from wwlib.vaes import VAEConfig, kl_divergence, load_vae, train_vae
@@ -164,78 +163,6 @@ def _divergences(model, data: FactorData) -> Tensor:
     return kl_divergence(*model.encoder(images))
 
 
-def open_study(storage: str, name: str = "population", heartbeat: int = 30) -> optuna.Study:
-    """Open or create the study whose trials are the members.
-
-    Args:
-        storage: a database URL, such as `sqlite:///runs/population.db` or `postgresql://user@host/database`.
-        name: of the study.
-        heartbeat: seconds between two signs of life; a worker that gives none four times is taken for dead, and its
-            trial goes back into the queue.
-
-    Raises:
-        ValueError: for what is no database URL, or one whose driver is not installed.
-        ConnectionError: if the database does not answer.
-    """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if storage.startswith("sqlite:///"):
-        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    if "://" not in storage:
-        raise ValueError(f"storage must be a database URL such as sqlite:///runs/population.db, got {storage!r}")
-    # a server may have closed a connection that slept through an hour of training
-    engine = dict(connect_args={"timeout": 60}) if storage.startswith("sqlite") else dict(pool_pre_ping=True)
-    try:
-        # which driver `postgresql://` alone means depends on the version of SQLAlchemy
-        url = sqlalchemy.make_url(storage.replace("postgresql://", "postgresql+psycopg://", 1))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            kept = optuna.storages.RDBStorage(
-                url.render_as_string(hide_password=False),
-                engine_kwargs=engine,
-                heartbeat_interval=heartbeat,
-                grace_period=4 * heartbeat,
-                heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
-            )
-    except (ImportError, sqlalchemy.exc.ArgumentError) as error:
-        raise ValueError(
-            f"storage must be a database URL whose driver is installed (PostgreSQL: psycopg, psycopg-binary): {error}"
-        ) from None
-    except sqlalchemy.exc.OperationalError as error:
-        raise ConnectionError(f"no database answers at {url!r}: {str(error.orig).splitlines()[0]}") from None
-    return optuna.create_study(storage=kept, study_name=name, load_if_exists=True)
-
-
-def enqueue(study: optuna.Study, names: list[str]) -> None:
-    """Put members into the study that are not in it yet, or whose trial failed."""
-    trials = study.get_trials(deepcopy=False)
-    gone = (optuna.trial.TrialState.FAIL, optuna.trial.TrialState.PRUNED)
-    there = {t.user_attrs.get("member") for t in trials if t.state not in gone}
-    for name in names:
-        if name not in there:
-            study.enqueue_trial({}, user_attrs={"member": name})
-
-
-def requeue_dead(study: optuna.Study) -> None:
-    """Put the trials of workers that give no sign of life any more back into the queue."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        optuna.storages.fail_stale_trials(study)
-
-
-def _taken(study: optuna.Study, trial: optuna.Trial, name: str) -> bool:
-    """Say whether an earlier trial has this member: two processes may have queued it in the same moment."""
-    mine = (optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.COMPLETE)
-    return any(
-        t.number < trial.number and t.state in mine and t.user_attrs.get("member") == name
-        for t in study.get_trials(deepcopy=False)
-    )
-
-
-def waiting(study: optuna.Study, state: optuna.trial.TrialState = optuna.trial.TrialState.WAITING) -> bool:
-    """Say whether a trial waits for a worker (or is in another `state`)."""
-    return any(t.state == state for t in study.get_trials(deepcopy=False))
-
-
 def work(
     storage: str,
     folder: Path,
@@ -275,7 +202,7 @@ def work(
 
     def objective(trial: optuna.Trial) -> float:
         name = trial.user_attrs.get("member")
-        if name is None or _taken(study, trial, name):  # another process was quicker
+        if name is None or taken(study, trial, name):  # another process was quicker
             raise optuna.TrialPruned
         start, weights = time.perf_counter(), folder / f"{name}.safetensors"
         config = population[name]

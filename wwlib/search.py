@@ -11,8 +11,8 @@ from wwlib.device import choose_compute
 from wwlib.factors import FactorData
 from wwlib.lengths import tpl
 from wwlib.perceptual import PerceptualDistance
-from wwlib.population import open_study
 from wwlib.scores import score_representation
+from wwlib.study import open_study
 from wwlib.vaes import FAMILIES, VAEConfig, VAETraining, load_vae, save_vae
 
 
