@@ -124,6 +124,26 @@ def test_the_shortest_angle_of_a_plane_is_along_its_axes():
     assert torch.allclose(straight, straight[:1].expand(3), rtol=1e-3)
 
 
+def test_squares_cannot_tell_how_linear_codes_are_turned_and_distances_can():
+    class Turned(Linear):
+        def forward(self, codes, noise=None):
+            return super().forward(codes @ torch.tensor([[1.0, 1.0], [-1.0, 1.0]]) / 2**0.5)
+
+    axes, diagonals = (tpl(kind(1.0, 0.2), Flat(), traversals=2, points=9, threshold=0.01) for kind in (Linear, Turned))
+    assert diagonals.score == pytest.approx(axes.score, rel=1e-4)
+    # along the axes the strengths are 1 and 0.2, turned by 45 degrees both are the root of their mean square
+    assert diagonals.root_score / axes.root_score == pytest.approx(2 * (1.04 / 2) ** 0.5 / 1.2, rel=1e-4)
+
+
+def test_a_length_by_roots_does_not_depend_on_the_number_of_points():
+    for points in (5, 9, 33):
+        found = tpl(Linear(1.0, 0.5, 0.0), Flat(), traversals=2, points=points)
+        assert found.roots.mean(dim=0).tolist() == pytest.approx([8 * 2**0.5, 4 * 2**0.5, 0.0])
+        assert found.root_score == pytest.approx(12 * 2**0.5)
+    asleep = tpl(Linear(1.0, 0.1), Flat(), traversals=2, points=5, threshold=1.0)
+    assert asleep.root_score == pytest.approx(8 * 2**0.5), "the squares decide who is awake"
+
+
 def test_ppl_of_a_linear_generator_is_the_squared_distance_of_its_ends():
     random = torch.Generator().manual_seed(0)
     first, second = torch.randn(2, 2000, 2, generator=random)

@@ -91,17 +91,18 @@ def choice_table(records: list[dict], least: int = LEAST) -> Table:
     rows = []
     for by, label in (("tpl", "TPL"), ("udr", "UDR")):
         chosen = choose(candidates, by, least)
-        rows.append((f"chosen by {label}: {chosen['name']}", *_judged(candidates, chosen)))
+        rows.append((f"chosen by {label}: {chosen['name']}", *judged(candidates, chosen)))
     for score in ("factor_vae", "dci"):
         best = max(candidates, key=lambda record: record["scores"][score])
-        rows.append((f"best by {SHOWN[score]} (needs labels): {best['name']}", *_judged(candidates, best)))
+        rows.append((f"best by {SHOWN[score]} (needs labels): {best['name']}", *judged(candidates, best)))
     means = [column(candidates, score) for score in ("factor_vae", "dci")]
     rows.append((f"at random (mean of {len(candidates)})", f"{means[0].mean():.3f}", "50 %", f"{means[1].mean():.3f}",
                  "50 %"))  # fmt: skip
     return Table(["model", "FactorVAE score", "models above it", "DCI", "models above it"], rows)
 
 
-def _judged(candidates: list[dict], record: dict) -> tuple[str, ...]:
+def judged(candidates: list[dict], record: dict) -> tuple[str, ...]:
+    """Return a record's FactorVAE score and DCI as cells, each with the share of candidates above it."""
     cells = []
     for score in ("factor_vae", "dci"):
         cells += [f"{record['scores'][score]:.3f}", f"{standing(candidates, record, score):.0%}"]
@@ -136,11 +137,12 @@ def mean_and_spread(values: np.ndarray) -> str:
 
 
 def _means(records: list[dict], kinds: dict[str, str], scores: tuple[str, ...]) -> list[tuple]:
-    """A row for each kind of GAN: its label, how many runs, and every score's mean and spread over them."""
+    """A row for each kind of GAN that was trained: label, how many runs, every score's mean and spread over them."""
     groups = {label: seeds_of(records, kind) for kind, label in kinds.items()}
     return [
         (label, len(group), *(mean_and_spread(column(group, score)) for score in scores))
         for label, group in groups.items()
+        if group
     ]
 
 
@@ -165,7 +167,10 @@ def variant_table(records: list[dict]) -> Table:
 
 
 def claims_table(records: list[dict]) -> Table:
-    """The paper's order of methods, claim by claim: by how much the spreads are apart, or overlap."""
+    """The paper's order of methods, claim by claim: by how much the spreads are apart, or overlap.
+
+    A claim on a method that these records lack is left out.
+    """
     claims = (
         ("PS above GAN", "FactorVAE score", "factor_vae", "ps", "gan"),
         ("PS-SC above PS", "FactorVAE score", "factor_vae", "ps-sc", "ps"),
@@ -176,6 +181,8 @@ def claims_table(records: list[dict]) -> Table:
     rows = []
     for claim, label, score, first, second in claims:
         above, below = (column(seeds_of(records, kind), score) for kind in (first, second))
+        if not (len(above) and len(below)):
+            continue
         gap = spread_gap(above, below)
         verdict = "yes, spreads apart" if gap > 0 else "means only" if above.mean() > below.mean() else "no"
         rows.append((claim, label, f"{above.mean() - below.mean():+.2f}", f"{gap:+.2f}", verdict))

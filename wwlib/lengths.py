@@ -30,13 +30,22 @@ FRAMES = 64  # embedded at a time, more only where one traversal has more: a tru
 
 @dataclass(frozen=True)
 class TPLScore:
-    """The sum over active codes, every code's mean length `[d]` and each traversal's `[traversals, d]`."""
+    """The sum over active codes, every code's mean length `[d]` and each traversal's `[traversals, d]`.
+
+    `roots` `[traversals, d]` are the same paths measured by distances in place of their squares.
+    """
 
     score: float
     lengths: Tensor
     every: Tensor
     active: Tensor
     provenance: str
+    roots: Tensor | None = None
+
+    @property
+    def root_score(self) -> float:
+        """The sum over the same active codes of lengths in the ordinary sense, by roots of LPIPS. Ours, not TPL."""
+        return self.roots.mean(dim=0)[self.active].sum().item()
 
     @property
     def active_codes(self) -> int:
@@ -83,7 +92,7 @@ def tpl(
         )
     random = torch.Generator().manual_seed(seed)
     values = torch.linspace(-bound, bound, points)
-    every = torch.zeros(traversals, generator.codes)
+    every, roots = torch.zeros(2, traversals, generator.codes)
     for row in range(traversals):
         base = torch.randn(1, generator.codes, generator=random)
         for some in torch.arange(generator.codes).split(max(1, FRAMES // points)):
@@ -95,19 +104,26 @@ def tpl(
             images = generator(frames.flatten(0, 1).to(device), noise)
             embedded = distance.embed(at_most(images, LARGEST)).unflatten(0, frames.shape[:2])
             every[row, some] = torch.stack([path_length(path) for path in embedded]).cpu()
-    return tpl_from_lengths(every, threshold, getattr(distance, "provenance", type(distance).__name__))
+            roots[row, some] = torch.stack([path_length(path, root=True) for path in embedded]).cpu()
+    return tpl_from_lengths(every, threshold, getattr(distance, "provenance", type(distance).__name__), roots)
 
 
-def path_length(embedded: Tensor) -> Tensor:
-    """Return the sum of squared distances between neighbours of `[points, ..., F]`: embeddings of one or more paths."""
-    return (embedded[1:] - embedded[:-1]).square().sum()
+def path_length(embedded: Tensor, root: bool = False) -> Tensor:
+    """Return the sum of squared distances between neighbours of `[points, ..., F]`: embeddings of one or more paths.
+
+    With `root`, the sum of the distances themselves: the length of a path as on a map. Over straight paths along all
+    codes, the sum of squares is the same however the codes are turned; the sum of distances is least where the codes
+    differ most in strength.
+    """
+    steps = (embedded[1:] - embedded[:-1]).square().sum(dim=-1)
+    return (steps.sqrt() if root else steps).sum()
 
 
-def tpl_from_lengths(every: Tensor, threshold: float, provenance: str = "") -> TPLScore:
+def tpl_from_lengths(every: Tensor, threshold: float, provenance: str = "", roots: Tensor | None = None) -> TPLScore:
     """Return the score of measured lengths `[traversals, d]` under another threshold."""
     lengths = every.mean(dim=0)
     active = lengths >= threshold
-    return TPLScore(lengths[active].sum().item(), lengths, every, active, provenance)
+    return TPLScore(lengths[active].sum().item(), lengths, every, active, provenance, roots)
 
 
 def at_most(images: Tensor, side: int) -> Tensor:

@@ -132,6 +132,7 @@ def score_member(
         informativeness=results["dci"].informativeness,
         where=places.score,
         tpl=lengths.score,
+        tpl_root=lengths.root_score,
         active_codes=lengths.active_codes,
     )
     arrays = dict(
@@ -139,6 +140,7 @@ def score_member(
         divergences=_divergences(model, data),
         importances=torch.from_numpy(results["dci"].importances).float(),
         lengths=lengths.every,
+        roots=lengths.roots,
         where=torch.from_numpy(places.factors).float(),
     )
     if has_masks(model.generator):
@@ -146,11 +148,19 @@ def score_member(
     return scores, arrays
 
 
-def fast_lengths(model, distance: Enlarged) -> dict[str, float]:
-    """Return TPL by a fast distance, 6 traversals of 13 points, over codes from -4 to 4 and (narrow) from -2 to 2."""
-    return {
-        name: tpl(model.generator, distance, 6, 13, THRESHOLD, bound, seed=1).score
-        for name, bound in (("tpl_fast", 4.0), ("tpl_fast_narrow", 2.0))
+def other_lengths(model, alex: Enlarged, vgg: Enlarged) -> dict[str, float]:
+    """Return TPL by 13 points a traversal and other distances, each also by roots: distances in place of their squares.
+
+    `tpl_fast` is by AlexNet at 64 px, 6 traversals, over codes from -4 to 4 and (narrow) from -2 to 2; `tpl_64` by
+    VGG16 at 64 px, 4 traversals.
+    """
+    found = {
+        "tpl_fast": tpl(model.generator, alex, 6, 13, THRESHOLD, 4.0, seed=1),
+        "tpl_fast_narrow": tpl(model.generator, alex, 6, 13, THRESHOLD, 2.0, seed=1),
+        "tpl_64": tpl(model.generator, vgg, TRAVERSALS, 13, THRESHOLD, 4.0, seed=1),
+    }
+    return {name: score.score for name, score in found.items()} | {
+        f"{name}_root": score.root_score for name, score in found.items()
     }
 
 
@@ -198,7 +208,8 @@ def work(
     requeue_dead(study)
     enqueue(study, names)
     data, done = make_data("shapes3d", 32), []
-    distance, fast = PerceptualDistance("vgg"), Enlarged(PerceptualDistance("alex"))
+    distance = PerceptualDistance("vgg")
+    others = Enlarged(PerceptualDistance("alex")), Enlarged(distance)
 
     def objective(trial: optuna.Trial) -> float:
         name = trial.user_attrs.get("member")
@@ -212,7 +223,7 @@ def work(
             train_member(config, weights, data)
         trained, model = time.perf_counter(), load_member(weights)
         scores, arrays = score_member(model, data, distance, images)
-        scores |= fast_lengths(model, fast)
+        scores |= other_lengths(model, *others)
         save_tensors(folder / f"{name}.arrays.safetensors", arrays, dict(kind="member", name=name))
         earlier = load_about(weights).get("seconds")  # the weights may be older than this process
         seconds = dict(train=earlier or round(trained - start, 1), score=round(time.perf_counter() - trained, 1))

@@ -89,7 +89,7 @@ def enough_active(records: list[dict], least: int) -> list[dict]:
 
 
 def choose(records: list[dict], score: str = "tpl", least: int = 5) -> dict:
-    """Return the record that a score without labels chooses: the shortest TPL, or the largest of anything else.
+    """Return the record that a score without labels chooses: the shortest, or the largest of anything but a length.
 
     Raises:
         ValueError: if no model has `least` active codes.
@@ -98,7 +98,7 @@ def choose(records: list[dict], score: str = "tpl", least: int = 5) -> dict:
     values = column(candidates, score)
     if not np.isfinite(values).any():
         raise ValueError(f"no model has at least {least} active codes and a score {score!r}")
-    return candidates[int(np.nanargmin(values) if score == "tpl" else np.nanargmax(values))]
+    return candidates[int(np.nanargmin(values) if score.startswith("tpl") else np.nanargmax(values))]
 
 
 def standing(records: list[dict], chosen: dict, score: str) -> float:
