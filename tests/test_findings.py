@@ -80,7 +80,8 @@ def test_a_mean_comes_with_its_spread_and_missing_values_do_not_count():
 def test_the_other_tables_and_pictures_are_made(known):
     assert len(objective_table(known).rows) == 5
     assert variant_table(known).rows[0][1] == "3"
-    assert len(paper_table(known).rows) == 8
+    older = [record | {"scores": record["scores"] | {"tpl_root": record["scores"]["tpl"]}} for record in known]
+    assert len(paper_table(known, older).rows) == 12
     assert [row[1].split()[0] for row in remedies_table(known).rows[2:4]] == ["-1.00", "1.00"]
     for ranks in (False, True):
         assert scatter(known, "dci", "points", ranks=ranks).data.startswith(b"\x89PNG")

@@ -69,11 +69,28 @@ def measure_table(old: list[dict], least: int) -> Table:
         cells = []
         for score in LABELS:
             for name, group in groups.items():
-                found = rank_correlation(column(group, by), column(group, score))
+                values = column(group, by)
+                if np.isfinite(values).sum() < 4:
+                    cells.append("–")  # UDR needs twins, which a part of the members lacks
+                    continue
+                found = rank_correlation(values, column(group, score))
                 cells.append(f"{found.value:.2f}" if name != "all" else str(found).rsplit(",", 1)[0])
         rows.append((label, *cells))
     titles = [f"{SHOWN[score]}, {name} (n = {len(group)})" for score in LABELS for name, group in groups.items()]
     return Table(["measure without labels", *titles], rows)
+
+
+def agreement_table(young: list[dict], old: list[dict], least: int) -> Table:
+    """How far the two supervised scores agree with each other, and the count of active codes with both."""
+    rows = []
+    for label, records in (("population", young), ("trained longer", old)):
+        kept = autoencoders(records, least)
+        dci, factor_vae, count = (column(kept, score) for score in ("dci", "factor_vae", "active_codes"))
+        pairs = ((dci, factor_vae), (count, dci), (count, factor_vae))
+        rows.append((label, *(str(rank_correlation(*pair)) for pair in pairs)))
+    return Table(
+        ["models", "DCI with FactorVAE score", "active codes with DCI", "active codes with FactorVAE score"], rows
+    )
 
 
 def longer_choice_table(old: list[dict], least: int) -> Table:

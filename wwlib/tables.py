@@ -10,7 +10,8 @@ from pathlib import Path
 from wwlib import fused, interpreted, invariance_tables, translated
 from wwlib.costs import cost_table, gpu_table
 from wwlib.files import write_whole
-from wwlib.findings import choice_table, claims_table, correlation_table, paper_table, search_table
+from wwlib.findings import LEAST, choice_table, claims_table, correlation_table, paper_table, search_table
+from wwlib.longer import age_table, load_longer, longer_choice_table, measure_table
 from wwlib.models import load_model, shipped_names, shipped_record
 from wwlib.notebooks import COSTS, lesson_files
 from wwlib.paths import DATA, ROOT
@@ -183,11 +184,15 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "time": time_table,
         "speed": speed_table,
         "sliders": slider_table,
-        "paper": lambda: paper_table(load_population()).markdown(),
+        "paper": lambda: paper_table(load_population(), load_longer()).markdown(),
         "correlation": lambda: correlation_table(load_population()).markdown(),
         "choice": lambda: choice_table(load_population()).markdown(),
+        "ages": lambda: age_table(load_population(), load_longer(), LEAST).markdown(),
+        "measures": lambda: measure_table(load_longer(), LEAST).markdown(),
+        "longer-choice": lambda: longer_choice_table(load_longer(), LEAST).markdown(),
         "search": lambda: search_table().markdown(),
         "claims": lambda: claims_table(load_population()).markdown(),
+        "claims-longer": lambda: claims_table(load_longer()).markdown(),
         "digits": digits_table,
         "interpretation": lambda: interpreted.criteria_table().markdown(),
         "pairs": lambda: interpreted.ablation_table().markdown(),
