@@ -64,10 +64,19 @@ def test_the_choice_by_tpl_is_the_best_here_and_chance_is_the_mean(known):
 
 
 def test_claims_are_judged_by_spreads(known):
-    verdicts = {row[0]: row[-1] for row in claims_table(known).rows}
-    assert verdicts["PS-SC above PS"] == "yes, spreads apart"
+
+    def verdicts(records):
+        return {tuple(row[:2]): row[-1] for row in claims_table(records).rows}
+
+    claim = ("PS-SC above PS", "FactorVAE score")
+    assert verdicts(known)[claim] == "yes, spreads apart"
+    assert verdicts(known)["PS-SC above PS", "DCI disentanglement"] == "no", "all have the same DCI here"
     known[-1]["scores"]["factor_vae"] = 0.0
-    assert {row[0]: row[-1] for row in claims_table(known).rows}["PS-SC above PS"] == "means only"
+    assert verdicts(known)[claim] == "means only"
+    without = [r for r in known if r["family"] != "gan"]
+    assert [row[0] for row in claims_table(without).rows] == ["PS-SC above PS"] * 2 + [
+        "PS-SC above PS: masks with the loss"
+    ]
     assert spread_gap([0.3, 0.5], [0.1, 0.2]) == pytest.approx(0.1)
 
 
