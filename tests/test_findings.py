@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from wwlib.findings import (
+    autoencoders,
     choice_table,
     claims_table,
     correlation_table,
@@ -73,6 +74,7 @@ def test_claims_are_judged_by_spreads(known):
     assert verdicts(known)["PS-SC above PS", "DCI disentanglement"] == "no", "all have the same DCI here"
     known[-1]["scores"]["factor_vae"] = 0.0
     assert verdicts(known)[claim] == "means only"
+    assert verdicts([r for r in known if r["name"] != "ps-seed2"])[claim] == "too few runs"
     without = [r for r in known if r["family"] != "gan"]
     assert [row[0] for row in claims_table(without).rows] == ["PS-SC above PS"] * 2 + [
         "PS-SC above PS: masks with the loss"
@@ -89,8 +91,14 @@ def test_a_mean_comes_with_its_spread_and_missing_values_do_not_count():
 def test_the_other_tables_and_pictures_are_made(known):
     assert len(objective_table(known).rows) == 5
     assert variant_table(known).rows[0][1] == "3"
-    older = [record | {"scores": record["scores"] | {"tpl_root": record["scores"]["tpl"]}} for record in known]
-    assert len(paper_table(known, older).rows) == 12
+    older = [
+        record | {"scores": record["scores"] | {"tpl_root": record["scores"]["tpl"]}, "config": dict(seed=1, images=99)}
+        for record in known
+        if record["family"] != "sc"
+    ]
+    rows = paper_table([record | {"config": dict(seed=0, images=50)} for record in known], older).rows
+    assert len(rows) == 6 + 5 + 4 + 1, "correlations, five kinds of GAN, four of them longer, the shipped model"
+    assert [row[1] for row in rows[4:6]] == ["–", "–"], "the paper knows no sum of distances"
     assert [row[1].split()[0] for row in remedies_table(known).rows[2:4]] == ["-1.00", "1.00"]
     for ranks in (False, True):
         assert scatter(known, "dci", "points", ranks=ranks).data.startswith(b"\x89PNG")
@@ -113,6 +121,13 @@ def test_the_shipped_population_is_whole(shipped_population):
     for r in shipped_population:
         assert len(arrays[f"{r['name']}/codes"]) == 2000
         assert np.isfinite(column([r], "tpl")).all()
+
+
+def test_a_model_that_occurs_under_two_names_counts_once(shipped_population):
+    by_name = {record["name"]: record["scores"] for record in shipped_population}
+    for seed in (0, 1):
+        assert by_name[f"beta-tcvae-1-seed{seed}"] == by_name[f"beta-vae-1-seed{seed}"]
+    assert len(autoencoders(shipped_population)) == 58
 
 
 def test_what_is_shipped_of_it_stays_small():

@@ -135,13 +135,31 @@ def test_squares_cannot_tell_how_linear_codes_are_turned_and_distances_can():
     assert diagonals.root_score / axes.root_score == pytest.approx(2 * (1.04 / 2) ** 0.5 / 1.2, rel=1e-4)
 
 
-def test_a_length_by_roots_does_not_depend_on_the_number_of_points():
+def test_the_length_of_a_straight_path_by_roots_does_not_depend_on_the_number_of_points():
     for points in (5, 9, 33):
         found = tpl(Linear(1.0, 0.5, 0.0), Flat(), traversals=2, points=points)
         assert found.roots.mean(dim=0).tolist() == pytest.approx([8 * 2**0.5, 4 * 2**0.5, 0.0])
         assert found.root_score == pytest.approx(12 * 2**0.5)
     asleep = tpl(Linear(1.0, 0.1), Flat(), traversals=2, points=5, threshold=1.0)
     assert asleep.root_score == pytest.approx(8 * 2**0.5), "the squares decide who is awake"
+    with pytest.raises(ValueError, match="roots must be given"):
+        tpl_from_lengths(asleep.every, 0.1).root_score  # noqa: B018
+
+
+def test_codes_that_saturate_keep_squares_from_being_blind_however_dense_the_points():
+    """Straight traversals at changing speed: turned codes are slow and fast elsewhere, so the sum does change."""
+
+    class Saturating(Linear):
+        def forward(self, codes, noise=None):
+            return super().forward(codes.tanh())
+
+    class Turned(Saturating):
+        def forward(self, codes, noise=None):
+            return super().forward(codes @ torch.tensor([[1.0, 1.0], [-1.0, 1.0]]) / 2**0.5)
+
+    for points in (25, 193):
+        axes, diagonals = (tpl(kind(1.0, 1.0), Flat(), 200, points, 0.0) for kind in (Saturating, Turned))
+        assert diagonals.score / axes.score == pytest.approx(2**0.5, rel=0.05)
 
 
 def test_ppl_of_a_linear_generator_is_the_squared_distance_of_its_ends():

@@ -3,54 +3,77 @@
 import numpy as np
 import pytest
 
+from wwlib.findings import LEAST, autoencoders
 from wwlib.lengths import tpl_from_lengths
-from wwlib.longer import age_table, load_longer, longer_choice_table, measure_table, shared
+from wwlib.longer import (
+    MEASURES,
+    age_table,
+    labels_table,
+    load_longer,
+    longer_choice_table,
+    measure_table,
+    seed_groups,
+    shared,
+)
 from wwlib.paths import DATA
 from wwlib.population import THRESHOLD
 from wwlib.selection import column, load_arrays, load_population
 
+LENGTHS = [by for by in MEASURES if by.startswith("tpl")]
 
-def member(number, seed=0, images=96_000, **scores):
-    """A model that is better and shorter the larger its number; by roots it is longer."""
+
+def member(number, seed=0, images=96_000, sign=-1, **scores):
+    """A model that is better the larger its number, and shorter (sign -1) or longer by every measure."""
     value = number / 10
     scores = dict(
-        factor_vae=value, dci=value, informativeness=0.6, tpl=2 - value, tpl_root=1 + value, tpl_64=2 - value,
-        tpl_64_root=1 + value, tpl_fast=2 - value, tpl_fast_root=1 + value, active_codes=6, udr=None,
+        factor_vae=value, dci=value, informativeness=0.6, active_codes=5 + (3 * number) % 7, udr=None,
+        **dict.fromkeys(LENGTHS, 2 + sign * value),
     ) | scores  # fmt: skip
-    return dict(
-        name=f"beta-vae-{number}-seed{seed}", family="beta-vae", config=dict(seed=seed, images=images), scores=scores
-    )
+    config = dict(seed=seed, images=images)
+    return dict(name=f"beta-vae-{number}-seed{seed}", family="beta-vae", config=config, scores=scores)
 
 
 @pytest.fixture
 def old():
-    return [member(number, seed, images=288_000) for seed in (0, 1) for number in range(1, 7)]
+    """Six settings: with seed 0 the better models are longer, with seed 1 shorter."""
+    return [member(n, seed, 288_000, sign) for seed, sign in ((0, 1), (1, -1)) for n in range(1, 7)]
 
 
 def test_only_members_of_both_ages_are_compared_and_in_one_order(old):
-    young = [member(number) for number in (3, 2, 9)]
-    first, second = shared(young, old)
+    first, second = shared([member(number) for number in (3, 2, 9)], old)
     assert [r["name"] for r in first] == [r["name"] for r in second] == ["beta-vae-2-seed0", "beta-vae-3-seed0"]
-    young = [member(number) for number in range(1, 7)]
-    rows = age_table(young, old, least=4).rows
+    young = [member(number, factor_vae=number / 20) for number in range(1, 7)]
+    young[0]["scores"]["active_codes"] = 1
+    rows = age_table(young, old, least=LEAST).rows
     assert [row[0] for row in rows] == ["96,000", "288,000"]
-    assert rows[0][4].startswith("-1.00")
+    assert [row[1] for row in rows] == ["0.20", "0.40"], "means over the five that have enough codes at both ages"
+    assert [row[4].split()[0] for row in rows] == ["-1.00", "1.00"]
+    assert rows[1][4].endswith("n = 5")
 
 
 def test_a_measure_is_judged_on_seeds_that_it_was_not_found_on(old):
-    table = measure_table(old, least=4)
+    assert [len(group) for group in seed_groups(old)] == [6, 6]
+    table = measure_table([*old, member(7, seed=1)], least=LEAST)
     rows = {row[0]: row for row in table.rows}
-    assert rows["TPL: VGG16 at 32 px, 25 points"][1:3] == ["-1.00", "-1.00"]
-    assert table.rows[1][1] == "1.00", "by roots the order is turned here"
-    assert "other seeds (n = 6)" in table.header[2]
+    assert rows["AlexNet at 64 px, 13 points"][1] == "1.00"
+    assert rows["AlexNet at 64 px, 13 points"][2].startswith("-1.00")
+    assert rows["AlexNet at 64 px, 13 points"][2].endswith("n = 7")
+    assert len(rows["number of active codes alone"]) == len(table.header)
 
 
-def test_the_shortest_is_chosen_by_every_length(old):
-    rows = longer_choice_table(old, least=4).rows
-    assert rows[0][1] == "beta-vae-6-seed0"
-    assert rows[0][3] == "0%"
-    assert rows[1][1] == "beta-vae-1-seed0"
+def test_every_length_chooses_its_shortest(old):
+    later = [record for record in old if record["config"]["seed"] == 1]
+    for number, by in enumerate(LENGTHS, start=1):
+        later[number % 6]["scores"][by] = 0.0
+    rows = longer_choice_table(later, least=LEAST).rows
+    assert [row[1] for row in rows[:-1]] == [later[number % 6]["name"] for number in range(1, len(LENGTHS) + 1)]
+    assert rows[4][3] == "0%", "the fifth length chooses the best of six"
     assert rows[-1][2] == "0.350"
+
+
+def test_labels_are_compared_with_each_other(old):
+    young = [member(number, dci=1 - number / 10) for number in range(1, 7)]
+    assert [row[1].split()[0] for row in labels_table(young, old, LEAST).rows] == ["-1.00", "1.00"]
 
 
 # the shipped records
@@ -59,6 +82,13 @@ def test_the_shortest_is_chosen_by_every_length(old):
 @pytest.fixture(scope="module")
 def longer():
     return load_longer()
+
+
+def test_they_are_the_first_seed_of_every_setting_and_others_of_every_family(longer):
+    first, others = seed_groups(autoencoders(longer))
+    assert len(first) == 29, "five families at six strengths, of which two are the same"
+    assert {record["family"] for record in others} == {record["family"] for record in first}
+    assert len(others) >= 10
 
 
 def test_the_older_models_differ_from_the_young_in_age_alone(longer):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ import torch
 import wwlib.population as population
 from wwlib.__main__ import main
 from wwlib.device import choose_compute
-from wwlib.files import save_tensors
-from wwlib.population import collect, family_of, load_member, members, train_member, work
+from wwlib.files import save_json, save_tensors
+from wwlib.longer import MEASURES
+from wwlib.population import collect, family_of, load_member, members, other_lengths, train_member, work
 from wwlib.search import Budget, chosen_trial, reveal, search
-from wwlib.selection import by_family, choose, column, enough_active, rank_correlation, standing
-from wwlib.vaes import VAEConfig
+from wwlib.selection import by_family, choose, column, correlation_given, enough_active, rank_correlation, standing
+from wwlib.vaes import VAE, VAEConfig
 
 CPU = choose_compute("cpu")
 
@@ -75,7 +77,7 @@ def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
     monkeypatch.setattr(population, "members", lambda seeds=2: tiny)
     monkeypatch.setattr(population, "PerceptualDistance", lambda net: Pixels())
     storage = f"sqlite:///{tmp_path}/s.db"
-    assert work(storage, tmp_path, limit=1, images=300) == 1
+    assert work(storage, tmp_path, limit=1, images=300, training_images=64) == 1
     assert work(storage, tmp_path, images=300, training_images=64) == 3
     assert work(storage, tmp_path) == 0
     assert sorted(p.stem for p in tmp_path.glob("*.json")) == sorted(tiny)
@@ -83,14 +85,46 @@ def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
     assert {"factor_vae", "mig", "where", "tpl", "active_codes"} <= set(one["scores"])
     shipped = tmp_path / "shipped"
     shipped.mkdir()
-    found = collect(tmp_path, "out", shipped)
-    assert sorted(r["config"]["images"] for r in found) == [64, 64, 64, 128]
+    found = collect(tmp_path, "population-tiny", shipped)
+    assert [r["config"]["images"] for r in found] == [64] * 4
     assert all(0 <= r["scores"]["udr"] <= 1 for r in found)
-    assert sorted(path.name for path in shipped.iterdir()) == ["out-arrays.safetensors", "out.json"]
-    command = json.loads((shipped / "out.json").read_text())["command"]
-    assert "--images 64 --images 128 --folder runs/out --storage sqlite:///runs/out.db" in command
+    assert sorted(path.name for path in shipped.iterdir()) == [
+        "population-tiny-arrays.safetensors",
+        "population-tiny.json",
+    ]
+    command = json.loads((shipped / "population-tiny.json").read_text())["command"]
+    assert "population --images 64 --folder runs/population-tiny --storage sqlite:///runs/population-tiny.db" in command
     with pytest.raises(ValueError, match="only must begin"):
         work(storage, tmp_path, only="zeta")
+    with pytest.raises(ValueError, match="must begin with 'population'"):
+        collect(tmp_path, "select", shipped)
+    one["config"]["images"] = 65
+    save_json(tmp_path / "beta-vae-1.0-seed0.json", one)
+    with pytest.raises(ValueError, match=r"as many images, got \[64, 65\]"):
+        collect(tmp_path, "population-tiny", shipped)
+
+
+def test_a_record_cannot_claim_a_training_that_its_weights_never_had(monkeypatch, tmp_path):
+    monkeypatch.setattr(population, "members", lambda seeds=2: {"beta-vae-1.0-seed0": VAEConfig(images=64)})
+    monkeypatch.setattr(population, "PerceptualDistance", lambda net: Pixels())
+    assert work(f"sqlite:///{tmp_path}/a.db", tmp_path, images=300) == 1
+    with pytest.raises(ValueError, match="must hold a training of 128 images, got 64"):
+        work(f"sqlite:///{tmp_path}/b.db", tmp_path, images=300, training_images=128)
+
+
+def test_the_other_lengths_are_measured_with_the_distance_that_their_name_says():
+    class Scaled(Pixels):
+        def __init__(self, factor):
+            self.factor = factor
+
+        def embed(self, images):
+            return images.flatten(1) * self.factor
+
+    model = SimpleNamespace(generator=VAE(VAEConfig()).generator)
+    found = other_lengths(model, alex=Scaled(10.0), vgg=Scaled(20.0))
+    assert set(found) == {name for name in MEASURES if "64" in name or "fast" in name}
+    assert found["tpl_fast_narrow"] < found["tpl_fast"] < found["tpl_64"]
+    assert found["tpl_64_root"] == pytest.approx(2 * found["tpl_fast_root"], rel=0.3)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +158,18 @@ def test_a_correlation_of_known_cases():
     assert rank_correlation([*rising, np.nan], [*rising, 1]).models == 30
     with pytest.raises(ValueError, match="at least 4"):
         rank_correlation([1, 2], [1, 2])
+
+
+def test_a_correlation_given_a_third_is_that_of_what_a_line_through_it_leaves():
+    random = np.random.default_rng(0)
+    given = random.permutation(40.0 + np.arange(40))
+    first, second = given + 9 * random.normal(size=40), -given + 9 * random.normal(size=40)
+    table = np.stack([values.argsort().argsort() for values in (first, second, given)]).astype(float)
+    line = np.stack([table[2], np.ones(40)], axis=1)
+    left = [rank - line @ np.linalg.lstsq(line, rank, rcond=None)[0] for rank in table[:2]]
+    assert correlation_given(first, second, given) == pytest.approx(np.corrcoef(left)[0, 1], abs=1e-9)
+    assert rank_correlation(first, second).value < -0.6 < correlation_given(first, second, given)
+    assert np.isnan(correlation_given(given, second, given))
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():

@@ -122,7 +122,7 @@ def _add_population(commands) -> None:
     parser.add_argument(
         "--ship",
         action="store_true",
-        help="only gather what is done into data/<folder's name>.json and -arrays",
+        help="only gather what is done into data/, under the folder's name (population...)",
     )
     parser.set_defaults(run=_population)
 

@@ -32,7 +32,7 @@ FRAMES = 64  # embedded at a time, more only where one traversal has more: a tru
 class TPLScore:
     """The sum over active codes, every code's mean length `[d]` and each traversal's `[traversals, d]`.
 
-    `roots` `[traversals, d]` are the same paths measured by distances in place of their squares.
+    `roots` `[traversals, d]` are the same paths measured by distances in place of their squares, where they were kept.
     """
 
     score: float
@@ -44,7 +44,15 @@ class TPLScore:
 
     @property
     def root_score(self) -> float:
-        """The sum over the same active codes of lengths in the ordinary sense, by roots of LPIPS. Ours, not TPL."""
+        """The sum over the same active codes of lengths in the ordinary sense, by roots of LPIPS. Ours, not TPL.
+
+        Who is active is decided by the squares, hence by threshold and points as for TPL.
+
+        Raises:
+            ValueError: if this score was made from lengths alone.
+        """
+        if self.roots is None:
+            raise ValueError("roots must be given to tpl_from_lengths for a sum of distances, got None")
         return self.roots.mean(dim=0)[self.active].sum().item()
 
     @property
@@ -111,9 +119,9 @@ def tpl(
 def path_length(embedded: Tensor, root: bool = False) -> Tensor:
     """Return the sum of squared distances between neighbours of `[points, ..., F]`: embeddings of one or more paths.
 
-    With `root`, the sum of the distances themselves: the length of a path as on a map. Over straight paths along all
-    codes, the sum of squares is the same however the codes are turned; the sum of distances is least where the codes
-    differ most in strength.
+    With `root`, the sum of the distances themselves: the length of a path as on a map. If the embedding is a linear
+    function of the codes, squares summed over all codes do not depend on how the codes are turned; distances do, and
+    are least along the principal axes, where the codes differ most in strength.
     """
     steps = (embedded[1:] - embedded[:-1]).square().sum(dim=-1)
     return (steps.sqrt() if root else steps).sum()

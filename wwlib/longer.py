@@ -1,8 +1,9 @@
 """The population trained longer: what age does to a ranking without labels, and what a true length does in TPL's place.
 
-LPIPS is a squared distance, so TPL adds squares of steps. However codes that act along straight lines are turned, that
-sum stays the same; only jumps and bends tell it where the axes are. The sum of the distances themselves, their roots,
-does depend on the axes. Ours, not the paper's.
+LPIPS is a squared distance, so TPL adds squares of steps. Squared slopes, summed over codes and averaged over N(0, I),
+are the same however the codes are turned (PPL measures them). TPL knows about axes only by what differs from that: its
+even reach to +-4 and its finite steps. A sum of the distances themselves, the roots, depends on the axes everywhere.
+Ours, not the paper's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from wwlib.findings import SHOWN, autoencoders, judged
 from wwlib.paths import DATA
 from wwlib.report import Table
-from wwlib.selection import choose, column, load_population, rank_correlation
+from wwlib.selection import choose, column, correlation_given, load_population, rank_correlation
 
 RECORDS = DATA / "population-long.json"
 LABELS = ("dci", "factor_vae")
@@ -23,6 +24,8 @@ MEASURES = {
     "tpl_64_root": "– by roots",
     "tpl_fast": "AlexNet at 64 px, 13 points",
     "tpl_fast_root": "– by roots",
+    "tpl_fast_narrow": "the same, codes from −2 to 2",
+    "tpl_fast_narrow_root": "– by roots",
     "active_codes": "number of active codes alone",
     "udr": "UDR",
 }
@@ -41,46 +44,56 @@ def shared(young: list[dict], old: list[dict]) -> tuple[list[dict], list[dict]]:
 
 
 def age_table(young: list[dict], old: list[dict], least: int) -> Table:
-    """The same autoencoders at two ages: their mean scores, and how TPL and the count of codes rank them."""
+    """The same autoencoders at two ages: their mean scores, and how TPL and the count of codes rank them.
+
+    Only those count that have enough active codes at both ages.
+    """
+    groups = shared(young, old)
+    names = set.intersection(*({record["name"] for record in autoencoders(group, least)} for group in groups))
     rows = []
-    for group in shared(young, old):
-        images = {record["config"]["images"] for record in group}
-        kept = autoencoders(group, least)
-        means = (f"{column(group, score).mean():.2f}" for score in ("factor_vae", "dci", "informativeness"))
+    for group in groups:
+        kept = [record for record in group if record["name"] in names]
+        images = {record["config"]["images"] for record in kept}
+        means = (f"{column(kept, score).mean():.2f}" for score in ("factor_vae", "dci", "informativeness"))
         ranks = (str(rank_correlation(column(kept, by), column(kept, s))) for by in ("tpl", "tpl_fast") for s in LABELS)
         rows.append((" and ".join(f"{count:,}" for count in sorted(images)), *means, *ranks))
     titles = [f"{by} with {SHOWN[score]}" for by in ("TPL", "AlexNet's") for score in LABELS]
     return Table(["images shown", "mean FactorVAE score", "mean DCI", "mean informativeness", *titles], rows)
 
 
-def measure_table(old: list[dict], least: int) -> Table:
-    """How every measure without labels ranks the older models: those of the first seed, the others, and all.
+def seed_groups(records: list[dict]) -> tuple[list[dict], list[dict]]:
+    """Return the models of seed 0, on which measures were compared first, and those of the other seeds."""
+    return [r for r in records if r["config"]["seed"] == 0], [r for r in records if r["config"]["seed"] > 0]
 
-    What to measure was decided on the first seed, so the other seeds are the test.
+
+def measure_table(old: list[dict], least: int) -> Table:
+    """How every measure without labels ranks the older models: those of the first seed, and those of the others.
+
+    What to measure was decided on the first seed; the others have the same settings, so they test its luck with seeds,
+    not with settings. The last columns take the count of active codes out, over all.
     """
     kept = autoencoders(old, least)
-    groups = {
-        "seed 0": [record for record in kept if record["config"]["seed"] == 0],
-        "other seeds": [record for record in kept if record["config"]["seed"] > 0],
-        "all": kept,
-    }
+    found, tested = seed_groups(kept)
     rows = []
     for by, label in MEASURES.items():
+        if by == "udr":
+            continue  # needs twins, which a part of the models lacks
         cells = []
         for score in LABELS:
-            for name, group in groups.items():
-                values = column(group, by)
-                if np.isfinite(values).sum() < 4:
-                    cells.append("–")  # UDR needs twins, which a part of the members lacks
-                    continue
-                found = rank_correlation(values, column(group, score))
-                cells.append(f"{found.value:.2f}" if name != "all" else str(found).rsplit(",", 1)[0])
+            cells.append(f"{rank_correlation(column(found, by), column(found, score)).value:.2f}")
+            cells.append(str(rank_correlation(column(tested, by), column(tested, score))))
+        counts = column(kept, "active_codes")
+        for score in LABELS:
+            value = correlation_given(column(kept, by), column(kept, score), counts)
+            cells.append("–" if by == "active_codes" else f"{value:.2f}")
         rows.append((label, *cells))
-    titles = [f"{SHOWN[score]}, {name} (n = {len(group)})" for score in LABELS for name, group in groups.items()]
-    return Table(["measure without labels", *titles], rows)
+    names = [SHOWN[score] for score in LABELS]
+    titles = [f"{name}: {group}" for name in names for group in (f"seed 0, n = {len(found)}", "other seeds [95 %]")]
+    given = [f"{name}, given the count, n = {len(kept)}" for name in names]
+    return Table(["measure without labels", *titles, *given], rows)
 
 
-def agreement_table(young: list[dict], old: list[dict], least: int) -> Table:
+def labels_table(young: list[dict], old: list[dict], least: int) -> Table:
     """How far the two supervised scores agree with each other, and the count of active codes with both."""
     rows = []
     for label, records in (("population", young), ("trained longer", old)):
@@ -88,9 +101,8 @@ def agreement_table(young: list[dict], old: list[dict], least: int) -> Table:
         dci, factor_vae, count = (column(kept, score) for score in ("dci", "factor_vae", "active_codes"))
         pairs = ((dci, factor_vae), (count, dci), (count, factor_vae))
         rows.append((label, *(str(rank_correlation(*pair)) for pair in pairs)))
-    return Table(
-        ["models", "DCI with FactorVAE score", "active codes with DCI", "active codes with FactorVAE score"], rows
-    )
+    header = ("DCI with FactorVAE score", "active codes with DCI", "active codes with FactorVAE score")
+    return Table(["models", *header], rows)
 
 
 def longer_choice_table(old: list[dict], least: int) -> Table:
@@ -103,5 +115,5 @@ def longer_choice_table(old: list[dict], least: int) -> Table:
         chosen = choose(candidates, by, least)
         rows.append((label, chosen["name"], *judged(candidates, chosen)))
     means = [f"{column(candidates, score).mean():.3f}" for score in ("factor_vae", "dci")]
-    rows.append((f"at random (mean of {len(candidates)})", "–", means[0], "50%", means[1], "50%"))
+    rows.append((f"at random (mean of {len(candidates)})", "–", means[0], "50 %", means[1], "50 %"))
     return Table(["chosen by", "model", "FactorVAE score", "models above it", "DCI", "models above it"], rows)

@@ -209,7 +209,7 @@ def work(
     enqueue(study, names)
     data, done = make_data("shapes3d", 32), []
     distance = PerceptualDistance("vgg")
-    others = Enlarged(PerceptualDistance("alex")), Enlarged(distance)
+    others = dict(alex=Enlarged(PerceptualDistance("alex")), vgg=Enlarged(distance))
 
     def objective(trial: optuna.Trial) -> float:
         name = trial.user_attrs.get("member")
@@ -222,8 +222,10 @@ def work(
         if not weights.exists():
             train_member(config, weights, data)
         trained, model = time.perf_counter(), load_member(weights)
+        if model.config.images != config.images:
+            raise ValueError(f"{weights} must hold a training of {config.images} images, got {model.config.images}")
         scores, arrays = score_member(model, data, distance, images)
-        scores |= other_lengths(model, *others)
+        scores |= other_lengths(model, **others)
         save_tensors(folder / f"{name}.arrays.safetensors", arrays, dict(kind="member", name=name))
         earlier = load_about(weights).get("seconds")  # the weights may be older than this process
         seconds = dict(train=earlier or round(trained - start, 1), score=round(time.perf_counter() - trained, 1))
@@ -264,15 +266,18 @@ def collect(folder: Path, name: str = "population", data: Path = DATA) -> list[d
 
     Args:
         folder: where `work` wrote the members.
-        name: of the files.
+        name: of the files; begins with "population", so that no other record is overwritten.
         data: where they go.
 
     Raises:
-        ValueError: if the folder holds no finished member.
+        ValueError: for another name, if the folder holds no finished member, or members of several ages.
     """
+    if not name.startswith("population"):
+        raise ValueError(f"the folder's name must begin with 'population', got {name!r}")
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     if not found:
         raise ValueError(f"folder must hold finished members, got none in {folder}")
+    command = _command(found, name)
     order = {member: position for position, member in enumerate(members(seeds=99))}
     found.sort(key=lambda record: order.get(record["name"], len(order)))
     twins: dict[str, list[dict]] = {}
@@ -294,17 +299,18 @@ def collect(folder: Path, name: str = "population", data: Path = DATA) -> list[d
             shutil.copy(weights, data / name / weights.name)
     about = dict(kind="population", members=[record["name"] for record in found])
     save_tensors(data / f"{name}-arrays.safetensors", tensors, about)
-    save_json(data / f"{name}.json", dict(command=_command(found, name), members=found))
+    save_json(data / f"{name}.json", dict(command=command, members=found))
     return found
 
 
 def _command(found: list[dict], name: str) -> str:
-    """The command that makes a population like this one."""
-    usual = {"--images": VAEConfig.images, "--gan-images": GAN_IMAGES}
+    """The command that makes a population like this one, or goes on with it."""
     options = []
-    for option, images in usual.items():
+    for option, usual in (("--images", VAEConfig.images), ("--gan-images", GAN_IMAGES)):
         shown = {r["config"]["images"] for r in found if ("strength" in r["config"]) == (option == "--images")}
-        options += [f"{option} {other}" for other in sorted(shown - {images})]
+        if len(shown) > 1:
+            raise ValueError(f"members must all have been shown as many images, got {sorted(shown)}")
+        options += [f"{option} {images}" for images in shown - {usual}]
     if options:
         options += [f"--folder runs/{name}", f"--storage sqlite:///runs/{name}.db"]
     return " ".join(["python -m wwlib population", *options])

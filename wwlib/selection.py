@@ -67,6 +67,17 @@ def rank_correlation(first: Sequence[float], second: Sequence[float], draws: int
     return Correlation(float(found[0]), float(low), float(high), len(pairs))
 
 
+def correlation_given(first: Sequence[float], second: Sequence[float], given: Sequence[float]) -> float:
+    """Return Spearman's partial correlation: of what is left of both ranks after a line through the ranks of `given`.
+
+    Args:
+        first, second, given: one finite number a model. NaN if `given` explains one of the others wholly.
+    """
+    a, b, c = np.corrcoef(ranks(np.array([first, second, given], dtype=float)))[np.triu_indices(3, 1)]
+    left = (1 - b**2) * (1 - c**2)
+    return float((a - b * c) / left**0.5) if left > 1e-12 else float("nan")
+
+
 def load_population(path: Path = RECORDS) -> list[dict]:
     """Return the records of the shipped population."""
     return json.loads(path.read_text(encoding="utf-8"))["members"]
