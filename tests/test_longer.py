@@ -55,9 +55,9 @@ def test_a_measure_is_judged_on_seeds_that_it_was_not_found_on(old):
     assert [len(group) for group in seed_groups(old)] == [6, 6]
     table = measure_table([*old, member(7, seed=1)], least=LEAST)
     rows = {row[0]: row for row in table.rows}
-    assert rows["AlexNet at 64 px, 13 points"][1] == "1.00"
-    assert rows["AlexNet at 64 px, 13 points"][2].startswith("-1.00")
-    assert rows["AlexNet at 64 px, 13 points"][2].endswith("n = 7")
+    assert rows["AlexNet at 64 px, 13 points, squares"][1] == "1.00"
+    assert rows["AlexNet at 64 px, 13 points, squares"][2].startswith("-1.00")
+    assert table.header[2] == "DCI disentanglement: other seeds (7)"
     assert len(rows["number of active codes alone"]) == len(table.header)
 
 
@@ -95,7 +95,7 @@ def test_the_older_models_differ_from_the_young_in_age_alone(longer):
     young = {record["name"]: record for record in load_population()}
     for record in longer:
         mine, theirs = record["config"], young[record["name"]]["config"]
-        assert {key for key in mine if mine[key] != theirs[key]} == {"images"}
+        assert {key for key in theirs if mine[key] != theirs[key]} == {"images"}
         assert mine["images"] > theirs["images"]
 
 

@@ -13,21 +13,20 @@ import numpy as np
 from wwlib.findings import SHOWN, autoencoders, judged
 from wwlib.paths import DATA
 from wwlib.report import Table
-from wwlib.selection import choose, column, correlation_given, load_population, rank_correlation
+from wwlib.selection import choose, column, correlation_given, enough_active, load_population, rank_correlation
 
 RECORDS = DATA / "population-long.json"
 LABELS = ("dci", "factor_vae")
 MEASURES = {
-    "tpl": "TPL: VGG16 at 32 px, 25 points",
-    "tpl_root": "– by roots",
-    "tpl_64": "VGG16 at 64 px, 13 points",
-    "tpl_64_root": "– by roots",
-    "tpl_fast": "AlexNet at 64 px, 13 points",
-    "tpl_fast_root": "– by roots",
-    "tpl_fast_narrow": "the same, codes from −2 to 2",
-    "tpl_fast_narrow_root": "– by roots",
+    "tpl": "TPL (VGG16 at 32 px, 25 points)",
+    "tpl_root": "VGG16 at 32 px, 25 points, distances",
+    "tpl_64": "VGG16 at 64 px, 13 points, squares",
+    "tpl_64_root": "VGG16 at 64 px, 13 points, distances",
+    "tpl_fast": "AlexNet at 64 px, 13 points, squares",
+    "tpl_fast_root": "AlexNet at 64 px, 13 points, distances",
+    "tpl_fast_narrow": "AlexNet, codes from −2 to 2, squares",
+    "tpl_fast_narrow_root": "AlexNet, codes from −2 to 2, distances",
     "active_codes": "number of active codes alone",
-    "udr": "UDR",
 }
 
 
@@ -57,7 +56,7 @@ def age_table(young: list[dict], old: list[dict], least: int) -> Table:
         means = (f"{column(kept, score).mean():.2f}" for score in ("factor_vae", "dci", "informativeness"))
         ranks = (str(rank_correlation(column(kept, by), column(kept, s))) for by in ("tpl", "tpl_fast") for s in LABELS)
         rows.append((" and ".join(f"{count:,}" for count in sorted(images)), *means, *ranks))
-    titles = [f"{by} with {SHOWN[score]}" for by in ("TPL", "AlexNet's") for score in LABELS]
+    titles = [f"{by} with {SHOWN[score]}" for by in ("TPL", "TPL by AlexNet") for score in LABELS]
     return Table(["images shown", "mean FactorVAE score", "mean DCI", "mean informativeness", *titles], rows)
 
 
@@ -67,37 +66,42 @@ def seed_groups(records: list[dict]) -> tuple[list[dict], list[dict]]:
 
 
 def measure_table(old: list[dict], least: int) -> Table:
-    """How every measure without labels ranks the older models: those of the first seed, and those of the others.
+    """How every measure without labels ranks the older models: those of the first seed, the others, and all.
 
     What to measure was decided on the first seed; the others have the same settings, so they test its luck with seeds,
-    not with settings. The last columns take the count of active codes out, over all.
+    not with settings. "Given the count" is Spearman's partial correlation over all: the count of active codes is out.
     """
     kept = autoencoders(old, least)
     found, tested = seed_groups(kept)
+    counts = column(kept, "active_codes")
     rows = []
     for by, label in MEASURES.items():
-        if by == "udr":
-            continue  # needs twins, which a part of the models lacks
         cells = []
         for score in LABELS:
-            cells.append(f"{rank_correlation(column(found, by), column(found, score)).value:.2f}")
-            cells.append(str(rank_correlation(column(tested, by), column(tested, score))))
-        counts = column(kept, "active_codes")
-        for score in LABELS:
-            value = correlation_given(column(kept, by), column(kept, score), counts)
-            cells.append("–" if by == "active_codes" else f"{value:.2f}")
+            first, all_of_them = (rank_correlation(column(g, by), column(g, score)).value for g in (found, kept))
+            given = "–"
+            if by != "active_codes":
+                given = f"{correlation_given(column(kept, by), column(kept, score), counts):.2f}"
+            test = rank_correlation(column(tested, by), column(tested, score))
+            cells += [
+                f"{first:.2f}",
+                f"{test.value:.2f} [{test.low:.2f}, {test.high:.2f}]",
+                f"{all_of_them:.2f}",
+                given,
+            ]
         rows.append((label, *cells))
-    names = [SHOWN[score] for score in LABELS]
-    titles = [f"{name}: {group}" for name in names for group in (f"seed 0, n = {len(found)}", "other seeds [95 %]")]
-    given = [f"{name}, given the count, n = {len(kept)}" for name in names]
-    return Table(["measure without labels", *titles, *given], rows)
+    columns = (f"seed 0 ({len(found)})", f"other seeds ({len(tested)})", f"all ({len(kept)})", "all, given the count")
+    return Table(["measure", *(f"{SHOWN[score]}: {name}" for score in LABELS for name in columns)], rows)
 
 
 def labels_table(young: list[dict], old: list[dict], least: int) -> Table:
-    """How far the two supervised scores agree with each other, and the count of active codes with both."""
+    """How far the two supervised scores agree with each other, and the count of active codes with both.
+
+    Over the models that were trained at both ages.
+    """
     rows = []
-    for label, records in (("population", young), ("trained longer", old)):
-        kept = autoencoders(records, least)
+    for label, records in zip(("young", "older"), shared(young, old), strict=True):
+        kept = enough_active(records, least)
         dci, factor_vae, count = (column(kept, score) for score in ("dci", "factor_vae", "active_codes"))
         pairs = ((dci, factor_vae), (count, dci), (count, factor_vae))
         rows.append((label, *(str(rank_correlation(*pair)) for pair in pairs)))
@@ -106,12 +110,17 @@ def labels_table(young: list[dict], old: list[dict], least: int) -> Table:
 
 
 def longer_choice_table(old: list[dict], least: int) -> Table:
-    """Which of the older models every measure chooses, and what share of them labels put above it."""
+    """Which of the older models every measure chooses, and what share of them labels put above it.
+
+    UDR chooses among the models that have a twin.
+    """
     candidates = autoencoders(old, least)
+    twins = int(np.isfinite(column(candidates, "udr")).sum())
+    labels = {by: label for by, label in MEASURES.items() if by.startswith("tpl")}  # a count has ties: it names a group
+    if twins:
+        labels["udr"] = f"UDR (of {twins} with a twin)"
     rows = []
-    for by, label in MEASURES.items():
-        if by == "active_codes" or np.isnan(column(candidates, by)).all():
-            continue  # a count has ties: it names a group, not a model
+    for by, label in labels.items():
         chosen = choose(candidates, by, least)
         rows.append((label, chosen["name"], *judged(candidates, chosen)))
     means = [f"{column(candidates, score).mean():.3f}" for score in ("factor_vae", "dci")]
