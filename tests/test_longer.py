@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wwlib.findings import LEAST, autoencoders
+from wwlib.findings import LEAST, autoencoders, claims_table, seeds_of
 from wwlib.lengths import tpl_from_lengths
 from wwlib.longer import (
     MEASURES,
@@ -17,7 +17,7 @@ from wwlib.longer import (
 )
 from wwlib.paths import DATA
 from wwlib.population import THRESHOLD
-from wwlib.selection import column, load_arrays, load_population
+from wwlib.selection import choose, column, correlation_given, load_arrays, load_population, rank_correlation, standing
 
 LENGTHS = [by for by in MEASURES if by.startswith("tpl")]
 
@@ -108,3 +108,39 @@ def test_their_tpl_is_the_sum_of_the_shipped_lengths(longer):
         assert found.root_score == pytest.approx(record["scores"]["tpl_root"], rel=1e-5)
         assert found.active_codes == record["scores"]["active_codes"]
     assert np.isfinite(column(longer, "tpl_64_root")).all()
+
+
+def test_lesson_09_says_of_them_what_is_true(longer):
+    kept = autoencoders(longer, LEAST)
+
+    def with_dci(by, group=kept):
+        return rank_correlation(column(group, by), column(group, "dci")).value
+
+    for group in (kept, *seed_groups(kept)):
+        assert max(with_dci("tpl_64", group), with_dci("tpl_root", group)) < min(with_dci("tpl", group) - 0.1, -0.5)
+    assert with_dci("tpl_fast_root") < with_dci("tpl_fast") < with_dci("tpl_fast_narrow")
+    assert with_dci("tpl_64") < with_dci("tpl_64_root"), "where squares see well, the root takes something away"
+    counts, dci = (column(kept, score) for score in ("active_codes", "dci"))
+    assert correlation_given(column(kept, "tpl"), dci, counts) < with_dci("tpl")
+    for by in ("tpl_64", "tpl_root"):
+        assert with_dci(by) < with_dci("active_codes")
+        assert (
+            standing(kept, choose(kept, by, LEAST), "dci")
+            <= 0.1
+            < standing(kept, choose(kept, by, LEAST), "factor_vae")
+        )
+    assert min(standing(kept, choose(kept, "tpl", LEAST), score) for score in ("dci", "factor_vae")) > 0.1
+    lengths = [by for by in MEASURES if by.startswith("tpl")]
+    assert min(rank_correlation(column(kept, by), column(kept, "factor_vae")).value for by in lengths) > -0.596
+
+
+def test_lesson_10_says_of_the_longer_gans_what_is_true(longer):
+    verdicts = {tuple(row[:2]): row[-1] for row in claims_table(longer).rows}
+    assert verdicts["PS above GAN", "DCI disentanglement"] == "yes, spreads apart"
+    assert verdicts["PS-SC above PS", "DCI disentanglement"] == "means only"
+    assert verdicts["PS-SC above PS: masks with the loss", "where score"] == "means only"
+    assert verdicts["PS-SC above PS", "FactorVAE score"] == "no difference"
+    assert "yes, spreads apart" not in [v for (_, score), v in verdicts.items() if score == "FactorVAE score"]
+    means = {kind: [column(seeds_of(rs, kind), "where").mean() for rs in (load_population(), longer)]
+             for kind in ("gan", "ps", "ps-sc")}  # fmt: skip
+    assert all(older > young for young, older in means.values()), "all have come nearer to the right places"
