@@ -53,11 +53,11 @@ def test_only_members_of_both_ages_are_compared_and_in_one_order(old):
 
 def test_a_measure_is_judged_on_seeds_that_it_was_not_found_on(old):
     assert [len(group) for group in seed_groups(old)] == [6, 6]
-    table = measure_table([*old, member(7, seed=1)], least=LEAST)
+    table = measure_table([*old, member(7, seed=1)], "dci", least=LEAST)
     rows = {row[0]: row for row in table.rows}
     assert rows["AlexNet at 64 px, 13 points, squares"][1] == "1.00"
     assert rows["AlexNet at 64 px, 13 points, squares"][2].startswith("-1.00")
-    assert table.header[2] == "DCI disentanglement: other seeds (7)"
+    assert table.header[1:3] == ["DCI disentanglement: seed 0 (6)", "other seeds (7)"]
     assert len(rows["number of active codes alone"]) == len(table.header)
 
 

@@ -65,33 +65,25 @@ def seed_groups(records: list[dict]) -> tuple[list[dict], list[dict]]:
     return [r for r in records if r["config"]["seed"] == 0], [r for r in records if r["config"]["seed"] > 0]
 
 
-def measure_table(old: list[dict], least: int) -> Table:
-    """How every measure without labels ranks the older models: those of the first seed, the others, and all.
+def measure_table(old: list[dict], score: str, least: int) -> Table:
+    """How every measure without labels ranks the older models by one score: the first seed's, the others, and all.
 
     What to measure was decided on the first seed; the others have the same settings, so they test its luck with seeds,
     not with settings. "Given the count" is Spearman's partial correlation over all: the count of active codes is out.
     """
     kept = autoencoders(old, least)
-    found, tested = seed_groups(kept)
+    first, tested = seed_groups(kept)
     counts = column(kept, "active_codes")
     rows = []
     for by, label in MEASURES.items():
-        cells = []
-        for score in LABELS:
-            first, all_of_them = (rank_correlation(column(g, by), column(g, score)).value for g in (found, kept))
-            given = "–"
-            if by != "active_codes":
-                given = f"{correlation_given(column(kept, by), column(kept, score), counts):.2f}"
-            test = rank_correlation(column(tested, by), column(tested, score))
-            cells += [
-                f"{first:.2f}",
-                f"{test.value:.2f} [{test.low:.2f}, {test.high:.2f}]",
-                f"{all_of_them:.2f}",
-                given,
-            ]
-        rows.append((label, *cells))
-    columns = (f"seed 0 ({len(found)})", f"other seeds ({len(tested)})", f"all ({len(kept)})", "all, given the count")
-    return Table(["measure", *(f"{SHOWN[score]}: {name}" for score in LABELS for name in columns)], rows)
+        found, test, together = (
+            rank_correlation(column(group, by), column(group, score)) for group in (first, tested, kept)
+        )
+        given = correlation_given(column(kept, by), column(kept, score), counts)
+        rows.append((label, f"{found.value:.2f}", f"{test.value:.2f} [{test.low:.2f}, {test.high:.2f}]",
+                     f"{together.value:.2f}", "–" if by == "active_codes" else f"{given:.2f}"))  # fmt: skip
+    title = f"{SHOWN[score]}: seed 0 ({len(first)})"
+    return Table(["measure", title, f"other seeds ({len(tested)})", f"all ({len(kept)})", "all, given the count"], rows)
 
 
 def labels_table(young: list[dict], old: list[dict], least: int) -> Table:
