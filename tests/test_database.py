@@ -41,7 +41,7 @@ population.members = lambda seeds=2: {
     f"beta-vae-{s}-seed{k}": VAEConfig("beta-vae", s, images=64, seed=k) for s in (1.0, 2.0, 3.0, 4.0) for k in (0, 1)
 }
 population.PerceptualDistance = lambda net: SimpleNamespace(provenance="none")
-population.score_member, population.other_lengths = scores, lambda *_: {}
+population.score_member, population.other_lengths = scores, lambda *_, **__: {}
 if role == "victim":
     population.train_member = stuck
 sys.exit(main(["population", "--storage", storage, "--folder", folder, "--heartbeat", heartbeat]))
