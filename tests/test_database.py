@@ -91,7 +91,7 @@ def test_when_a_worker_is_killed_no_member_is_lost_and_none_is_done_twice(server
     victim = worker("victim", server, tmp_path)
     name = eventually(lambda: (tmp_path / "victim.txt").is_file() and (tmp_path / "victim.txt").read_text())
     others = [worker("honest", server, tmp_path) for _ in range(2)]
-    eventually(lambda: list(tmp_path.glob("*.json")))
+    eventually(lambda: list(tmp_path.glob("*.json")) or any(process.poll() for process in others))  # one may fail
     victim.send_signal(signal.SIGKILL)
     victim.communicate()
     said = [process.communicate(timeout=300)[0] for process in others]
