@@ -39,6 +39,16 @@ class Linear(nn.Module):
         return [torch.randn(batch, 1, 2, 2, generator=generator)]
 
 
+def turned(kind):
+    """The generator with its plane of two codes turned by 45 degrees."""
+
+    class Turned(kind):
+        def forward(self, codes, noise=None):
+            return super().forward(codes @ torch.tensor([[1.0, 1.0], [-1.0, 1.0]]) / 2**0.5)
+
+    return Turned
+
+
 def test_a_linear_code_has_the_length_on_paper():
     points, bound = 9, 4.0
     step = 2 * bound / (points - 1)
@@ -125,11 +135,9 @@ def test_the_shortest_angle_of_a_plane_is_along_its_axes():
 
 
 def test_squares_cannot_tell_how_linear_codes_are_turned_and_distances_can():
-    class Turned(Linear):
-        def forward(self, codes, noise=None):
-            return super().forward(codes @ torch.tensor([[1.0, 1.0], [-1.0, 1.0]]) / 2**0.5)
-
-    axes, diagonals = (tpl(kind(1.0, 0.2), Flat(), traversals=2, points=9, threshold=0.01) for kind in (Linear, Turned))
+    axes, diagonals = (
+        tpl(kind(1.0, 0.2), Flat(), traversals=2, points=9, threshold=0.01) for kind in (Linear, turned(Linear))
+    )
     assert diagonals.score == pytest.approx(axes.score, rel=1e-4)
     # along the axes the strengths are 1 and 0.2, turned by 45 degrees both are the root of their mean square
     assert diagonals.root_score / axes.root_score == pytest.approx(2 * (1.04 / 2) ** 0.5 / 1.2, rel=1e-4)
@@ -153,12 +161,8 @@ def test_codes_that_saturate_keep_squares_from_being_blind_however_dense_the_poi
         def forward(self, codes, noise=None):
             return super().forward(codes.tanh())
 
-    class Turned(Saturating):
-        def forward(self, codes, noise=None):
-            return super().forward(codes @ torch.tensor([[1.0, 1.0], [-1.0, 1.0]]) / 2**0.5)
-
     for points in (25, 193):
-        axes, diagonals = (tpl(kind(1.0, 1.0), Flat(), 200, points, 0.0) for kind in (Saturating, Turned))
+        axes, diagonals = (tpl(kind(1.0, 1.0), Flat(), 200, points, 0.0) for kind in (Saturating, turned(Saturating)))
         assert diagonals.score / axes.score == pytest.approx(2**0.5, rel=0.05)
 
 

@@ -126,14 +126,10 @@ def test_lesson_09_says_of_them_what_is_true(longer):
     assert correlation_given(column(kept, "tpl"), dci, counts) < with_dci("tpl")
     for by in ("tpl_64", "tpl_root"):
         assert with_dci(by) < with_dci("active_codes")
-        assert (
-            standing(kept, choose(kept, by, LEAST), "dci")
-            <= 0.1
-            < standing(kept, choose(kept, by, LEAST), "factor_vae")
-        )
+        chosen = choose(kept, by, LEAST)
+        assert standing(kept, chosen, "dci") <= 0.1 < standing(kept, chosen, "factor_vae")
     assert min(standing(kept, choose(kept, "tpl", LEAST), score) for score in ("dci", "factor_vae")) > 0.1
-    lengths = [by for by in MEASURES if by.startswith("tpl")]
-    assert min(rank_correlation(column(kept, by), column(kept, "factor_vae")).value for by in lengths) > -0.596
+    assert min(rank_correlation(column(kept, by), column(kept, "factor_vae")).value for by in LENGTHS) > -0.596
 
 
 def test_lesson_10_says_of_the_longer_gans_what_is_true(longer):

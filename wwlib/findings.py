@@ -13,6 +13,7 @@ from wwlib.selection import (
     choose,
     column,
     enough_active,
+    is_autoencoder,
     load_search,
     rank_correlation,
     spread_gap,
@@ -39,11 +40,6 @@ OBJECTIVES = {
     "ps-sc": "PS-SC",
 }
 COLOURS = ("#0b6fb8", "#d1495b", "#2e8b57", "#8e5ea2", "#e0a030", "#1b1f2a", "#7a8494", "#5bc0be", "#b5651d", "#c71585")
-
-
-def is_autoencoder(record: dict) -> bool:
-    """Say whether a member is one of the autoencoders, which were all trained alike."""
-    return "vae" in record["family"]
 
 
 def distinct(records: list[dict]) -> list[dict]:
@@ -100,9 +96,7 @@ def choice_table(records: list[dict], least: int = LEAST) -> Table:
     for score in ("factor_vae", "dci"):
         best = max(candidates, key=lambda record: record["scores"][score])
         rows.append((f"best by {SHOWN[score]} (needs labels): {best['name']}", *judged(candidates, best)))
-    means = [column(candidates, score) for score in ("factor_vae", "dci")]
-    rows.append((f"at random (mean of {len(candidates)})", f"{means[0].mean():.3f}", "50 %", f"{means[1].mean():.3f}",
-                 "50 %"))  # fmt: skip
+    rows.append((f"at random (mean of {len(candidates)})", *at_random(candidates)))
     return Table(["model", "FactorVAE score", "models above it", "DCI", "models above it"], rows)
 
 
@@ -112,6 +106,12 @@ def judged(candidates: list[dict], record: dict) -> tuple[str, ...]:
     for score in ("factor_vae", "dci"):
         cells += [f"{record['scores'][score]:.3f}", f"{standing(candidates, record, score):.0%}"]
     return tuple(cells)
+
+
+def at_random(candidates: list[dict]) -> tuple[str, ...]:
+    """Return what `judged` would of a model drawn blindly, on average."""
+    means = (f"{column(candidates, score).mean():.3f}" for score in ("factor_vae", "dci"))
+    return tuple(cell for mean in means for cell in (mean, "50 %"))
 
 
 def search_table() -> Table:
@@ -187,12 +187,16 @@ def claims_table(records: list[dict]) -> Table:
         above, below = (column(seeds_of(records, kind), score) for kind in (first, second))
         if not (len(above) and len(below)):
             continue
-        gap, fewest = spread_gap(above, below), min(len(above), len(below))
-        difference = f"{above.mean() - below.mean():+.2f}"
-        order = {"+": "means only", "-": "no"}[difference[0]] if float(difference) else "no difference"
-        verdict = "yes, spreads apart" if gap > 0 else order
-        numbers = (f"{len(above)} and {len(below)}", difference, f"{gap:+.2f}")
-        rows.append((claim, label, *numbers, verdict if fewest >= 3 else "too few runs"))
+        gap, difference = spread_gap(above, below), round(above.mean() - below.mean(), 2)
+        if min(len(above), len(below)) < 3:
+            verdict = "too few runs"
+        elif gap > 0:
+            verdict = "yes, spreads apart"
+        elif difference == 0:
+            verdict = "no difference"
+        else:
+            verdict = "means only" if difference > 0 else "no"
+        rows.append((claim, label, f"{len(above)} and {len(below)}", f"{difference:+.2f}", f"{gap:+.2f}", verdict))
     return Table(["claim", "in", "runs", "difference of means", "gap between spreads", "holds here"], rows)
 
 

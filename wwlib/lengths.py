@@ -111,9 +111,14 @@ def tpl(
             noise = [torch.cat(maps) for maps in zip(*noise, strict=True)]
             images = generator(frames.flatten(0, 1).to(device), noise)
             embedded = distance.embed(at_most(images, LARGEST)).unflatten(0, frames.shape[:2])
-            every[row, some] = torch.stack([path_length(path) for path in embedded]).cpu()
-            roots[row, some] = torch.stack([path_length(path, root=True) for path in embedded]).cpu()
+            steps = torch.stack([squared_steps(path) for path in embedded]).cpu()
+            every[row, some], roots[row, some] = steps.sum(dim=1), steps.sqrt().sum(dim=1)
     return tpl_from_lengths(every, threshold, getattr(distance, "provenance", type(distance).__name__), roots)
+
+
+def squared_steps(embedded: Tensor) -> Tensor:
+    """Return the squared distances `[points - 1, ...]` between neighbours of `[points, ..., F]`."""
+    return (embedded[1:] - embedded[:-1]).square().sum(dim=-1)
 
 
 def path_length(embedded: Tensor, root: bool = False) -> Tensor:
@@ -123,7 +128,7 @@ def path_length(embedded: Tensor, root: bool = False) -> Tensor:
     function of the codes, squares summed over all codes do not depend on how the codes are turned; distances do, and
     are least along the principal axes, where the codes differ most in strength.
     """
-    steps = (embedded[1:] - embedded[:-1]).square().sum(dim=-1)
+    steps = squared_steps(embedded)
     return (steps.sqrt() if root else steps).sum()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wwlib.findings import SHOWN, autoencoders, judged
+from wwlib.findings import SHOWN, at_random, autoencoders, judged
 from wwlib.paths import DATA
 from wwlib.report import Table
 from wwlib.selection import choose, column, correlation_given, enough_active, load_population, rank_correlation
@@ -43,7 +43,7 @@ def shared(young: list[dict], old: list[dict]) -> tuple[list[dict], list[dict]]:
 
 
 def age_table(young: list[dict], old: list[dict], least: int) -> Table:
-    """The same autoencoders at two ages: their mean scores, and how TPL and the count of codes rank them.
+    """The same autoencoders at two ages: their mean scores, and how TPL and TPL by AlexNet rank them.
 
     Only those count that have enough active codes at both ages.
     """
@@ -89,7 +89,7 @@ def measure_table(old: list[dict], score: str, least: int) -> Table:
 def labels_table(young: list[dict], old: list[dict], least: int) -> Table:
     """How far the two supervised scores agree with each other, and the count of active codes with both.
 
-    Over the models that were trained at both ages.
+    Of the models that were trained at both ages, each age has those with enough active codes then.
     """
     rows = []
     for label, records in zip(("young", "older"), shared(young, old), strict=True):
@@ -115,6 +115,5 @@ def longer_choice_table(old: list[dict], least: int) -> Table:
     for by, label in labels.items():
         chosen = choose(candidates, by, least)
         rows.append((label, chosen["name"], *judged(candidates, chosen)))
-    means = [f"{column(candidates, score).mean():.3f}" for score in ("factor_vae", "dci")]
-    rows.append((f"at random (mean of {len(candidates)})", "–", means[0], "50 %", means[1], "50 %"))
+    rows.append((f"at random (mean of {len(candidates)})", "–", *at_random(candidates)))
     return Table(["chosen by", "model", "FactorVAE score", "models above it", "DCI", "models above it"], rows)

@@ -30,7 +30,7 @@ from wwlib.paths import DATA
 from wwlib.perceptual import Enlarged, PerceptualDistance
 from wwlib.recipes import make_data, recipe
 from wwlib.scores import SUPERVISED, score_points
-from wwlib.selection import without_seed
+from wwlib.selection import is_autoencoder, without_seed
 from wwlib.study import enqueue, open_study, requeue_dead, taken, waiting
 from wwlib.training import Training
 from wwlib.udr import udr
@@ -285,7 +285,7 @@ def collect(folder: Path, name: str = "population", data: Path = DATA) -> list[d
         twins.setdefault(without_seed(record["name"]), []).append(record)
     for group in twins.values():
         agreement = [None] * len(group)
-        if len(group) > 1 and "vae" in group[0]["family"]:
+        if len(group) > 1 and is_autoencoder(group[0]):
             agreement = udr(*load_codes(folder, [record["name"] for record in group])).tolist()
         for record, value in zip(group, agreement, strict=True):
             record["scores"]["udr"] = value
@@ -306,8 +306,8 @@ def collect(folder: Path, name: str = "population", data: Path = DATA) -> list[d
 def _command(found: list[dict], name: str) -> str:
     """The command that makes a population like this one, or goes on with it."""
     options = []
-    for option, usual in (("--images", VAEConfig.images), ("--gan-images", GAN_IMAGES)):
-        shown = {r["config"]["images"] for r in found if ("strength" in r["config"]) == (option == "--images")}
+    for option, usual, autoencoder in (("--images", VAEConfig.images, True), ("--gan-images", GAN_IMAGES, False)):
+        shown = {record["config"]["images"] for record in found if is_autoencoder(record) == autoencoder}
         if len(shown) > 1:
             raise ValueError(f"members must all have been shown as many images, got {sorted(shown)}")
         options += [f"{option} {images}" for images in shown - {usual}]

@@ -122,6 +122,11 @@ def spread_gap(first: Sequence[float], second: Sequence[float]) -> float:
     return float(min(first)) - float(max(second))
 
 
+def is_autoencoder(record: dict) -> bool:
+    """Say whether a member is one of the autoencoders, which were all trained alike."""
+    return "vae" in record["family"]
+
+
 def without_seed(name: str) -> str:
     """Return a member's name without its seed: what twins have in common."""
     return name.rsplit("-seed", 1)[0]
