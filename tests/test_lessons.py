@@ -128,19 +128,29 @@ def test_the_cost_line_is_what_was_measured(lesson):
     assert cost["quick_seconds"] <= 60
 
 
+def library_cells(lesson):
+    """Every cell that says it holds what a module holds: (name of the module, source)."""
+    sources = [source(cell) for cell in cells(lesson, "code")]
+    return [(named[1], text) for text in sources if (named := re.match(r"# (wwlib(?:\.\w+)+)\n", text))]
+
+
+def test_as_many_cells_as_ever_are_compared_with_the_library():
+    """A pattern that no longer matches would compare nothing, and pass."""
+    assert sum(len(library_cells(lesson)) for lesson in LESSONS) == 62
+    sources = [source(cell) for lesson in LESSONS for cell in cells(lesson, "code")]
+    assert not [text for text in sources if re.match(r"#\s*wwlib\b(?!(\.\w+)+\n)", text)]
+
+
 @BY_NAME
 def test_a_cell_named_after_a_module_is_what_the_module_holds(lesson):
-    for cell in cells(lesson, "code"):
-        named = re.match(r"# (wwlib\.\w+)\n", source(cell))
-        if not named:
-            continue
-        module = importlib.import_module(named[1])
+    for name, text in library_cells(lesson):
+        module = importlib.import_module(name)
         library = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
         theirs = {n.name: without_docstrings(n) for n in library.body if hasattr(n, "name")}
-        mine = [n for n in ast.parse(source(cell)).body if hasattr(n, "name")]
+        mine = [n for n in ast.parse(text).body if hasattr(n, "name")]
         assert mine
         for node in mine:
-            assert without_docstrings(node) == theirs[node.name], f"{node.name} differs from {named[1]}"
+            assert without_docstrings(node) == theirs[node.name], f"{node.name} differs from {name}"
 
 
 @BY_NAME

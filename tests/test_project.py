@@ -9,6 +9,7 @@ import tomllib
 from itertools import chain
 
 import pytest
+import setuptools
 import torch
 import yaml
 from packaging.version import Version
@@ -26,6 +27,17 @@ def test_conda_and_pip_name_the_same_packages():
     conda = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
     assert set(conda) - {"-e ."} == pip
     assert f"python{project['requires-python']}" in environment["dependencies"]
+
+
+def test_a_wheel_would_hold_every_package_of_the_library():
+    include = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
+    holders = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in (ROOT / "wwlib").glob("**/*.py")}
+    assert set(setuptools.find_packages(ROOT, include=include)) == holders
+
+
+def test_the_folders_are_the_clones():
+    assert (ROOT / "pyproject.toml").is_file()
+    assert (DATA / "README.md").is_file()
 
 
 def test_every_requirement_is_a_floor():

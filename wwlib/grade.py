@@ -22,15 +22,15 @@ from wwlib import wire
 from wwlib.answers import EXERCISES
 from wwlib.exercises import Exercise, first_fault
 from wwlib.files import save_json
-from wwlib.paths import ROOT
+from wwlib.paths import ROOT, library_files
 from wwlib.recipes import make_data
 from wwlib.sandbox import NAMESPACES
 from wwlib.session import Clock, Died, Infrastructure, Library, Remote, Session, WarmServer
 from wwlib.submissions import Master, Submission, Task, find, masters, newest, read, safe_name, transplant, untouched
 from wwlib.warm import TRIPWIRE
 
-SECRETS = ("wwlib/answers*.py", "wwlib/solutions.py", "wwlib/questions.py", "wwlib/grade.py", "wwlib/__pycache__",
-           "tests", "runs", "release", ".git")  # fmt: skip
+SECRETS = ("wwlib/answers*.py", "wwlib/solutions.py", "wwlib/questions.py", "wwlib/grade.py")
+HOUSEHOLD = ("wwlib/__pycache__", "tests", "runs", "release", ".git")  # there in some checkouts only
 # where other programs listen, and what an account keeps to itself
 PRIVATE = ("/run", "/var/run", "/var/tmp", "/dev/shm", "~/.ssh", "~/.config", "~/.cache", "~/.aws", "~/.docker",
            "~/.gnupg", "~/.netrc", "~/.gitconfig", "~/.git-credentials")  # fmt: skip
@@ -52,7 +52,7 @@ class Settings:
     def fingerprint(self) -> str:
         """Return a digest of what decides a grade: limits, seed, lessons, library and hidden inputs."""
         text = f"{self.cell_timeout:g} {self.timeout:g} {self.memory:g} {self.seed} {sorted(masters().items())}"
-        for path in sorted((ROOT / "wwlib").glob("*.py")):
+        for path in library_files():
             text += path.read_text(encoding="utf-8")
         for path in sorted(Path(self.hidden).glob("*.py")) if self.hidden else ():
             text += path.read_text(encoding="utf-8")
@@ -242,8 +242,15 @@ def grade(folder: Path, out: Path, settings: Settings, lesson: str = "", shard: 
 
 
 def _hidden_places(settings: Settings, private: list[str | Path]) -> list[str]:
-    """What must look empty to a submission; never a place that it needs to run."""
-    hide = [str(path) for name in SECRETS for path in sorted(ROOT.glob(name))]
+    """What must look empty to a submission; never a place that it needs to run.
+
+    Raises:
+        Infrastructure: if a pattern of `SECRETS` matches nothing: answers that moved would lie in the open.
+    """
+    found = {name: sorted(ROOT.glob(name)) for name in (*SECRETS, *HOUSEHOLD)}
+    if missing := [name for name in SECRETS if not found[name]]:
+        raise Infrastructure(f"answers must be hidden from submissions, but nothing in {ROOT} is called {missing}")
+    hide = [str(path) for paths in found.values() for path in paths]
     hide += [os.path.realpath(os.path.expanduser(path)) for path in PRIVATE]
     hide += [os.path.abspath(path) for path in (*private, *([settings.hidden] if settings.hidden else []))]
     needed = [str(ROOT), sys.prefix, sys.base_prefix]

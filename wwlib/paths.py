@@ -5,6 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-ROOT = Path(os.environ.get("WW_ROOT", Path(__file__).resolve().parent.parent))
+_PACKAGE = Path(__file__).resolve().parent
+ROOT = Path(os.environ.get("WW_ROOT", _PACKAGE.parent))
 DATA = ROOT / "data"
 NOTEBOOKS = ROOT / "notebooks"
+
+
+def library_files() -> list[Path]:
+    """Return every Python file of the library, in a fixed order."""
+    return sorted(_PACKAGE.rglob("*.py"))

@@ -17,7 +17,7 @@ from wwlib import solutions
 from wwlib.answers import EXERCISES
 from wwlib.files import write_whole
 from wwlib.notebooks import choose_lessons, exercise_cell, lesson_files, notebook_text
-from wwlib.paths import ROOT
+from wwlib.paths import ROOT, library_files
 from wwlib.submissions import function_name, source_of
 
 NBGRADER_CONFIG = """c = get_config()
@@ -120,8 +120,8 @@ def autograder(lesson: Path, course: dict[str, bytes]) -> bytes:
 def course_files() -> dict[str, bytes]:
     """Return what grading anywhere needs, by name: the library, and the lessons without outputs."""
     files = {name: (ROOT / name).read_bytes() for name in ("pyproject.toml", "README.md", "LICENSE")}
-    for path in sorted((ROOT / "wwlib").glob("*.py")):
-        files[f"wwlib/{path.name}"] = path.read_bytes()
+    for path in library_files():
+        files[path.relative_to(ROOT).as_posix()] = path.read_bytes()
     for path in lesson_files():
         files[f"notebooks/{path.name}"] = notebook_text(_without_outputs(path)).encode()
     return files

@@ -2,8 +2,10 @@
 
 import csv
 import dataclasses
+import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,7 +22,7 @@ from wwlib import grade as grading
 from wwlib.__main__ import main
 from wwlib.exercises import check
 from wwlib.gradebook import COLUMNS, Lateness, read_roster
-from wwlib.paths import DATA, ROOT
+from wwlib.paths import DATA, ROOT, library_files
 from wwlib.sandbox import NAMESPACES
 from wwlib.submissions import Submission, find, masters, read, safe_name
 
@@ -404,6 +406,32 @@ def test_settings_that_change_grades_change_the_fingerprint():
     plain = grading.Settings(seed=1)
     assert plain.fingerprint() == grading.Settings(seed=1, jobs=9).fingerprint()
     assert plain.fingerprint() != dataclasses.replace(plain, seed=2).fingerprint()
+
+
+def test_the_fingerprint_sees_every_file_of_the_library(tmp_path, monkeypatch):
+    """Else a grade given by an older library would be kept."""
+    files = [path for path in (ROOT / "wwlib").glob("**/*.py") if path.is_file()]
+    assert library_files() == sorted(files)
+    before = grading.Settings(seed=1).fingerprint()
+    (tmp_path / "deep.py").write_text("x = 1\n")
+    monkeypatch.setattr(grading, "library_files", lambda: [*files, tmp_path / "deep.py"])
+    assert grading.Settings(seed=1).fingerprint() != before
+
+
+def test_answers_that_are_not_where_they_are_hidden_stop_the_grader(monkeypatch):
+    monkeypatch.setattr(grading, "SECRETS", (*grading.SECRETS, "wwlib/elsewhere*.py"))
+    with pytest.raises(grading.Infrastructure, match="elsewhere"):
+        grading._hidden_places(grading.Settings(), [])
+
+
+def test_what_submissions_look_for_in_vain_is_there_outside_the_sandbox():
+    """An address that does not exist would prove nothing."""
+    text = (ROOT / "tests" / "grading" / "kinds.py").read_text(encoding="utf-8")
+    assert "wwlib.answers" in text
+    for name in set(re.findall(r"(?:from|import) (wwlib(?:\.\w+)+)", text)):
+        assert importlib.util.find_spec(name), name
+    for name in set(re.findall(r"HEAD:(wwlib/[\w/]+\.py)", text)):
+        assert (ROOT / name).is_file(), name
 
 
 def test_kinds_leave_no_file_behind():

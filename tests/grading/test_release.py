@@ -99,7 +99,8 @@ def test_nbgrader_itself_generates_grades_and_exports(released, tmp_path):
 def test_gradescopes_archive_grades_a_submission(released, tmp_path):
     """The layout is Gradescope's: source/ from the archive, submission/, results/; only its root lies elsewhere."""
     with zipfile.ZipFile(released / "gradescope" / f"{LESSON}.zip") as archive:
-        assert {"setup.sh", "run_autograder"} <= set(archive.namelist())
+        library = {path.relative_to(ROOT).as_posix() for path in (ROOT / "wwlib").glob("**/*.py")}
+        assert {"setup.sh", "run_autograder", *library} <= set(archive.namelist())
         assert archive.getinfo("run_autograder").external_attr >> 16 & 0o111
         archive.extractall(tmp_path / "source")
     (tmp_path / "submission").mkdir()
