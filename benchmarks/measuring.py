@@ -27,7 +27,8 @@ from wwlib.paths import ROOT
 from wwlib.perceptual import PerceptualDistance, reference_module
 from wwlib.replay import beta_vae_replay, factor_vae_replay
 from wwlib.separability import sap_score
-from wwlib.vaes import VAEConfig, VAETraining
+from wwlib.vae_training import VAETraining
+from wwlib.vaes import VAEConfig
 
 ABSENT = "not installed"
 Row = tuple[str, str, str]

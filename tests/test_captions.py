@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 
+from wwlib.caption_encoder import CaptionEncoder, train_caption_encoder
 from wwlib.captions import (
     DIGITS,
     INKS,
@@ -13,12 +14,10 @@ from wwlib.captions import (
     SIZES,
     UNSAID,
     WORDINGS,
-    CaptionEncoder,
     distort,
     leave_out,
     random_stated,
     tokens,
-    train_caption_encoder,
     vocabulary,
     write,
     write_all,

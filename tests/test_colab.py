@@ -15,10 +15,10 @@ import pytest
 from wwlib import colab as bootstrap
 from wwlib.config import replace_config
 from wwlib.device import choose_compute
+from wwlib.loop import train
 from wwlib.notebooks import GPU_LESSONS, choose_lessons, clean, setup_cell, write_notebook
 from wwlib.paths import ROOT
 from wwlib.recipes import recipe
-from wwlib.training import train
 
 VERSIONS = """
 import importlib.metadata, json

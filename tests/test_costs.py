@@ -7,7 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from wwlib.config import replace_config
-from wwlib.costs import CARDS, COSTS, Counter, cost_table, estimate_seconds, gpu_table, measure_steps
+from wwlib.cost_tables import CARDS, cost_table, estimate_seconds, gpu_table
+from wwlib.costs import COSTS, Counter, measure_steps
 from wwlib.networks import Generator
 from wwlib.recipes import RECIPES, recipe
 

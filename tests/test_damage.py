@@ -12,14 +12,16 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from wwlib.checkpoint import save_checkpoint
 from wwlib.config import replace_config
 from wwlib.device import choose_compute
 from wwlib.files import digest, load_tensors, save_json, save_tensors
+from wwlib.loop import train
 from wwlib.models import load_model
 from wwlib.pictures import ImageFolder
 from wwlib.published import Published3DShapes, PublishedDSprites
 from wwlib.recipes import recipe
-from wwlib.training import Training, train
+from wwlib.training import Training
 from wwlib.vaes import load_vae
 
 h5py = pytest.importorskip("h5py", reason="reading 3dshapes.h5 needs h5py")
@@ -292,7 +294,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(run, shapes, monkeypatch):
 
     monkeypatch.setattr("wwlib.files.save_file", full)
     with pytest.raises(OSError, match="No space left"):
-        state.save(run / "checkpoint.safetensors")
+        save_checkpoint(state, run / "checkpoint.safetensors")
     assert weights(run) == end
     assert not list(run.glob(".*"))
 

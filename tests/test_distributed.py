@@ -15,13 +15,15 @@ import torch.multiprocessing
 
 from tests import tiny
 from tests.tiny import CPU, PRELOAD, Noise, curve, flat
+from wwlib.checkpoint import load_checkpoint, save_checkpoint
 from wwlib.config import replace_config
 from wwlib.device import Compute
 from wwlib.distributed import ALONE, Team, team
 from wwlib.files import load_about
+from wwlib.loop import train
 from wwlib.recipes import recipe
 from wwlib.shapes3d import Shapes3D
-from wwlib.training import Training, train
+from wwlib.training import Training
 
 TINY = replace_config(tiny.TINY, batch=12, images=240, recogniser_noise=0.1)
 COMMANDED = replace_config(
@@ -67,9 +69,9 @@ def test_micro_batches_agree_in_float32_as_far_as_its_digits_go():
 def test_a_run_continues_with_another_micro_batch(tmp_path, float64):
     whole, _ = trained(TINY, steps=6)
     first, _ = trained(TINY, steps=3, micro_batch=4)
-    first.save(tmp_path / "c.safetensors")
+    save_checkpoint(first, tmp_path / "c.safetensors")
     second = Training(TINY, Noise(), CPU, micro_batch=8)
-    second.load(tmp_path / "c.safetensors")
+    load_checkpoint(second, tmp_path / "c.safetensors")
     for _ in range(3):
         second.step()
     assert (flat(whole) - flat(second)).abs().max() < 1e-10

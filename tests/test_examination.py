@@ -6,17 +6,9 @@ import pytest
 import torch
 
 from wwlib.avatars import Avatars
-from wwlib.examination import (
-    NAMES,
-    codes_table,
-    load_examination,
-    projection_errors,
-    projection_table,
-    share_explained,
-    transfer_errors,
-    transfer_table,
-    unseen,
-)
+from wwlib.editing import share_explained
+from wwlib.examination import projection_errors, transfer_errors, unseen
+from wwlib.examination_tables import NAMES, codes_table, load_examination, projection_table, transfer_table
 from wwlib.models import shipped_names, shipped_record
 
 

@@ -6,12 +6,17 @@ import re
 import pytest
 import torch
 
-from wwlib.answers import EXERCISES
-from wwlib.exercises import as_double, check, describe, quiz, same
+from wwlib.answers import exercises, questions
+from wwlib.check import check, quiz
+from wwlib.exercises import as_double, describe, same
+from wwlib.masks import cumax
 from wwlib.notebooks import lesson_files
-from wwlib.questions import QUESTIONS
 from wwlib.release import solution
-from wwlib.submissions import masters
+from wwlib.tasks import masters
+
+EXERCISES, QUESTIONS = exercises(), questions()
+# formulas that the library writes inline: there is no function of it that would be the answer
+FREE = ["01.1", "03.3", "04.1", "11.1", "11.2", "19.1", "19.2", "20.2"]
 
 
 def stub(*arguments):
@@ -82,6 +87,13 @@ def test_every_lesson_has_two_to_four_exercises_and_the_last_is_open():
         assert 2 <= len(ids) <= 4
         assert [bool(EXERCISES[id].properties) for id in ids] == [False] * (len(ids) - 1) + [True]
         assert sorted(EXERCISES) == sorted(t.exercise for m in masters().values() for t in m.tasks)
+
+
+def test_a_graded_answer_may_not_call_the_library_function_that_is_the_answer():
+    free = [id for id, exercise in EXERCISES.items() if exercise.cases and not exercise.forbidden]
+    assert sorted(free) == FREE
+    assert not [name for exercise in EXERCISES.values() for name in exercise.forbidden if "answers" in name]
+    assert EXERCISES["02.1"].forbidden == (f"{cumax.__module__}:cumax",)
 
 
 def test_an_answer_that_is_right_in_float32_only_is_told_so():

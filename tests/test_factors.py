@@ -5,8 +5,8 @@ import torch
 
 from wwlib import shapes3d
 from wwlib.avatars import Avatars
+from wwlib.base_codes import rotate_codes
 from wwlib.dsprites import DSprites
-from wwlib.factors import rotate_codes
 from wwlib.glyphs import Glyphs
 from wwlib.portraits import Portraits
 from wwlib.shapes3d import Shapes3D, render_layers

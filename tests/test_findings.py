@@ -8,6 +8,9 @@ from wwlib.findings import (
     choice_table,
     claims_table,
     correlation_table,
+    load_arrays,
+    load_population,
+    load_search,
     mean_and_spread,
     objective_table,
     paper_table,
@@ -21,15 +24,7 @@ from wwlib.lengths import tpl
 from wwlib.paths import DATA
 from wwlib.perceptual import PerceptualDistance
 from wwlib.population import POINTS, SHIPPED, THRESHOLD, TRAVERSALS, load_member, members
-from wwlib.selection import (
-    column,
-    is_autoencoder,
-    load_arrays,
-    load_population,
-    load_search,
-    rank_correlation,
-    spread_gap,
-)
+from wwlib.selection import column, is_autoencoder, rank_correlation, spread_gap
 from wwlib.tables import PEERS, REFERENCE
 
 

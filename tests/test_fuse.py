@@ -24,8 +24,8 @@ from wwlib.fuse import (
     load_world,
 )
 from wwlib.fusion_explorer import condition_pictures, explore_fusions, fusion_frames, fusion_widget
+from wwlib.fusion_measures import guidance, measure
 from wwlib.interpreted import runs_of
-from wwlib.steering import guidance, measure
 from wwlib.translation import TranslationSchedule, carry, train_translation
 from wwlib.viz import Picture
 

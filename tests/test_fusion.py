@@ -9,7 +9,7 @@ from wwlib.domains import STYLE, Domains, other_domain, outline
 from wwlib.experts import LayoutNetwork, edges, hard, make_experts, other_label, train_layout, with_label
 from wwlib.flows import log_density
 from wwlib.fusion import ShortTranslation, guessing, within_variance
-from wwlib.interpretation import Latents
+from wwlib.latents import Latents
 from wwlib.regression import train_regression
 from wwlib.translation import TranslationSchedule, carry, train_translation
 

@@ -7,10 +7,10 @@ import torch
 
 from wwlib import depths, interpret, invariance_runs, translate
 from wwlib.domains import Domains
+from wwlib.frozen_hosts import load_host
 from wwlib.fuse import load_world
 from wwlib.glyphs import Glyphs
-from wwlib.hosts import collect
-from wwlib.interpret import load_host
+from wwlib.latents import collect
 from wwlib.steering import PICTURES
 
 

@@ -6,25 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from wwlib import interpreted
+from wwlib import criteria, interpreted
 from wwlib.flows import block_sizes
-from wwlib.hosts import RecogniserHost, collect
-from wwlib.interpret import (
-    ABLATIONS,
-    CASES,
-    JUDGES_TILTS,
-    MODEL,
-    RECORD,
-    WEIGHTS,
-    case_data,
-    interpret,
-    judged,
-    load_host,
-    load_interpretation,
-    load_judge,
-    load_record,
-)
+from wwlib.frozen_hosts import JUDGES_TILTS, MODEL, RECORD, WEIGHTS, load_host, load_judge
+from wwlib.hosts import RecogniserHost
+from wwlib.interpret import ABLATIONS, CASES, case_data, interpret, judged, load_interpretation, load_record
 from wwlib.interpretation import Schedule, sizes_from, swap_scores, train_interpretation
+from wwlib.latents import collect
 from wwlib.models import load_model
 
 
@@ -61,7 +49,7 @@ def test_recorded_sizes_follow_from_recorded_shares(record):
 
 def test_the_autoencoders_interpretations_meet_the_criteria(record):
     runs = interpreted.runs_of(record, "autoencoder")
-    assert interpreted.values_of(runs, "inverse").max() < interpreted.INVERSE
+    assert interpreted.values_of(runs, "inverse").max() < criteria.INVERSE
     assert interpreted.values_of(runs, "follows").min() >= interpreted.SWAPPED
     assert interpreted.values_of(runs, "stays").min() >= interpreted.SWAPPED
     assert interpreted.values_of(runs, "mean").max() <= interpreted.LARGEST_MEAN
@@ -176,8 +164,8 @@ def test_a_criterion_counts_the_seeds_that_meet_it(record):
     rows = interpreted.criteria_table(record).rows
     seeds = len(interpreted.runs_of(record, "autoencoder"))
     assert rows[0][-1] == f"{seeds} of {seeds}"
-    assert interpreted.threshold(np.array([1.0, 2.0, 3.0])) == pytest.approx(-1)
-    assert interpreted.threshold(np.array([1.0, 2.0, 3.0]), "high") == pytest.approx(5)
+    assert criteria.threshold(np.array([1.0, 2.0, 3.0])) == pytest.approx(-1)
+    assert criteria.threshold(np.array([1.0, 2.0, 3.0]), "high") == pytest.approx(5)
 
 
 def test_every_table_is_made(record):

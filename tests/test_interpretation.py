@@ -5,10 +5,9 @@ import math
 import pytest
 import torch
 
-from wwlib.editing import copy_codes
+from wwlib.base_codes import copy_codes
 from wwlib.flows import Flow, block_slices
 from wwlib.interpretation import (
-    Latents,
     Schedule,
     block_response,
     partners,
@@ -18,6 +17,7 @@ from wwlib.interpretation import (
     swap_scores,
     train_interpretation,
 )
+from wwlib.latents import Latents
 
 SIZES = [2, 2, 2]
 MIX = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(1)))[0]

@@ -9,9 +9,9 @@ import torch
 
 from wwlib import invariance_tables as tables
 from wwlib.attacks import EPSILON, attacked
+from wwlib.frozen_hosts import load_host, load_judge
 from wwlib.glyphs import Glyphs
-from wwlib.hosts import collect
-from wwlib.interpret import load_host, load_interpretation, load_judge
+from wwlib.interpret import load_interpretation
 from wwlib.invariance_runs import (
     BLOCKS,
     LAYERS,
@@ -28,16 +28,9 @@ from wwlib.invariance_runs import (
     load_record,
     train_classifiers,
 )
-from wwlib.invariances import (
-    attack,
-    concept_shares,
-    cut,
-    fgsm_step,
-    pooled_share,
-    stages,
-    value_entropy,
-)
+from wwlib.invariances import attack, concept_shares, cut, fgsm_step, pooled_share, stages, value_entropy
 from wwlib.judges import new_judge
+from wwlib.latents import collect
 from wwlib.translation import TranslationSchedule, carry, draws_of, train_translation
 
 FIRST, LAST = MOMENTS[0], MOMENTS[-1]

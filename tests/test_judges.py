@@ -5,8 +5,9 @@ import pytest
 import scipy.linalg
 import torch
 
+from wwlib.fid import frechet_distance
 from wwlib.glyphs import Glyphs
-from wwlib.judges import frechet_distance, new_judge, train_judge
+from wwlib.judges import new_judge, train_judge
 
 
 def test_a_judge_learns_hues_within_seconds(generator):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wwlib.findings import LEAST, autoencoders, claims_table, seeds_of
+from wwlib.findings import LEAST, autoencoders, claims_table, load_arrays, load_population, seeds_of
 from wwlib.lengths import tpl_from_lengths
 from wwlib.longer import (
     MEASURES,
@@ -17,7 +17,7 @@ from wwlib.longer import (
 )
 from wwlib.paths import DATA
 from wwlib.population import THRESHOLD
-from wwlib.selection import choose, column, correlation_given, load_arrays, load_population, rank_correlation, standing
+from wwlib.selection import choose, column, correlation_given, rank_correlation, standing
 
 LENGTHS = [by for by in MEASURES if by.startswith("tpl")]
 

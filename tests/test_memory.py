@@ -8,8 +8,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from tests.tiny import Noise
 from wwlib.config import replace_config
+from wwlib.costs import MEMORY
 from wwlib.device import Compute
-from wwlib.memory import MEMORY, Need, choose_micro_batch, fit, memory_need, saved_for_backward
+from wwlib.memory import Need, choose_micro_batch, fit, memory_need, saved_for_backward
 from wwlib.recipes import RECIPES, recipe
 from wwlib.training import Training
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from wwlib.metrics import encode_grid, encode_sample, factor_vae_score
+from wwlib.metrics import factor_vae_score
+from wwlib.points import encode_grid, encode_sample
 
 SIZES = (4, 5, 6)
 
@@ -73,7 +74,7 @@ def test_it_agrees_with_a_plain_numpy_version_on_the_same_points():
 
 
 def test_encoding_runs_over_the_whole_grid_in_order():
-    from wwlib.comparison import SmallRooms
+    from wwlib.shapes3d import SmallRooms
 
     codes, factors = encode_grid(lambda x: x.mean(dim=(2, 3)), SmallRooms())
     assert codes.shape == (8000, 3)

@@ -15,13 +15,15 @@ from PIL import Image
 
 from tests.tiny import CPU, TINY_32
 from wwlib.__main__ import main
+from wwlib.checkpoint import load_checkpoint, save_checkpoint
 from wwlib.config import replace_config
 from wwlib.device import choose_compute
 from wwlib.files import load_tensors
+from wwlib.loop import train
 from wwlib.models import load_model
 from wwlib.pictures import ImageFolder, PictureStream, order
 from wwlib.recipes import recipe, training_data
-from wwlib.training import Training, train
+from wwlib.training import Training
 
 COUNT = 10
 
@@ -123,7 +125,7 @@ def test_a_resumed_training_sees_what_an_unbroken_one_sees(folder, tmp_path, wor
     stopped = Training(config, training_data(config, pictures=folder, workers=workers), CPU)
     for _ in range(3):
         stopped.step()
-    stopped.save(tmp_path / "b" / "checkpoint.safetensors")
+    save_checkpoint(stopped, tmp_path / "b" / "checkpoint.safetensors")
     resumed = train(config, training_data(config, pictures=folder, workers=workers), tmp_path / "b", CPU)
     assert resumed.step_number == unbroken.step_number == config.steps
     ours, theirs = (load_tensors(tmp_path / place / "checkpoint.safetensors")[0] for place in "ab")
@@ -133,14 +135,14 @@ def test_a_resumed_training_sees_what_an_unbroken_one_sees(folder, tmp_path, wor
 def test_a_run_stays_with_its_pictures(folder, tmp_path):
     """The folder may move; other pictures under the same command would spoil the run unseen."""
     cpu, config = choose_compute("cpu"), tiny()
-    Training(config, stream(folder), cpu).save(tmp_path / "c.safetensors")
+    save_checkpoint(Training(config, stream(folder), cpu), tmp_path / "c.safetensors")
     moved = folder.rename(tmp_path / "moved")
-    Training(config, stream(moved), cpu).load(tmp_path / "c.safetensors")
+    load_checkpoint(Training(config, stream(moved), cpu), tmp_path / "c.safetensors")
     first = next(moved.rglob("*.png"))
     first.rename(first.with_name("another.png"))
     other = Training(config, stream(moved), cpu)
     with pytest.raises(ValueError, match="belongs to a run on other pictures"):
-        other.load(tmp_path / "c.safetensors")
+        load_checkpoint(other, tmp_path / "c.safetensors")
 
 
 def test_hidden_folders_are_passed_over(folder):

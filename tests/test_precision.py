@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.tiny import CPU, TINY, Noise, flat
+from wwlib.checkpoint import load_checkpoint, save_checkpoint
 from wwlib.config import OBJECTIVES, replace_config
 from wwlib.device import Compute
 from wwlib.files import load_about
@@ -106,9 +107,9 @@ def test_the_scale_is_saved_and_restored_and_the_run_continues_to_the_bit(tmp_pa
         whole.step()
     for _ in range(3):
         first.step()
-    first.save(tmp_path / "c.safetensors")
+    save_checkpoint(first, tmp_path / "c.safetensors")
     second = Training(TINY, Noise(), FLOAT16)
-    second.load(tmp_path / "c.safetensors")
+    load_checkpoint(second, tmp_path / "c.safetensors")
     assert second.scaler.state_dict() == first.scaler.state_dict()
     assert load_about(tmp_path / "c.safetensors")["scaler"]["scale"] == first.scaler.get_scale()
     for _ in range(3):

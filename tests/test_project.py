@@ -14,9 +14,9 @@ import torch
 import yaml
 from packaging.version import Version
 
-from wwlib.models import load_model, shipped, shipped_names, shipped_record
+from wwlib.models import load_model, seed_names, seed_scores, shipped, shipped_names, shipped_record
 from wwlib.paths import DATA, ROOT
-from wwlib.records import HUES, ablation_record, estimate_at, seed_names, seed_scores
+from wwlib.records import HUES, ablation_record, estimate_at
 from wwlib.tables import GENERATED, with_tables
 
 
@@ -120,7 +120,8 @@ def test_an_unknown_model_is_named():
 
 def test_a_shipped_models_score_is_what_its_record_says(shapes):
     """A smaller sample and other votes must come within the noise of 500 votes of the recorded score."""
-    from wwlib.metrics import encode_sample, factor_vae_score
+    from wwlib.metrics import factor_vae_score
+    from wwlib.points import encode_sample
 
     name = seed_names("shapes3d-32")[0]
     found = encode_sample(load_model(name).recogniser, shapes, 8000, torch.Generator().manual_seed(11))

@@ -6,12 +6,12 @@ import torch
 
 from benchmarks import dsprites_table
 from wwlib.betavae import beta_vae_score
-from wwlib.comparison import SmallRooms
 from wwlib.information import mig_score, modularity_score
 from wwlib.metrics import factor_vae_score
 from wwlib.replay import beta_vae_replay, draw_factors, draw_points, factor_vae_replay
 from wwlib.scores import SUPERVISED, score_points, score_representation
 from wwlib.separability import explicitness_score, sap_score
+from wwlib.shapes3d import SmallRooms
 
 SIZES = (4, 5, 6)
 

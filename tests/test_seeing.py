@@ -8,7 +8,7 @@ import torch
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from wwlib import viz
+from wwlib import traversals, viz
 from wwlib.editing import local_edit, project, transfer
 from wwlib.explorer import explore, explorer_frames, explorer_widget
 from wwlib.masks import SpatialConstriction
@@ -55,7 +55,7 @@ def test_to_pixels_maps_the_range_to_bytes_and_clips():
 
 def test_a_traversal_moves_one_code_and_passes_through_the_base(network):
     base = torch.zeros(3)
-    frames = viz.traversal(network, base, span=2, steps=5)
+    frames = traversals.traversal(network, base, span=2, steps=5)
     assert frames.shape == (3, 5, 3, 32, 32)
     assert torch.allclose(frames[0, 2], frames[2, 2], atol=1e-6)
     moved = base.clone()
@@ -65,17 +65,17 @@ def test_a_traversal_moves_one_code_and_passes_through_the_base(network):
 
 
 def test_masks_come_at_one_resolution_and_those_of_codes_without_are_white(network):
-    masks = viz.code_masks(network, torch.zeros(2, 3))
+    masks = traversals.code_masks(network, torch.zeros(2, 3))
     assert masks.shape == (2, 3, 32, 32)
     torch.manual_seed(0)
     without = Generator(("Const-4", "C_global-3", "ResConv-up-1"), {8: 4})
-    assert (viz.code_masks(without, torch.zeros(2, 3)) == 1).all()  # acts everywhere
+    assert (traversals.code_masks(without, torch.zeros(2, 3)) == 1).all()  # acts everywhere
 
 
 def test_codes_with_and_without_masks_keep_their_places():
     torch.manual_seed(0)
     mixed = Generator(("Const-8", "C_global-2", "ResConv-up-1", "C_spgroup-4-3"), {8: 8})
-    masks = viz.code_masks(mixed, torch.zeros(1, 5))
+    masks = traversals.code_masks(mixed, torch.zeros(1, 5))
     assert masks.shape == (1, 5, 8, 8)
     assert (masks[:, :2] == 1).all()
     assert masks[:, 2:].max() < 0.5
@@ -86,7 +86,7 @@ def test_masks_after_noise_are_those_of_the_same_noise():
     noisy = Generator(("Const-8", "ResConv-up-1", "Noise-1", "C_spgroup-4-2"), {8: 8})
     noisy.blocks[1].strength.data.fill_(2.0)
     codes = torch.randn(2, 2, generator=torch.Generator().manual_seed(1))
-    assert torch.equal(viz.code_masks(noisy, codes), viz.code_masks(noisy, codes))
+    assert torch.equal(traversals.code_masks(noisy, codes), traversals.code_masks(noisy, codes))
     assert torch.equal(local_edit(noisy, codes, 0, 1.0), local_edit(noisy, codes, 0, 1.0))
 
 
@@ -243,7 +243,7 @@ def test_transferring_all_codes_gives_the_source_and_none_the_target(network, re
 
 def test_a_traversal_does_not_depend_on_how_many_frames_go_through_at_once(network):
     base = torch.randn(network.codes, generator=torch.Generator().manual_seed(1))
-    frames = viz.traversal(network, base, steps=9)
+    frames = traversals.traversal(network, base, steps=9)
     noise = network.sample_noise(1, torch.Generator().manual_seed(0))
     for k, step in ((0, 0), (1, 4), (network.codes - 1, 8)):
         codes = base.clone()

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from wwlib import ship as shipping
-from wwlib.comparison import SmallRooms, pair_config
+from wwlib.comparison import pair_config
 from wwlib.device import Compute
 from wwlib.files import save_json
-from wwlib.training import train
+from wwlib.loop import train
+from wwlib.shapes3d import SmallRooms
 
 CPU = Compute(torch.device("cpu"))
 

@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from wwlib.answers_translation import mean_kl, retell_gaussian
+from wwlib.answers.lesson_19 import mean_kl, retell_gaussian
 from wwlib.captions import SIZES, UNSAID, tokens, write_all
+from wwlib.frozen_hosts import load_host, load_judge
 from wwlib.glyphs import Glyphs
-from wwlib.interpret import load_host, load_judge
-from wwlib.interpretation import Latents
+from wwlib.latents import Latents
 from wwlib.regression import Regression, train_regression
 from wwlib.text_to_image import (
     DEPTHS,
@@ -188,7 +188,7 @@ def test_draws_stand_under_their_condition(generator):
 
 
 def test_the_judge_of_digits_reads_other_tilts_than_the_autoencoder_saw():
-    from wwlib.interpret import JUDGES_TILTS
+    from wwlib.frozen_hosts import JUDGES_TILTS
 
     assert not set(JUDGES_TILTS) & set(Glyphs()._tilts.tolist())
     assert len(load_judge("digits").heads) == 3

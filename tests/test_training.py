@@ -14,13 +14,16 @@ import pytest
 import torch
 
 from tests.tiny import CPU, MORTAL, PRELOAD, TINY, Noise, curve, live
-from wwlib.comparison import SmallRooms, pair_config
+from wwlib.checkpoint import load_checkpoint, save_checkpoint
+from wwlib.comparison import pair_config
 from wwlib.config import Config, replace_config
 from wwlib.device import Compute, choose_compute, choose_threads
 from wwlib.files import load_about, load_tensors, save_tensors
+from wwlib.loop import train
 from wwlib.recipes import recipe
 from wwlib.run_record import run_record
-from wwlib.training import Training, ema_decay, learning_rate_share, train, update_average
+from wwlib.shapes3d import SmallRooms
+from wwlib.training import Training, ema_decay, learning_rate_share, update_average
 
 
 def weights(state):
@@ -73,9 +76,9 @@ def test_resuming_continues_to_the_bit(tmp_path):
     first = Training(TINY, Noise(), CPU)
     for _ in range(4):
         first.step()
-    first.save(tmp_path / "c.safetensors")
+    save_checkpoint(first, tmp_path / "c.safetensors")
     second = Training(TINY, Noise(), CPU)
-    second.load(tmp_path / "c.safetensors")
+    load_checkpoint(second, tmp_path / "c.safetensors")
     for _ in range(5):
         second.step()
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
@@ -83,10 +86,10 @@ def test_resuming_continues_to_the_bit(tmp_path):
 
 
 def test_a_checkpoint_of_another_config_is_refused(tmp_path):
-    Training(TINY, Noise(), CPU).save(tmp_path / "c.safetensors")
+    save_checkpoint(Training(TINY, Noise(), CPU), tmp_path / "c.safetensors")
     other = Training(replace_config(TINY, gamma=2.0), Noise(), CPU)
     with pytest.raises(ValueError, match=r"differs in \['gamma'\]"):
-        other.load(tmp_path / "c.safetensors")
+        load_checkpoint(other, tmp_path / "c.safetensors")
 
 
 def test_building_networks_leaves_the_global_random_state_alone():
@@ -311,23 +314,23 @@ def test_the_latest_r1_penalty_is_in_the_log_and_survives_a_resume(tmp_path):
     state = train(TINY, Noise(), tmp_path, CPU, log_every=3, progress=False)
     assert all(entry["R1"] > 0 for entry in state.log)
     again = Training(TINY, Noise(), CPU)
-    again.load(tmp_path / "checkpoint.safetensors")
+    load_checkpoint(again, tmp_path / "checkpoint.safetensors")
     assert again.penalty == state.penalty
 
 
 def test_files_that_are_no_whole_checkpoint_are_named(tmp_path):
     state = Training(TINY, Noise(), CPU)
     state.step()
-    state.save(tmp_path / "whole.safetensors")
+    save_checkpoint(state, tmp_path / "whole.safetensors")
     tensors, about = load_tensors(tmp_path / "whole.safetensors")
     save_tensors(tmp_path / "model.safetensors", tensors, about | {"kind": "model"})
     with pytest.raises(ValueError, match="must be the checkpoint of a training, got kind 'model'"):
-        state.load(tmp_path / "model.safetensors")
+        load_checkpoint(state, tmp_path / "model.safetensors")
     for lost in ("random", "d_optimiser.0.exp_avg_sq", "average.const"):
         fewer = {name: t for name, t in tensors.items() if name != lost}
         save_tensors(tmp_path / "part.safetensors", fewer, about)
         with pytest.raises(ValueError, match=f"no whole checkpoint.*{lost}"):
-            state.load(tmp_path / "part.safetensors")
+            load_checkpoint(state, tmp_path / "part.safetensors")
 
 
 def test_a_snapshots_numbers_join_the_log_as_plain_numbers(tmp_path):

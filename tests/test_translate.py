@@ -9,10 +9,10 @@ import torch
 
 from wwlib import translated
 from wwlib.captions import STATED
+from wwlib.criteria import threshold
 from wwlib.depths import PICTURES, REMEDIES, distance_to_pictures
+from wwlib.frozen_hosts import load_host, load_pose_judge
 from wwlib.glyphs import Glyphs
-from wwlib.interpret import load_host
-from wwlib.interpreted import threshold
 from wwlib.regression import train_regression
 from wwlib.text_to_image import (
     DEPTHS,
@@ -27,11 +27,10 @@ from wwlib.translate import (
     CASES,
     FULL,
     SCHEDULE,
-    SHELF,
     SHIPPED,
+    TRANSLATION,
     experts,
     fingerprint,
-    load_pose_judge,
     load_record,
     load_regression,
     load_translation,
@@ -152,9 +151,9 @@ def test_word_order_is_what_a_bag_cannot_know(record):
 
 
 def test_what_is_shipped_is_small_and_holds_no_path():
-    assert SHELF.weights.stat().st_size + SHELF.record.stat().st_size < 5e6
-    assert "/tmp" not in SHELF.record.read_text()
-    assert json.loads(SHELF.record.read_text())["runs"]
+    assert TRANSLATION.weights.stat().st_size + TRANSLATION.record.stat().st_size < 5e6
+    assert "/tmp" not in TRANSLATION.record.read_text()
+    assert json.loads(TRANSLATION.record.read_text())["runs"]
 
 
 @torch.no_grad()

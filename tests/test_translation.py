@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from wwlib.descent import descend
-from wwlib.interpretation import Latents
+from wwlib.latents import Latents
 from wwlib.translation import Embedder, Translation, TranslationSchedule, train_translation
 
 

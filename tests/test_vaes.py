@@ -9,21 +9,9 @@ from torch import nn
 
 from wwlib.device import Compute, choose_compute
 from wwlib.files import save_tensors
-from wwlib.vaes import (
-    FAMILIES,
-    VAE,
-    VAEConfig,
-    VAETraining,
-    dip_penalty,
-    double,
-    halve,
-    kl_divergence,
-    load_vae,
-    permute_codes,
-    reconstruction_loss,
-    total_correlation,
-    train_vae,
-)
+from wwlib.vae_losses import dip_penalty, kl_divergence, permute_codes, reconstruction_loss, total_correlation
+from wwlib.vae_training import VAETraining, train_vae
+from wwlib.vaes import FAMILIES, VAE, VAEConfig, double, halve, load_vae
 
 CPU = choose_compute("cpu")
 TINY = dict(batch=16, images=64, features=32, critic_width=16, codes=4)

@@ -7,8 +7,9 @@ from tests.tiny import CPU, TINY_32, Noise
 from wwlib.config import replace_config
 from wwlib.files import load_about
 from wwlib.lengths import tpl_from_lengths
+from wwlib.loop import train
 from wwlib.models import load_model
-from wwlib.training import Training, train
+from wwlib.training import Training
 from wwlib.watch import BestByTPL, BestRule, watcher
 
 RULE = BestRule("alex", "tpl_small_0.1", active=5)

@@ -4,8 +4,8 @@ import torch
 
 from wwlib.config import Config, replace_config
 from wwlib.device import Compute
+from wwlib.loop import train
 from wwlib.recipes import recipe
-from wwlib.training import train
 
 CPU = Compute(torch.device("cpu"))
 # for a fork server, so that its processes are born with what otherwise takes them seconds to import

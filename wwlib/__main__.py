@@ -180,9 +180,9 @@ def _add_select(commands) -> None:
 
 def _select(options) -> int:
     from wwlib.files import save_json
+    from wwlib.findings import SEARCH
     from wwlib.perceptual import PerceptualDistance
     from wwlib.search import Budget, chosen_trial, record_of, reveal, search
-    from wwlib.selection import SEARCH
 
     if options.trials < 1 or options.active < 1:
         raise ValueError(f"--trials and --active must be at least 1, got {options.trials} and {options.active}")
@@ -305,8 +305,8 @@ def _costs(options) -> int:
 
 
 def _memory(options) -> int:
+    from wwlib.costs import MEMORY, memory_record
     from wwlib.files import save_json
-    from wwlib.memory import MEMORY, memory_record
 
     save_json(MEMORY, memory_record())
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from wwlib.interpret import load_host, load_judge
+from wwlib.frozen_hosts import load_host, load_judge
 from wwlib.invariances import attack, cut
 from wwlib.judges import Judge
 from wwlib.translation import Translation, draws_of

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from wwlib.descent import descend
 from wwlib.factors import FactorData
-from wwlib.vaes import kl_divergence, reconstruction_loss
+from wwlib.vae_losses import kl_divergence, reconstruction_loss
 
 
 class Autoencoder(nn.Module):

@@ -14,8 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from wwlib.metrics import batch_mean, rows_by_value, rows_with
-from wwlib.points import as_points
+from wwlib.points import as_points, batch_mean, rows_by_value, rows_with
 from wwlib.viz import heat_map
 
 

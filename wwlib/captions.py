@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from wwlib.descent import descend
 from wwlib.glyphs import HUES
 
 STATED = ("digit", "ink", "paper")
@@ -34,7 +32,6 @@ WORDINGS = (
 )
 FILLERS = ("a", "an", "on", "in", "ink", "with", "and")
 LONGEST = 16  # words
-LEARNED = 16_384  # captions that an encoder learns from
 
 
 def write(stated: Sequence[int], words: random.Random) -> str:
@@ -125,52 +122,6 @@ def distort(caption: str, words: random.Random, drop: float = 0.2, swap: float =
     return " ".join(told)
 
 
-class CaptionEncoder(nn.Module):
-    """Captions to vectors: a recurrent network reads word by word; heads say what was stated.
-
-    Args:
-        outputs: length of the vector.
-        hidden: units of the recurrent network.
-        ordered: False for a bag of words, which averages word vectors and cannot know which came first.
-        seed: of the weights.
-    """
-
-    def __init__(self, outputs: int = 48, hidden: int = 64, ordered: bool = True, seed: int = 0):
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.words = nn.Embedding(len(vocabulary()) + 1, hidden, padding_idx=0)
-            self.reader = nn.GRU(hidden, hidden, batch_first=True) if ordered else nn.Linear(hidden, hidden)
-            self.summary = nn.Linear(hidden, outputs)
-            self.heads = nn.ModuleList(nn.Linear(outputs, size + 1) for size in SIZES)
-        self.ordered = ordered
-
-    def forward(self, numbers: Tensor) -> Tensor:
-        """Return the embedding `[B, outputs]` of captions as `tokens` gives them, `[B, 16]`."""
-        vectors = self.words(numbers)
-        if self.ordered:
-            read = self.reader(vectors)[1][0]
-        else:
-            read = self.reader(vectors.sum(dim=1) / (numbers > 0).sum(dim=1, keepdim=True)).relu()
-        return self.summary(read).tanh()
-
-    def loss(self, numbers: Tensor, stated: Tensor) -> Tensor:
-        """Return the cross-entropy of what captions state, summed over the three attributes; unsaid is a class too."""
-        embedded = self(numbers)
-        return sum(F.cross_entropy(head(embedded), stated[:, k] + 1) for k, head in enumerate(self.heads))
-
-    @torch.no_grad()
-    def read(self, numbers: Tensor) -> Tensor:
-        """Return what captions state, `[B, 3]`, as the encoder understands them; -1 for unsaid."""
-        embedded = self(numbers)
-        return torch.stack([head(embedded).argmax(dim=1) - 1 for head in self.heads], dim=1)
-
-    @torch.no_grad()
-    def embed(self, captions: Sequence[str]) -> Tensor:
-        """Return the embeddings `[n, outputs]` of written captions."""
-        return torch.cat([self(part) for part in tokens(captions).split(512)])
-
-
 def random_stated(n: int, generator: torch.Generator, shares: Sequence[float] = (0.25, 0.25, 0.25)) -> Tensor:
     """Return `n` random things to state, `[n, 3]`; with the given shares each is left unsaid."""
     values = torch.stack([torch.randint(size, (n,), generator=generator) for size in SIZES], dim=1)
@@ -181,27 +132,3 @@ def told_captions(n: int, generator: torch.Generator, seed: int) -> tuple[Tensor
     """Return what `n` distorted captions state, `[n, 3]`, by `generator`, and the captions, in words by `seed`."""
     words, stated = random.Random(seed), random_stated(n, generator)
     return stated, [distort(write(row, words), words) for row in stated.tolist()]
-
-
-def train_caption_encoder(
-    steps: int = 800, seed: int = 0, ordered: bool = True, captions: int = LEARNED, batch: int = 128, rate: float = 4e-3
-) -> CaptionEncoder:
-    """Train an encoder to tell from a distorted caption what it states; return it frozen. No picture is seen.
-
-    Args:
-        steps, batch, rate: of Adam, whose rate falls linearly to 0.
-        seed: of weights and captions.
-        ordered: False for a bag of words.
-        captions: to learn from.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    stated, told = told_captions(captions, generator, seed)
-    numbers = tokens(told)
-    encoder = CaptionEncoder(ordered=ordered, seed=seed)
-
-    def loss_at(_: int) -> Tensor:
-        rows = torch.randint(captions, (batch,), generator=generator)
-        return encoder.loss(numbers[rows], stated[rows])
-
-    descend(encoder, loss_at, steps, rate, clip=5.0)
-    return encoder

@@ -5,15 +5,14 @@ from __future__ import annotations
 import tempfile
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from wwlib.config import Config
-from wwlib.files import Damaged, digest, keep_previous, load_tensors, prefixed, save_tensors, unprefixed
-
-if TYPE_CHECKING:
-    from wwlib.training import Training
+from wwlib.files import Damaged, digest, half_floats, keep_previous, load_tensors, prefixed, save_tensors, unprefixed
+from wwlib.models import Model
+from wwlib.training import Training
 
 
 def save_checkpoint(state: Training, path: Path, previous: Path | None = None) -> None:
@@ -101,7 +100,7 @@ def continue_newest(state: Training, checkpoint: Path, previous: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / checkpoint.name
             copy.write_bytes(content)
-            state.load(copy)
+            load_checkpoint(state, copy)
     else:
         print(f"continued at step {state.step_number} of {state.config.steps} from {checkpoint.parent}", flush=True)
 
@@ -114,11 +113,41 @@ def load_newest(state: Training, checkpoint: Path, previous: Path) -> Path:
         ValueError: if neither can be read, or they belong to another run.
     """
     try:
-        state.load(checkpoint)
+        load_checkpoint(state, checkpoint)
         return checkpoint
     except (Damaged, FileNotFoundError) as error:
         if not previous.exists():
             raise
-        state.load(previous)
+        load_checkpoint(state, previous)
         print(f"{error}; continued from {previous.name}, step {state.step_number}")
         return previous
+
+
+def save_model(path: str | Path, state: Training, with_discriminator: bool = False, notes: dict | None = None) -> None:
+    """Write what a lesson needs of a run, in float16: the averaged G, Q, and for continued training also G and D.
+
+    `notes`, JSON-able, stay in the file's description.
+    """
+    keep = {"average", "recogniser"} | ({"generator", "discriminator"} if with_discriminator else set())
+    tensors: dict[str, Tensor] = {}
+    for name, network in state.networks().items():
+        if name in keep:
+            tensors |= prefixed(name, half_floats(network.state_dict()))
+    about = dict(kind="model", config=state.config.to_json(), step=state.step_number)
+    save_tensors(path, tensors, about | ({"notes": notes} if notes else {}))
+
+
+def continue_training(state: Training, model: Model) -> None:
+    """Start a training state from a model file that kept its discriminator, with fresh optimisers.
+
+    Raises:
+        ValueError: if the model was saved without its discriminator.
+    """
+    if model.discriminator is None or model.raw_generator is None:
+        raise ValueError(
+            "model must keep its discriminator (save_model(..., with_discriminator=True)), got one without"
+        )
+    state.generator.load_state_dict(model.raw_generator.state_dict())
+    state.average.load_state_dict(model.generator.state_dict())
+    state.discriminator.load_state_dict(model.discriminator.state_dict())
+    state.recogniser.load_state_dict(model.recogniser.state_dict())

@@ -5,38 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from wwlib.config import Config
 from wwlib.device import choose_compute
-from wwlib.factors import FactorData
 from wwlib.files import save_json
-from wwlib.metrics import encode_grid, factor_vae_score
+from wwlib.metrics import factor_vae_score
 from wwlib.paths import DATA
-from wwlib.shapes3d import Shapes3D
+from wwlib.points import encode_grid
+from wwlib.shapes3d import SmallRooms
 from wwlib.training import Training
 from wwlib.what import naming_accuracy
 
 RECORD = DATA / "lesson04.json"
-
-
-class SmallRooms(FactorData):
-    """Rooms of 16 px in which only the three hues and the scale of a cylinder vary: 8,000 images."""
-
-    factor_names = ("floor hue", "wall hue", "object hue", "scale")
-    factor_sizes = (10, 10, 10, 8)
-    channels = 3
-    resolution = 16
-
-    def __init__(self):
-        self._rooms = Shapes3D(32)
-
-    def images(self, factors: Tensor) -> Tensor:
-        """Return images `[n, 3, 16, 16]` in [-1, 1] for `factors` `[n, 4]`."""
-        factors = self.check_factors(factors)
-        shape_and_orientation = torch.tensor([[1, 7]]).expand(len(factors), -1)
-        return F.avg_pool2d(self._rooms.images(torch.cat([factors, shape_and_orientation], dim=1)), 2)
 
 
 def pair_config(objective: str, images: int, seed: int) -> Config:

@@ -13,7 +13,6 @@ import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import torch
@@ -23,27 +22,12 @@ from torch.utils.flop_counter import flop_registry
 from wwlib.config import Config, replace_config
 from wwlib.device import choose_compute, choose_threads, peak_memory
 from wwlib.files import save_json
-from wwlib.models import shipped_record
+from wwlib.memory import BUDGET, fit, memory_need
 from wwlib.paths import DATA
 from wwlib.recipes import RECIPES, recipe
-from wwlib.records import seed_names
-from wwlib.report import Table
 from wwlib.training import Training
 
 COSTS = DATA / "costs.json"
-
-
-@dataclass(frozen=True)
-class Card:
-    """A GPU's peak in FLOP/s: float32 without tensor cores, and float16 or bfloat16 with them (dense)."""
-
-    float32: float
-    half: float
-
-
-# NVIDIA's data sheets of the three cards that Colab lends (T4 2018, A100 2020; L4 2023, which states 242 for the
-# sparse case, twice the dense one), as public pages quote them
-CARDS = {"T4": Card(8.1e12, 65e12), "L4": Card(30.3e12, 121e12), "A100": Card(19.5e12, 312e12)}
 
 
 class Counter(TorchDispatchMode):
@@ -146,65 +130,24 @@ def measure_costs(names: list[str]) -> dict:
     return kept
 
 
-def cpu_share(found: dict) -> float:
-    """Return the share of this CPU's peak that a recipe's step reaches."""
-    return found["flop"] / found["seconds"] / found["flop_per_second"]
+MEMORY = DATA / "memory.json"
 
 
-def estimate_seconds(found: dict, peak: float) -> float:
-    """Return the estimated seconds of a step, at the recipe's batch, on a card with this peak, FLOP/s.
-
-    Args:
-        found: of a recipe in `data/costs.json`.
-        peak: of the card.
-    """
-    flop = found["flop"] * found["batch"] / found["measured_batch"]
-    return max(flop / (peak * cpu_share(found)), found["operations"] * found["start_seconds"])
-
-
-def cost_table() -> Table:
-    """What each recipe costs on this CPU: shipped runs from their records, others by a few steps on one thread."""
+def memory_record() -> dict:
+    """Return what every recipe of the course needs in float32 and in float16, and the micro-batch within 6 GB."""
     rows = []
-    for name, found in json.loads(COSTS.read_text(encoding="utf-8"))["recipes"].items():
-        records = [shipped_record(seed) for seed in seed_names(name)]
-        rates = [record["images_per_second"] for record in records]
-        minutes = [record["seconds"] / 60 for record in records]
-        rows.append(
-            (
-                name,
-                f"{found['images']:,}",
-                f"{found['flop'] / found['measured_batch'] / 1e9:.2f}",
-                f"{found['measured_batch'] / found['seconds']:.2f}",
-                f"{found['gigabytes']:.1f}" if found["measured_batch"] == found["batch"] else "–",
-                _span(rates, 0) if records else "–",
-                _span(minutes, 0) if records else "–",
+    for name, config in RECIPES.items():
+        for precision, dtype in (("float32", None), ("float16", torch.float16)):
+            need = memory_need(config, dtype)
+            rows.append(
+                dict(
+                    recipe=name,
+                    batch=config.batch,
+                    precision=precision,
+                    kept=need.kept,
+                    passes=need.passes,
+                    whole_batch=need.bytes(config.batch),
+                    micro_batch=fit(need, config.batch, BUDGET),
+                )
             )
-        )
-    header = ["recipe", "images", "GFLOP an image", "images/s, one thread", "memory, GB", "images/s, shipped runs",
-              "minutes, shipped runs"]  # fmt: skip
-    return Table(header, rows)
-
-
-def gpu_table() -> Table:
-    """Estimated images/s on GPUs, from float32 to half precision on tensor cores, and the time for all images."""
-    rows = []
-    for name, found in json.loads(COSTS.read_text(encoding="utf-8"))["recipes"].items():
-        cells = []
-        for card in CARDS.values():
-            rates = [found["batch"] / estimate_seconds(found, peak) for peak in (card.float32, card.half)]
-            cells.append(f"{_span(rates, 0)} ({_time_span([found['images'] / rate for rate in rates])})")
-        rows.append((name, f"{cpu_share(found):.0%}", f"{found['operations']:,.0f}", *cells))
-    header = ["recipe", "CPU's share of its peak", "operations a step", *(f"{card}, estimate" for card in CARDS)]
-    return Table(header, rows)
-
-
-def _span(values: list[float], digits: int) -> str:
-    low, high = (f"{value:,.{digits}f}" for value in (min(values), max(values)))
-    return low if low == high else f"{low} to {high}"
-
-
-def _time_span(seconds: list[float]) -> str:
-    """Minutes if all are below two hours, else hours."""
-    if max(seconds) < 2 * 3600:
-        return f"{_span([value / 60 for value in seconds], 1)} min"
-    return f"{_span([value / 3600 for value in seconds], 1)} h"
+    return dict(command="python -m wwlib memory", budget_gigabytes=BUDGET, torch=torch.__version__, rows=rows)

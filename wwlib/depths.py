@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from wwlib.captions import STATED
+from wwlib.fid import frechet_distance
+from wwlib.frozen_hosts import load_host, load_judge
 from wwlib.glyphs import Glyphs
-from wwlib.hosts import collect
-from wwlib.interpret import load_host, load_judge
-from wwlib.interpretation import Latents
-from wwlib.judges import frechet_distance
+from wwlib.latents import Latents, collect
 from wwlib.regression import Regression, train_regression
 from wwlib.shelf import rounded
 from wwlib.text_to_image import at_depth

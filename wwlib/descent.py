@@ -48,3 +48,8 @@ def descend(
                 raise FloatingPointError(f"the loss is not finite at step {step}")
     network.eval().requires_grad_(False)
     return losses
+
+
+def count(network: nn.Module) -> int:
+    """Return the number of a network's parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())

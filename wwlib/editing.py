@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from wwlib.viz import code_masks
+from wwlib.base_codes import copy_codes
+from wwlib.traversals import code_masks
 
 
 def blend(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
@@ -16,13 +17,6 @@ def blend(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
         mask: `[B, H, W]` in [0, 1].
     """
     return before + mask[:, None] * (after - before)
-
-
-def copy_codes(target: Tensor, source: Tensor, positions: list[int] | slice) -> Tensor:
-    """Return `target` codes `[B, d]` with some positions taken from `source`; neither changes."""
-    mixed = target.clone()
-    mixed[:, positions] = source[:, positions]
-    return mixed
 
 
 @torch.no_grad()
@@ -119,3 +113,9 @@ def project(
             optimiser.step()
     chosen = codes.detach().view(starts, len(images), -1)[best.indices, torch.arange(len(images))]
     return chosen, errors
+
+
+def share_explained(drawn: Tensor, wanted: Tensor) -> float:
+    """Return how much of pictures `[n, C, H, W]` drawings explain: 1 if equal, 0 if no better than the mean picture."""
+    around_mean = (wanted - wanted.mean(dim=0, keepdim=True)).square().sum()
+    return 1 - ((drawn - wanted).square().sum() / around_mean).item()

@@ -5,13 +5,12 @@ Lesson 11 shows what `python -m wwlib examine` measured and wrote to `data/lesso
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from wwlib.editing import project, transfer
+from wwlib.editing import project, share_explained, transfer
 from wwlib.factors import FactorData
 from wwlib.files import save_json
 from wwlib.lengths import PRESETS, tpl
@@ -19,16 +18,9 @@ from wwlib.models import load_model, shipped_record
 from wwlib.paths import DATA
 from wwlib.perceptual import PerceptualDistance
 from wwlib.recipes import make_data
-from wwlib.report import Table
 
 RECORD = DATA / "lesson11.json"
-NAMES = DATA / "lesson11-names.json"
 POINTS, TRAVERSALS, THRESHOLD = PRESETS["tpl_small_0.1"]
-# lengths per code on the paper's poster, and what it calls the code
-POSTER = {
-    "CelebA": {"azimuth": 1.238, "fringe": 0.437, "background": 0.420, "elevation": 0.218, "hair colour": 0.202},
-    "FFHQ": {"azimuth": 2.109, "hair thickness": 0.893, "hair style": 0.359, "saturation": 0.075},
-}
 
 
 def examine(name: str, images: int = 32, steps: int = 150, starts: int = 4, path: Path = RECORD) -> dict:
@@ -64,12 +56,6 @@ def examine(name: str, images: int = 32, steps: int = 150, starts: int = 4, path
 def unseen(data: FactorData, n: int, seed: int = 1_000_003) -> Tensor:
     """Draw factors `[n, K]` with a seed no training uses; of millions of pictures a run has met one in a hundred."""
     return data.sample_factors(n, torch.Generator().manual_seed(seed))
-
-
-def share_explained(drawn: Tensor, wanted: Tensor) -> float:
-    """Return how much of pictures `[n, C, H, W]` drawings explain: 1 if equal, 0 if no better than the mean picture."""
-    around_mean = (wanted - wanted.mean(dim=0, keepdim=True)).square().sum()
-    return 1 - ((drawn - wanted).square().sum() / around_mean).item()
 
 
 def projection_errors(model, data: FactorData, distance, images: int, steps: int, starts: int) -> dict:
@@ -133,66 +119,3 @@ def transfer_errors(model, data: FactorData, images: int, votes: list[list[int]]
         errors = {what: round(((x - wanted).abs()[place].mean() / 2).item(), 4) for what, x in drawn.items()}
         rows.append(dict(factor=factor, code=code, share_of_votes=round(votes[k][code] / sum(votes[k]), 3), **errors))
     return rows
-
-
-def load_examination() -> dict:
-    """Return the record that `examine` wrote."""
-    return json.loads(RECORD.read_text(encoding="utf-8"))
-
-
-def names_by_strangers() -> dict:
-    """Return what somebody who knew neither model nor factors called each code, and how it was asked."""
-    return json.loads(NAMES.read_text(encoding="utf-8"))
-
-
-def codes_table(record: dict) -> Table:
-    """For each code: what a stranger called it, how long its path is, and which factors vote for it."""
-    names, model = names_by_strangers()["codes"], shipped_record(record["model"])
-    factors = make_data(model["config"]["dataset"], model["config"]["resolution"]).factor_names
-    votes = model["scores"]["votes"]
-    rows = []
-    for code, (name, length) in enumerate(zip(names, record["tpl"]["lengths"], strict=True)):
-        shares = {factor: row[code] / sum(row) for factor, row in zip(factors, votes, strict=True)}
-        owned = [f"{factor} {share:.0%}" for factor, share in shares.items() if share >= 0.25]
-        rows.append((code, name or "no change worth a name", f"{length:.3f}", ", ".join(owned) or "–"))
-    return Table(["code", "what a stranger called it", "length", "factors that give it a quarter of their votes"], rows)
-
-
-def projection_table(record: dict) -> Table:
-    """Errors of projecting unseen pictures, beside answers that need no model."""
-    rows = [
-        (what, f"{e['squared']:.4f}", f"{e['explained']:.0%}", f"{e['lpips']:.3f}")
-        for what, e in record["projection"]["errors"].items()
-    ]
-    return Table(["answer", "mean squared error", "explained", "LPIPS (VGG)"], rows)
-
-
-def transfer_table(record: dict) -> Table:
-    """Errors of taking one factor from another picture, inside the factor's footprint."""
-    rows = []
-    for row in record["transfer"]:
-        errors = [f"{row[what]:.3f}" for what in ("none", "transfer", "rebuilt")]
-        rows.append((row["factor"], row["code"], f"{row['share_of_votes']:.0%}", *errors))
-    header = ["taken from the source", "code", "share of votes", "no transfer", "transfer", "wanted picture rebuilt"]
-    return Table(header, rows)
-
-
-def real_paper_table(record: dict) -> Table:
-    """What the paper reports of its models of faces beside ours."""
-    lengths = sorted((v for v in record["tpl"]["lengths"] if v >= THRESHOLD), reverse=True)
-    said = {data: ", ".join(f"{name} {v:.3f}" for name, v in codes.items()) for data, codes in POSTER.items()}
-    rows = [
-        ("pictures", "photographs: CelebA at 128 px, FFHQ at 512 px", "drawn portraits at 64 px"),
-        ("codes", "25 on CelebA, 36 on FFHQ", f"{len(record['tpl']['lengths'])}, {len(lengths)} of them active"),
-        ("lengths of codes, CelebA", said["CelebA"], f"{lengths[0]:.3f} to {lengths[-1]:.3f}"),
-        ("lengths of codes, FFHQ", said["FFHQ"], "the same"),
-        ("TPL, sum of active codes", "not recovered", f"{record['tpl']['score']:.2f}"),
-        ("FID", "not recovered", "not measured: its network's weights are not to be had offline"),
-        (
-            "projection of real pictures",
-            "by its author's word not good enough; no number",
-            f"{record['projection']['errors']['search']['explained']:.0%} explained "
-            f"(the nearest of 2,000 others: {record['projection']['errors']['nearest of 2,000']['explained']:.0%})",
-        ),
-    ]
-    return Table(["", "paper", "ours"], rows)

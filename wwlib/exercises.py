@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+ANSWERS = "wwlib.answers"  # the package of written answers: what lies there is no function of the library
 GREEN, RED, GREY = "#2e8b57", "#c0392b", "#7a8494"
 
 
@@ -34,8 +35,8 @@ class Property:
 class Exercise:
     """One exercise: the library function is the right answer, and each case makes the arguments of one call.
 
-    An open exercise has properties in place of cases, and its reference is one good answer among many. `library` names
-    the functions of wwlib ("wwlib.masks:cumax") that are the answer, where `reference` only wraps them.
+    An open exercise has properties in place of cases, and its reference is one good answer among many. `library` holds
+    the functions of wwlib that are the answer, where `reference` only wraps them.
     """
 
     id: str
@@ -46,13 +47,13 @@ class Exercise:
     tolerance: float = 1e-5
     trains: bool = False  # the answer is a loss: its gradients count as well
     properties: tuple[Property, ...] = ()
-    library: tuple[str, ...] = ()
+    library: tuple[Callable, ...] = ()
 
     @property
     def forbidden(self) -> tuple[str, ...]:
         """The library's functions, as "module:name", that a graded answer may not call."""
-        own = f"{self.reference.__module__}:{self.reference.__qualname__}"
-        return self.library or ((own,) if "answers" not in own else ())
+        own = () if self.reference.__module__.startswith(f"{ANSWERS}.") else (self.reference,)
+        return tuple(f"{function.__module__}:{function.__qualname__}" for function in self.library or own)
 
 
 class TinyCritic(torch.nn.Module):
@@ -89,29 +90,6 @@ class Result:
         plain = f"margin:.3em 0;background:transparent;color:inherit;{wrap}"
         body = f"<pre style='{plain}'>{html.escape(self.body)}</pre>"
         return f"<div style='{style}' role='status'><b>{html.escape(self.title)}</b>{body if self.body else ''}</div>"
-
-
-def check(id: str, answer: Callable) -> Result:
-    """Run an exercise's cases on `answer`, and show what was called with what, what came back and what was expected.
-
-    Args:
-        id: such as "02.1".
-        answer: the learner's function.
-    """
-    try:
-        from wwlib.answers import EXERCISES
-    except ImportError:  # while a submission is graded there are no answers to compare with
-        return Result(False, f"… {id}: checked by the grader", "", GREY)
-    exercise = EXERCISES.get(str(id))
-    if exercise is None:
-        return Result(False, f"no exercise {id!r}", f"known: {', '.join(sorted(EXERCISES))}", GREY)
-    if not callable(answer):
-        return Result(False, f"{id}: give check a function", f"got {describe(answer)}", RED)
-    if fault := first_fault(exercise, answer):
-        return fault
-    cases, properties = len(exercise.cases), len(exercise.properties)
-    tried = f"{properties} properties hold" if properties else f"{cases} inputs tried in float32 and float64"
-    return Result(True, f"✓ {id} {exercise.title}: right", tried, GREEN)
 
 
 def first_fault(exercise: Exercise, answer: Callable, seed: int = 0, double: bool | None = None) -> Result | None:
@@ -296,25 +274,3 @@ class Question:
 def digest(id: str, answer: str) -> str:
     """Return the salted digest of a quiz answer."""
     return hashlib.sha256(f"where-and-what/{id}/{answer.strip().lower()}".encode()).hexdigest()[:16]
-
-
-def quiz(id: str, answer: str = "") -> Result:
-    """Say whether a choice ("a", "b", ...) is right, and why.
-
-    Args:
-        id: such as "02.a".
-        answer: the learner's choice; "" while undecided.
-    """
-    from wwlib.questions import QUESTIONS
-
-    question = QUESTIONS.get(str(id))
-    if question is None:
-        return Result(False, f"no question {id!r}", f"known: {', '.join(sorted(QUESTIONS))}", GREY)
-    choice = str(answer).strip(" ().\t\n").lower()
-    if not choice:
-        return Result(False, f"… question {id}: put your choice between the quotes", "", GREY)
-    if choice not in ("a", "b", "c", "d"):
-        return Result(False, f"… question {id}: choose a, b, c or d", f"got {str(answer)!r}", GREY)
-    if digest(id, choice) == question.digest:
-        return Result(True, f"✓ {id}: right", question.explanation, GREEN)
-    return Result(False, f"✗ {id}: not {choice!r}; think again, then try another", "", RED)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from wwlib.device import headless
-from wwlib.viz import code_masks, mask_images, to_pixels, traversal, traversal_sheet
+from wwlib.traversals import code_masks, traversal, traversal_sheet
+from wwlib.viz import mask_images, png_bytes, swapping_picture, to_pixels
 
 
 def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.0, steps: int = 13, side: int = 224):
@@ -69,22 +68,6 @@ def explorer_widget(
     return widgets.VBox([widgets.HBox([code, name]), value, swapping_picture([code, value], nearest, 2 * side)])
 
 
-def swapping_picture(sliders: Sequence, frame: Callable[[], bytes], width: int):
-    """Return an image widget that shows `frame()`, and again whenever a slider moves.
-
-    Args:
-        sliders: widgets with a `value`.
-        frame: gives the PNG bytes that belong to the sliders' present values.
-        width: on the page, pixels.
-    """
-    import ipywidgets as widgets
-
-    picture = widgets.Image(value=frame(), format="png", width=width)
-    for slider in sliders:
-        slider.observe(lambda change: setattr(picture, "value", frame()), names="value")
-    return picture
-
-
 @torch.no_grad()
 def explorer_frames(generator, base: Tensor, span: float, steps: int, side: int) -> list[list[bytes]]:
     """Return the PNG bytes of every frame, `[code][step]`: the image with the code's mask on its right."""
@@ -94,10 +77,3 @@ def explorer_frames(generator, base: Tensor, span: float, steps: int, side: int)
         [png_bytes(np.concatenate([frame, mask], axis=1)) for frame in row]
         for row, mask in zip(images, masks, strict=True)
     ]
-
-
-def png_bytes(pixels: np.ndarray) -> bytes:
-    """Return a picture `[H, W, 3]` of uint8 as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return buffer.getvalue()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -112,12 +110,3 @@ class FactorData:
         images = self.variations(factors, factor)
         change = (images.amax(dim=1) - images.amin(dim=1)).amax(dim=1) / 2
         return change > threshold
-
-
-def rotate_codes(codes: Tensor, i: int, j: int, degrees: float) -> Tensor:
-    """Return `codes` `[n, d]` with positions i and j turned by an angle: the same information, other axes."""
-    angle = math.radians(degrees)
-    turned = codes.clone()
-    turned[:, i] = math.cos(angle) * codes[:, i] - math.sin(angle) * codes[:, j]
-    turned[:, j] = math.sin(angle) * codes[:, i] + math.cos(angle) * codes[:, j]
-    return turned

@@ -144,3 +144,22 @@ def _name(pictures: ImageFolder, images: int) -> str:
         state = file.stat()
         found.update(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
     return f"wwlib-{found.hexdigest()[:32]}"
+
+
+def frechet_distance(first: Tensor, second: Tensor) -> float:
+    """Return the Frechet distance of two samples of features, `[n, F]` and `[m, F]`, each taken for a Gaussian.
+
+    |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)) with covariances A and B (Heusel et al. 2017).
+
+    Raises:
+        ValueError: if a sample has fewer than two vectors.
+    """
+    if min(len(first), len(second)) < 2:
+        raise ValueError(f"first and second must hold at least 2 vectors, got {len(first)} and {len(second)}")
+    first, second = first.double(), second.double()
+    a, b = first.t().cov(), second.t().cov()
+    values, vectors = torch.linalg.eigh(a)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.t()
+    cross = torch.linalg.eigvalsh(root @ b @ root).clamp(min=0).sqrt().sum()
+    shift = (first.mean(dim=0) - second.mean(dim=0)).square().sum()
+    return float(shift + a.trace() + b.trace() - 2 * cross)

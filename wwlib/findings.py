@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 from matplotlib.figure import Figure
 
-from wwlib.models import shipped_record
-from wwlib.records import seed_names, seed_scores
+from wwlib.files import load_tensors
+from wwlib.models import seed_names, seed_scores, shipped_record
+from wwlib.paths import DATA
 from wwlib.report import Table
 from wwlib.selection import (
     by_family,
@@ -14,7 +18,6 @@ from wwlib.selection import (
     column,
     enough_active,
     is_autoencoder,
-    load_search,
     rank_correlation,
     spread_gap,
     standing,
@@ -268,3 +271,24 @@ def scatter(records: list[dict], score: str, alt: str, least: int = LEAST, ranks
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure_picture(figure, alt)
+
+
+SEARCH = DATA / "select.json"  # what the recorded search tried and chose
+
+
+RECORDS, ARRAYS = DATA / "population.json", DATA / "population-arrays.safetensors"
+
+
+def load_search() -> dict:
+    """Return the record of the shipped search without labels: its trials, the chosen one's number, the command."""
+    return json.loads(SEARCH.read_text(encoding="utf-8"))
+
+
+def load_population(path: Path = RECORDS) -> list[dict]:
+    """Return the records of the shipped population."""
+    return json.loads(path.read_text(encoding="utf-8"))["members"]
+
+
+def load_arrays(path: Path = ARRAYS) -> dict:
+    """Return arrays of the shipped population by "member/codes", "member/lengths", and so on."""
+    return load_tensors(path)[0]

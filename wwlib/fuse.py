@@ -10,15 +10,17 @@ import torch
 from torch import nn
 
 from wwlib.autoencoder import Autoencoder, train_autoencoder
+from wwlib.descent import count
 from wwlib.domains import Domains
 from wwlib.experts import LayoutNetwork, make_experts, train_layout
 from wwlib.files import digest
 from wwlib.fusion import ShortTranslation
+from wwlib.fusion_measures import measure
 from wwlib.judges import Judge, new_judge, train_judge
 from wwlib.paths import DATA
 from wwlib.regression import train_regression
 from wwlib.shelf import Shelf, rounded
-from wwlib.steering import JUDGED, PICTURES, TESTED, World, make_world, measure
+from wwlib.steering import JUDGED, PICTURES, TESTED, World, make_world
 from wwlib.translation import Translation, TranslationSchedule, train_translation
 
 SHELF = Shelf(DATA / "fusion-weights.safetensors", DATA / "fusion.json", "python -m wwlib fuse")
@@ -142,11 +144,6 @@ def run_case(world: World, case: str, seed: int, keep: bool = False) -> dict:
         losses=[round(loss, 3) for loss in losses],
         scores=scores,
     )
-
-
-def count(network: nn.Module) -> int:
-    """Return the number of a network's parameters."""
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def fuse(parts: list[str], seeds: list[int] | None = None) -> None:

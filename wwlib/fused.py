@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.autoencoder import Autoencoder
-from wwlib.fuse import HEARD, REGRESSION, REMEDIES, SHUFFLED, count, load_record
-from wwlib.interpreted import CRITERIA, criterion, spread
+from wwlib.criteria import CRITERIA, PAPER_EDITS, criterion, spread
+from wwlib.descent import count
+from wwlib.fuse import HEARD, REGRESSION, REMEDIES, SHUFFLED, load_record
 from wwlib.report import Table
 from wwlib.shelf import runs_of
 from wwlib.steering import FACTORS
-from wwlib.translated import PAPER_EDITS
 
 DIVERSITY = 1.3  # argmax against logits
 KEPT = 0.85  # appearance of the exemplar, layout of the content

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from wwlib.device import headless
 from wwlib.domains import STYLE, Domains, outline
-from wwlib.explorer import png_bytes, swapping_picture
 from wwlib.steering import World
 from wwlib.translation import Translation, carry
-from wwlib.viz import Picture, grid, to_pixels
+from wwlib.viz import Picture, grid, png_bytes, swapping_picture, to_pixels
 
 
 def condition_pictures(world: World, name: str, factors: Tensor) -> Tensor:

@@ -19,17 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wwlib import wire
-from wwlib.answers import EXERCISES
+from wwlib.answers import exercises
 from wwlib.exercises import Exercise, first_fault
 from wwlib.files import save_json
 from wwlib.paths import ROOT, library_files
 from wwlib.recipes import make_data
 from wwlib.sandbox import NAMESPACES
 from wwlib.session import Clock, Died, Infrastructure, Library, Remote, Session, WarmServer
-from wwlib.submissions import Master, Submission, Task, find, masters, newest, read, safe_name, transplant, untouched
+from wwlib.submissions import Submission, find, newest, read, safe_name, transplant, untouched
+from wwlib.tasks import Master, Task, masters
 from wwlib.warm import TRIPWIRE
 
-SECRETS = ("wwlib/answers*.py", "wwlib/solutions.py", "wwlib/questions.py", "wwlib/grade.py")
+SECRETS = ("wwlib/answers", "wwlib/grade.py")
 HOUSEHOLD = ("wwlib/__pycache__", "tests", "runs", "release", ".git")  # there in some checkouts only
 # where other programs listen, and what an account keeps to itself
 PRIVATE = ("/run", "/var/run", "/var/tmp", "/dev/shm", "~/.ssh", "~/.config", "~/.cache", "~/.aws", "~/.docker",
@@ -61,14 +62,14 @@ class Settings:
 
 def hidden_exercises(folder: str) -> dict[str, Exercise]:
     """Return the exercises, with the inputs that an instructor adds in `folder/*.py` as `CASES = {"02.1": [make]}`."""
-    found = dict(EXERCISES)
+    found = exercises()
     for path in sorted(Path(folder).glob("*.py")) if folder else ():
         spec = importlib.util.spec_from_file_location(f"hidden_{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         for id, cases in module.CASES.items():
             if id not in found:
-                raise ValueError(f"{path}: CASES names exercise {id!r}, known are {sorted(EXERCISES)}")
+                raise ValueError(f"{path}: CASES names exercise {id!r}, known are {sorted(exercises())}")
             found[id] = dataclasses.replace(found[id], cases=(*found[id].cases, *cases))
     return found
 
@@ -99,8 +100,9 @@ def score(task: Task, exercise: Exercise, session: Session, secret: int) -> dict
 
 
 def _result(task: Task, status: str, points: float, text: str) -> dict:
-    return dict(exercise=task.exercise, title=EXERCISES[task.exercise].title, status=status, points=points,
-                of=task.points, text=wire.clean(text)[:4000])  # fmt: skip
+    title = exercises(task.exercise[:2])[task.exercise].title
+    return dict(exercise=task.exercise, title=title, status=status, points=points, of=task.points,
+                text=wire.clean(text)[:4000])  # fmt: skip
 
 
 def grade_one(submission: Submission, master: Master, server: WarmServer, hide: list[str], settings: Settings,

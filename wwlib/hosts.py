@@ -9,8 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from wwlib.factors import FactorData
-from wwlib.interpretation import Latents
 from wwlib.judges import Judge
 from wwlib.models import Model
 
@@ -58,24 +56,3 @@ class RecogniserHost:
         """Return the images that G draws from codes `[B, d]`, with the same noise maps for all."""
         maps = [noise.expand(len(z), -1, -1, -1) for noise in self.maps]
         return self.model.generator(z[:, : self.model.codes], maps)
-
-
-@torch.no_grad()
-def collect(
-    host, data: FactorData, n: int, shared: tuple[str, ...], seed: int, without: Tensor | None = None
-) -> tuple[Latents, Tensor]:
-    """Encode `n` random pictures; return their codes and all of their factors `[n, K]`.
-
-    Args:
-        host: with `encode`.
-        data: where pictures come from.
-        n: how many.
-        shared: the factors that pairs will share, by name.
-        seed: of the pictures.
-        without: factors `[m, K]` of pictures that may not occur, such as those learned from.
-    """
-    random = torch.Generator().manual_seed(seed)
-    factors = data.sample_factors(n, random) if without is None else data.sample_unseen(n, random, without)
-    parts = [host.encode(data.images(part)) for part in factors.split(256)]
-    mean, spread = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
-    return Latents(mean, spread, factors[:, [data.factor_index(name) for name in shared]]), factors

@@ -10,14 +10,13 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from wwlib.autoencoder import Autoencoder, train_autoencoder
-from wwlib.editing import copy_codes
+from wwlib.base_codes import copy_codes
 from wwlib.factors import FactorData
+from wwlib.fid import frechet_distance
 from wwlib.flows import Flow
+from wwlib.frozen_hosts import HOSTS, INTERPRETATION, MODEL, load_host, load_judge, make_host
 from wwlib.glyphs import Glyphs
-from wwlib.hosts import ClassifierHost, RecogniserHost, collect
 from wwlib.interpretation import (
-    Latents,
     Schedule,
     block_response,
     probe_gaps,
@@ -26,19 +25,11 @@ from wwlib.interpretation import (
     swap_scores,
     train_interpretation,
 )
-from wwlib.judges import Judge, frechet_distance, new_judge, train_judge
-from wwlib.models import load_model, shipped_record
-from wwlib.paths import DATA
+from wwlib.judges import Judge
+from wwlib.latents import Latents, collect
+from wwlib.models import shipped_record
 from wwlib.shapes3d import Shapes3D
-from wwlib.shelf import Shelf, named_run
-
-RECORD = DATA / "interpretation.json"
-WEIGHTS = DATA / "interpretation-weights.safetensors"
-SHELF = Shelf(WEIGHTS, RECORD, "python -m wwlib interpret")
-JUDGES_TILTS = (-9, -3, 3, 9)  # degrees; the models under test see -12, 0 and 12
-JUDGED = (10, 10, 10)  # values of digit, ink and paper, and of the three hues of 3D Shapes
-CLASSIFIER = dict(features=32)
-MODEL = "shapes3d-32-seed1"  # Part I's model to interpret
+from wwlib.shelf import named_run
 
 
 @dataclass(frozen=True)
@@ -60,43 +51,9 @@ CASES = {
 ABLATIONS = {"without pairs": dict(pairs=False), "rho 0.975": dict(rho=0.975)}
 
 
-HOSTS = ("judge-digits", "judge-rooms", "classifier", "autoencoder")
-
-
 def case_data(name: str) -> FactorData:
     """Return the pictures of a case."""
     return Shapes3D(32) if name == "recogniser" else Glyphs()
-
-
-def train_named_judge(kind: str) -> Judge:
-    """Train the judge of "digits" (digit, ink, paper) or of "rooms" (the three hues, which are easy)."""
-    data, steps = {"digits": (Glyphs(tilts=JUDGES_TILTS), 450), "rooms": (Shapes3D(32), 200)}[kind]
-    return train_judge(new_judge(JUDGED, 1234), data, steps, seed=4321)
-
-
-def train_classifier(steps: int = 400, seed: int = 3) -> Judge:
-    """Train the classifier of digits that the lesson cuts open; colours and pose vary and are no label."""
-    return train_judge(new_judge((10,), seed, **CLASSIFIER), Glyphs(), steps, seed=seed)
-
-
-def load_judge(kind: str) -> Judge:
-    """Return the shipped judge of "digits" or "rooms"."""
-    return SHELF.load(f"judge-{kind}", new_judge(JUDGED, 0))
-
-
-def load_host(name: str):
-    """Return one of the three frozen networks, ready to be interpreted.
-
-    Raises:
-        ValueError: for another name.
-    """
-    if name == "autoencoder":
-        return SHELF.load(name, Autoencoder())
-    if name == "classifier":
-        return ClassifierHost(SHELF.load(name, new_judge((10,), 0, **CLASSIFIER)))
-    if name == "recogniser":
-        return RecogniserHost(load_model(MODEL))
-    raise ValueError(f"name must be one of {tuple(CASES)}, got {name!r}")
 
 
 def load_interpretation(name: str) -> tuple[Flow, list[int]]:
@@ -108,12 +65,12 @@ def load_interpretation(name: str) -> tuple[Flow, list[int]]:
     run = named_run(load_record(), name)
     schedule = Schedule(**run["schedule"])
     flow = Flow(sum(run["sizes"]), blocks=schedule.blocks, hidden=schedule.hidden)
-    return SHELF.load(f"flow-{name}", flow), run["sizes"]
+    return INTERPRETATION.load(f"flow-{name}", flow), run["sizes"]
 
 
 def load_record() -> dict:
     """Return the record of every run."""
-    return SHELF.read()
+    return INTERPRETATION.read()
 
 
 def judged(name: str, host, judge: Judge | None):
@@ -205,18 +162,6 @@ def sample_distances(host, judge: Judge, flow: Flow, z: Tensor, random: torch.Ge
     return {"other real pictures": frechet_distance(real, again), **found}
 
 
-def make_host(name: str) -> float:
-    """Train one network that the interpretations need, write its weights, and return the seconds it took."""
-    start = time.perf_counter()
-    if name == "autoencoder":
-        found = train_autoencoder(Glyphs())
-    else:
-        found = train_classifier() if name == "classifier" else train_named_judge(name.removeprefix("judge-"))
-    seconds = round(time.perf_counter() - start, 1)
-    SHELF.keep({name: found}, half=True)
-    return seconds
-
-
 @lru_cache(maxsize=1)
 def case_latents(name: str) -> tuple[Latents, Latents, Tensor]:
     """Return codes to learn from, codes of other pictures, and all factors of the latter, for one case."""
@@ -244,7 +189,7 @@ def run_case(name: str, seed: int, ablation: str = "", keep: bool = False) -> di
     seconds = round(time.perf_counter() - start, 1)
     label = f"{name} {ablation}".rstrip()
     if keep:
-        SHELF.keep({f"flow-{label}": flow}, half=False)
+        INTERPRETATION.keep({f"flow-{label}": flow}, half=False)
     return dict(
         case=label,
         seed=seed,
@@ -277,13 +222,13 @@ def interpret(parts: list[str], seeds: list[int] | None = None) -> None:
             continue
         if part in hosts:
             seconds = make_host(hosts[part])
-            SHELF.note_host(hosts[part], seconds)
+            INTERPRETATION.note_host(hosts[part], seconds)
             print(f"{hosts[part]}: {seconds:.0f} s", flush=True)
             continue
         variants = [("autoencoder", ablation) for ablation in ABLATIONS] if part == "ablations" else [(part, "")]
         for name, ablation in variants:
             for seed in seeds or range(5):
                 run = run_case(name, seed, ablation, keep=seed == 0 and "rho" not in ABLATIONS.get(ablation, {}))
-                SHELF.note_run(run)
+                INTERPRETATION.note_run(run)
                 gaps = ", ".join(f"{gap:.2f}" for gap in run["scores"]["probe_gap"])
                 print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, probe gaps {gaps}", flush=True)

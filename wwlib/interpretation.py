@@ -12,38 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from wwlib.base_codes import copy_codes
 from wwlib.descent import descend
-from wwlib.editing import copy_codes
 from wwlib.flows import Flow, block_sizes, block_slices, log_density, pair_nll, shared_variance
-
-
-@dataclass(frozen=True)
-class Latents:
-    """Hidden codes of many pictures with the noise that belongs to each, and the pictures' factors.
-
-    A code without any spread lies on a thin surface, where a density is infinite; so every host adds some noise.
-
-    Args:
-        mean: `[n, d]`.
-        spread: standard deviation of the noise `[n, d]`.
-        factors: those that pairs can share, whole numbers `[n, K]`.
-    """
-
-    mean: Tensor
-    spread: Tensor
-    factors: Tensor
-
-    def __post_init__(self):
-        if self.mean.shape != self.spread.shape or len(self.mean) != len(self.factors):
-            raise ValueError(
-                f"mean and spread must be [n, d] and factors [n, K], got {tuple(self.mean.shape)}, "
-                f"{tuple(self.spread.shape)}, {tuple(self.factors.shape)}"
-            )
-
-    def draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the codes `[b, d]` of some rows, noise included."""
-        mean = self.mean[rows]
-        return mean + self.spread[rows] * torch.randn(mean.shape, generator=generator).to(mean.device)
+from wwlib.latents import Latents
 
 
 def partners(values: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:

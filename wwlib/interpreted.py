@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from wwlib.criteria import CRITERIA, INVERSE, criterion, spread
 from wwlib.interpret import load_record
 from wwlib.report import Table
 from wwlib.shelf import runs_of
 
 SWAPPED = 0.90  # least share of swaps that must follow the source, and of the others that must stay
 PROBE_GAP = 0.5
-INVERSE = 1e-4
 LARGEST_MEAN, STD = 0.1, (0.9, 1.1)
-CRITERIA = ("criterion", "wanted", "measured, mean (range) over seeds", "3 sd bound", "seeds that meet it")
 
 # of the paper, Figure and table images of its project page: FID of decoded samples, standard deviation of the output
 PAPER_FID = {"MNIST": "6.4 ± 0.1", "FashionMNIST": "16.0", "CIFAR-10": "45.7", "CelebA": "20.2"}
@@ -52,11 +51,6 @@ def _others(table: np.ndarray) -> np.ndarray:
     return table[~own]
 
 
-def threshold(values: np.ndarray, worst: str = "low") -> float:
-    """Return what a repetition should reach: three standard deviations of the recorded seeds on the worse side."""
-    return float(values.mean() + (-3 if worst == "low" else 3) * values.std(ddof=1))
-
-
 def criteria_table(record: dict | None = None, case: str = "autoencoder") -> Table:
     """Every criterion with what the recorded seeds gave, and whether all of them met it."""
     runs = runs_of(record or load_record(), case)
@@ -72,32 +66,6 @@ def criteria_table(record: dict | None = None, case: str = "autoencoder") -> Tab
     ):
         rows.append(criterion(what, values_of(runs, measure), limit, low, ".1e" if measure == "inverse" else ".3f"))
     return Table(CRITERIA, rows)
-
-
-def criterion(what: str, values: np.ndarray, limit: float, low: bool, digits: str = ".3f") -> tuple[str, ...]:
-    """Return one line of a table of criteria, under the header `CRITERIA`.
-
-    Args:
-        what: is measured.
-        values: over seeds.
-        limit: that each seed should meet.
-        low: whether the limit is the least value, not the largest.
-        digits: format of the values.
-    """
-    met = int(((values >= limit) if low else (values <= limit)).sum())
-    bound = f"{threshold(values, 'low' if low else 'high'):{digits}}" if len(values) > 1 else "–"  # one has no spread
-    return (
-        what,
-        f"{'≥' if low else '≤'} {limit:g}",
-        spread(values, digits),
-        bound,
-        f"{met} of {len(values)}",
-    )
-
-
-def spread(values: np.ndarray, digits: str = ".2f") -> str:
-    """Return "mean (lowest to highest)" of values over seeds, without a minus before a zero."""
-    return f"{values.mean():z{digits}} ({values.min():z{digits}} to {values.max():z{digits}})"
 
 
 def swap_table(record: dict | None = None, case: str = "autoencoder") -> Table:

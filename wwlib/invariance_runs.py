@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from wwlib.attacks import ATTACKED, DRAWS, LARGE, SURE, THOROUGH, attacked
 from wwlib.descent import descend
+from wwlib.frozen_hosts import load_host, load_judge
 from wwlib.glyphs import Glyphs
-from wwlib.hosts import collect
-from wwlib.interpret import load_host, load_interpretation, load_judge
-from wwlib.interpretation import Latents
+from wwlib.interpret import load_interpretation
 from wwlib.invariances import concept_shares, cut, value_entropy
 from wwlib.judges import Judge, new_judge
+from wwlib.latents import Latents, collect
 from wwlib.paths import DATA
 from wwlib.shelf import Shelf, named_run, rounded
 from wwlib.translation import Translation, TranslationSchedule, draws_of, train_translation
@@ -227,7 +227,7 @@ def explain_attack(classifier: Judge, layer: str, seed: int) -> dict:
     Raises:
         FileNotFoundError: if that judge was not made yet (`python -m wwlib translate host-poses`).
     """
-    from wwlib.translate import load_pose_judge  # lesson 19's; what lesson 18 itself shows needs nothing of it
+    from wwlib.frozen_hosts import load_pose_judge  # lesson 19's; what lesson 18 itself shows needs nothing of it
 
     question, kinds = Question(MOMENTS[-1], layer), {"attack_large": (0.0, None), "attack_sure": (SURE, None)}
     kinds["attack_seen"] = (SURE, load_pose_judge())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.attacks import ATTACKED, EPSILON, LARGE, SURE
-from wwlib.interpreted import CRITERIA, criterion, spread
+from wwlib.criteria import CRITERIA, criterion, spread
 from wwlib.invariance_runs import BLOCKS, LAYERS, MOMENTS, Question, load_record
 from wwlib.report import Table
 from wwlib.shelf import runs_of

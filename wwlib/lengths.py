@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wwlib.factors import rotate_codes
+from wwlib.base_codes import rotate_codes
 from wwlib.perceptual import PerceptualDistance
 from wwlib.viz import heat_map
 

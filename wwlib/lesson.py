@@ -8,7 +8,7 @@ import platform
 import torch
 
 from wwlib.device import choose_compute, choose_threads
-from wwlib.recipes import choose_profile
+from wwlib.profiles import choose_profile
 
 
 def begin(profile: str, seed: int = 0) -> str:

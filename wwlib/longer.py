@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from wwlib.findings import SHOWN, at_random, autoencoders, judged
+from wwlib.findings import SHOWN, at_random, autoencoders, judged, load_population
 from wwlib.paths import DATA
 from wwlib.report import Table
-from wwlib.selection import choose, column, correlation_given, enough_active, load_population, rank_correlation
+from wwlib.selection import choose, column, correlation_given, enough_active, rank_correlation
 
 RECORDS = DATA / "population-long.json"
 LABELS = ("dci", "factor_vae")

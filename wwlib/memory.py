@@ -14,11 +14,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from wwlib.config import GROUP, Config, replace_config
 from wwlib.device import Compute
-from wwlib.paths import DATA
-from wwlib.recipes import RECIPES
 from wwlib.training import Training
 
-MEMORY = DATA / "memory.json"
 BUDGET = 6.0  # gigabytes: what a shared or a small card has to spare
 
 
@@ -156,23 +153,3 @@ def fit(need: Need, rows: int, gigabytes: float) -> int:
         raise ValueError(f"memory must be at least {least:.2f} GB for {GROUP} images of this model, got {gigabytes:g}")
     parts = -(-rows // fitting[-1])
     return GROUP * -(-rows // (GROUP * parts))
-
-
-def memory_record() -> dict:
-    """Return what every recipe of the course needs in float32 and in float16, and the micro-batch within 6 GB."""
-    rows = []
-    for name, config in RECIPES.items():
-        for precision, dtype in (("float32", None), ("float16", torch.float16)):
-            need = memory_need(config, dtype)
-            rows.append(
-                dict(
-                    recipe=name,
-                    batch=config.batch,
-                    precision=precision,
-                    kept=need.kept,
-                    passes=need.passes,
-                    whole_batch=need.bytes(config.batch),
-                    micro_batch=fit(need, config.batch, BUDGET),
-                )
-            )
-    return dict(command="python -m wwlib memory", budget_gigabytes=BUDGET, torch=torch.__version__, rows=rows)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from wwlib.factors import FactorData
+from wwlib.points import batch_mean, rows_by_value, rows_with
 from wwlib.viz import heat_map
 
 
@@ -29,24 +27,6 @@ class FactorVAEScore:
     def code_of(self, factor: int) -> int:
         """Return the code that most often moved least when `factor` was held fixed."""
         return int(self.votes[factor].argmax())
-
-
-@torch.no_grad()
-def encode_grid(represent: Callable[[Tensor], Tensor], data: FactorData, batch: int = 1000) -> tuple[Tensor, Tensor]:
-    """Return codes `[N, d]` and factors `[N, K]` of every image of a data set, in grid order."""
-    factors = torch.cartesian_prod(*(torch.arange(size) for size in data.factor_sizes))
-    codes = torch.cat([represent(data.images(part)).float().cpu() for part in factors.split(batch)])
-    return codes, factors
-
-
-@torch.no_grad()
-def encode_sample(
-    represent: Callable[[Tensor], Tensor], data: FactorData, n: int, generator: torch.Generator, batch: int = 500
-) -> tuple[Tensor, Tensor]:
-    """Return codes `[n, d]` and factors `[n, K]` of `n` images drawn uniformly."""
-    factors = data.sample_factors(n, generator)
-    codes = torch.cat([represent(data.images(part)).float().cpu() for part in factors.split(batch)])
-    return codes, factors.cpu()
 
 
 def factor_vae_score(
@@ -116,31 +96,3 @@ def _variance(codes: Tensor, rows: Tensor) -> Tensor:
     x = codes.index_select(0, rows.flatten()).view(-1, batch, codes.shape[1])
     x = x - x[:, :1]
     return (batch_mean(x.square()) - batch_mean(x).square()).clamp(min=0) * (batch / (batch - 1))
-
-
-def batch_mean(x: Tensor) -> Tensor:
-    """Return the mean `[n, d]` over the middle axis of `[n, batch, d]`, as a matrix product: several times faster."""
-    return (torch.full((1, x.shape[1]), 1 / x.shape[1], dtype=x.dtype) @ x)[:, 0]
-
-
-def rows_with(column: tuple[Tensor, Tensor, Tensor], value: Tensor, batch: int, generator: torch.Generator) -> Tensor:
-    """Draw `[n, batch]` row numbers in which a factor takes the given values.
-
-    Args:
-        column: the factor, as `rows_by_value` gives it.
-        value: `[n, 1]` or `[n, batch]`, counted among the values that occur.
-        batch: rows to draw for each of n.
-        generator: CPU generator.
-    """
-    order, start, size = column
-    offset = (torch.rand(len(value), batch, generator=generator, dtype=torch.float64) * size[value]).long()
-    return order[start[value] + offset]
-
-
-def rows_by_value(column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Row numbers sorted by a factor's value, and where each value that occurs starts and how often it occurs."""
-    counts = column.bincount()
-    size = counts[counts > 0]
-    # numpy sorts whole numbers of one or two bytes in linear time
-    small = column.numpy().astype(np.uint8 if len(counts) <= 256 else np.int16 if len(counts) < 2**15 else np.int64)
-    return torch.from_numpy(small.argsort(kind="stable")), size.cumsum(0) - size, size

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from wwlib.config import Config, build_networks
-from wwlib.files import half_floats, load_tensors, prefixed, save_tensors, unprefixed
+from wwlib.files import load_tensors, unprefixed
 from wwlib.networks import Discriminator, Generator, Recogniser
 from wwlib.paths import DATA
-from wwlib.training import Training
 
 
 @dataclass
@@ -58,20 +57,6 @@ def shipped_record(name: str) -> dict:
     return json.loads(shipped(name).with_suffix(".json").read_text(encoding="utf-8"))
 
 
-def save_model(path: str | Path, state: Training, with_discriminator: bool = False, notes: dict | None = None) -> None:
-    """Write what a lesson needs of a run, in float16: the averaged G, Q, and for continued training also G and D.
-
-    `notes`, JSON-able, stay in the file's description.
-    """
-    keep = {"average", "recogniser"} | ({"generator", "discriminator"} if with_discriminator else set())
-    tensors: dict[str, Tensor] = {}
-    for name, network in state.networks().items():
-        if name in keep:
-            tensors |= prefixed(name, half_floats(network.state_dict()))
-    about = dict(kind="model", config=state.config.to_json(), step=state.step_number)
-    save_tensors(path, tensors, about | ({"notes": notes} if notes else {}))
-
-
 def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:
     """Load a shipped model by name, or a file that `save_model` or a training checkpoint wrote, ready for use.
 
@@ -102,17 +87,11 @@ def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> 
     )
 
 
-def continue_training(state: Training, model: Model) -> None:
-    """Start a training state from a model file that kept its discriminator, with fresh optimisers.
+def seed_names(recipe: str) -> list[str]:
+    """Return the names of every shipped seed of a recipe."""
+    return [name for name in shipped_names() if name.startswith(f"{recipe}-seed")]
 
-    Raises:
-        ValueError: if the model was saved without its discriminator.
-    """
-    if model.discriminator is None or model.raw_generator is None:
-        raise ValueError(
-            "model must keep its discriminator (save_model(..., with_discriminator=True)), got one without"
-        )
-    state.generator.load_state_dict(model.raw_generator.state_dict())
-    state.average.load_state_dict(model.generator.state_dict())
-    state.discriminator.load_state_dict(model.discriminator.state_dict())
-    state.recogniser.load_state_dict(model.recogniser.state_dict())
+
+def seed_scores(recipe: str) -> list[float]:
+    """Return the FactorVAE score of every shipped seed of a recipe."""
+    return [shipped_record(name)["scores"]["factor_vae"] for name in seed_names(recipe)]

@@ -7,15 +7,7 @@ import re
 import torch
 from torch import Tensor, nn
 
-from wwlib.layers import (
-    EqualisedConv,
-    EqualisedLinear,
-    GlobalStyle,
-    MinibatchDeviation,
-    NoiseConv,
-    ResConv,
-    leaky,
-)
+from wwlib.layers import EqualisedConv, EqualisedLinear, GlobalStyle, MinibatchDeviation, NoiseConv, ResConv, leaky
 from wwlib.masks import SpatialConstriction
 
 RESAMPLE = {"up": "up", "id": "keep", "down": "down"}

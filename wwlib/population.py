@@ -19,23 +19,26 @@ import optuna
 import torch
 from torch import Tensor
 
+from wwlib.checkpoint import save_model
 from wwlib.config import Config
 from wwlib.device import choose_compute
 from wwlib.factors import FactorData
 from wwlib.files import load_about, load_tensors, save_json, save_tensors
 from wwlib.lengths import PRESETS, tpl
-from wwlib.metrics import encode_sample
-from wwlib.models import load_model, save_model
+from wwlib.models import load_model
 from wwlib.paths import DATA
 from wwlib.perceptual import Enlarged, PerceptualDistance
+from wwlib.points import encode_sample
 from wwlib.recipes import make_data, recipe
 from wwlib.scores import SUPERVISED, score_points
 from wwlib.selection import is_autoencoder, without_seed
 from wwlib.study import enqueue, open_study, requeue_dead, taken, waiting
 from wwlib.training import Training
+from wwlib.traversals import has_masks
 from wwlib.udr import udr
-from wwlib.vaes import VAEConfig, kl_divergence, load_vae, train_vae
-from wwlib.viz import has_masks
+from wwlib.vae_losses import kl_divergence
+from wwlib.vae_training import train_vae
+from wwlib.vaes import VAEConfig, load_vae
 from wwlib.where import where_score
 
 STRENGTHS = {

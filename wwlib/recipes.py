@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,26 +14,8 @@ from wwlib.pictures import KEPT, ImageFolder, PictureStream
 from wwlib.portraits import Portraits
 from wwlib.shapes3d import Shapes3D
 
-PROFILES = {
-    "quick": "60 s a lesson on two CPU cores: loads shipped models, trains a few hundred real steps",
-    "full": "trains from nothing to the quality of the shipped model",
-    "paper": "as full, but lesson 05 trains the author's 64 px networks for 15 million images: days on a GPU",
-}
 DATASETS = {"shapes3d": Shapes3D, "dsprites": DSprites, "avatars": Avatars, "portraits": Portraits}
 FOLDER = "folder"  # the name in a config of pictures from a folder
-
-
-def choose_profile(profile: str) -> str:
-    """Return the profile in force: `WW_PROFILE` if set (nbval cannot pass parameters), else `profile`.
-
-    Raises:
-        ValueError: for an unknown name; the message lists the known ones.
-    """
-    chosen = os.environ.get("WW_PROFILE") or profile
-    if chosen not in PROFILES:
-        known = "; ".join(f"'{name}' ({meaning})" for name, meaning in PROFILES.items())
-        raise ValueError(f"profile must be one of {known}; got {chosen!r}")
-    return chosen
 
 
 def make_data(dataset: str, resolution: int, device: torch.device | str = "cpu"):

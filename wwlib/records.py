@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from wwlib.models import shipped_names, shipped_record
+from wwlib.criteria import median_and_range
+from wwlib.models import seed_names, seed_scores, shipped_names, shipped_record
 from wwlib.paths import DATA
 from wwlib.report import Table
 
@@ -22,29 +23,8 @@ PUBLISHED = (
 def published_scores() -> Table:
     """FactorVAE scores that papers report on the published 3D Shapes, and ours on the rendered set."""
     rows = [(name, score, "published 3D Shapes, 64 px") for name, score in PUBLISHED]
-    rows.append(("PS-SC GAN, ours", spread(seed_scores("shapes3d-32")), "rendered 3D Shapes, 32 px"))
+    rows.append(("PS-SC GAN, ours", median_and_range(seed_scores("shapes3d-32")), "rendered 3D Shapes, 32 px"))
     return Table(["model", "FactorVAE score", "data"], rows)
-
-
-def seed_names(recipe: str) -> list[str]:
-    """Return the names of every shipped seed of a recipe."""
-    return [name for name in shipped_names() if name.startswith(f"{recipe}-seed")]
-
-
-def seed_scores(recipe: str) -> list[float]:
-    """Return the FactorVAE score of every shipped seed of a recipe."""
-    return [shipped_record(name)["scores"]["factor_vae"] for name in seed_names(recipe)]
-
-
-def spread(values: list[float]) -> str:
-    """Return "median (lowest to highest, n seeds)"."""
-    if not values:
-        return "none yet"
-    ordered = sorted(values)
-    middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-    if len(ordered) == 1:
-        return f"{middle:.3f} (1 seed)"
-    return f"{middle:.3f} (median of {len(ordered)} seeds; {ordered[0]:.3f} to {ordered[-1]:.3f})"
 
 
 def model_table(names: list[str] | None = None) -> Table:
@@ -102,15 +82,6 @@ def settings_said_and_used(name: str) -> Table:
             ("J, rectangles a code", "4", config["modules"][1].split("-")[1]),
         ],
     )
-
-
-def perturbation_said_and_measured() -> Table:
-    """What lesson 04 claims, from the recorded comparison of PS and InfoGAN."""
-    record = json.loads((DATA / "lesson04.json").read_text(encoding="utf-8"))
-    rows = [
-        (row["objective"], spread(row["named"]), spread(row["scores"]), f"{row['images']:,}") for row in record["runs"]
-    ]
-    return Table(["loss", "moves named rightly", "FactorVAE score", "images a run"], rows)
 
 
 def shipped_curve(name: str) -> tuple[list[float], list[float]]:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.descent import descend
-from wwlib.interpretation import Latents
+from wwlib.latents import Latents
 from wwlib.translation import Embedder, TranslationSchedule, paired_draws
 
 

@@ -13,12 +13,11 @@ import re
 import zipfile
 from pathlib import Path
 
-from wwlib import solutions
-from wwlib.answers import EXERCISES
+from wwlib.answers import exercises, solutions
 from wwlib.files import write_whole
 from wwlib.notebooks import choose_lessons, exercise_cell, lesson_files, notebook_text
 from wwlib.paths import ROOT, library_files
-from wwlib.submissions import function_name, source_of
+from wwlib.tasks import function_name, source_of
 
 NBGRADER_CONFIG = """c = get_config()
 c.CourseDirectory.course_id = "where-and-what"
@@ -50,8 +49,8 @@ cp "$root/graded/results/learner/results.json" "$root/results/results.json"
 def solution(exercise: str, stub: str) -> str:
     """Return the source of a right answer under the stub's name, docstring kept, complete with its imports."""
     name = function_name(stub)
-    known = EXERCISES[exercise]
-    function = known.reference if known.properties else getattr(solutions, name)
+    known = exercises(exercise[:2])[exercise]
+    function = known.reference if known.properties else solutions(exercise[:2])[name]
     source = inspect.getsource(function).replace(f"def {function.__name__}(", f"def {name}(", 1)
     head, body = source.split("\n", 1)
     body = re.sub(r'^    """.*?"""\n', "", body, count=1, flags=re.DOTALL)

@@ -13,7 +13,8 @@ from wwlib.dci import dci_score
 from wwlib.device import headless
 from wwlib.factors import FactorData
 from wwlib.information import mig_score, modularity_score
-from wwlib.metrics import encode_sample, factor_vae_score
+from wwlib.metrics import factor_vae_score
+from wwlib.points import encode_sample
 from wwlib.separability import explicitness_score, sap_score
 
 SUPERVISED = ("factor_vae", "beta_vae", "mig", "modularity", "sap", "explicitness", "dci")

@@ -13,7 +13,8 @@ from wwlib.lengths import tpl
 from wwlib.perceptual import PerceptualDistance
 from wwlib.scores import score_representation
 from wwlib.study import open_study
-from wwlib.vaes import FAMILIES, VAEConfig, VAETraining, load_vae, save_vae
+from wwlib.vae_training import VAETraining, save_vae
+from wwlib.vaes import FAMILIES, VAEConfig, load_vae
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-
-from wwlib.files import load_tensors
-from wwlib.paths import DATA
-
-SEARCH = DATA / "select.json"  # what the recorded search tried and chose
-RECORDS, ARRAYS = DATA / "population.json", DATA / "population-arrays.safetensors"
-
-
-def load_search() -> dict:
-    """Return the record of the shipped search without labels: its trials, the chosen one's number, the command."""
-    return json.loads(SEARCH.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -76,16 +63,6 @@ def correlation_given(first: Sequence[float], second: Sequence[float], given: Se
     a, b, c = np.corrcoef(ranks(np.array([first, second, given], dtype=float)))[np.triu_indices(3, 1)]
     left = (1 - b**2) * (1 - c**2)
     return float((a - b * c) / left**0.5) if left > 1e-12 else float("nan")
-
-
-def load_population(path: Path = RECORDS) -> list[dict]:
-    """Return the records of the shipped population."""
-    return json.loads(path.read_text(encoding="utf-8"))["members"]
-
-
-def load_arrays(path: Path = ARRAYS) -> dict:
-    """Return arrays of the shipped population by "member/codes", "member/lengths", and so on."""
-    return load_tensors(path)[0]
 
 
 def column(records: list[dict], score: str) -> np.ndarray:

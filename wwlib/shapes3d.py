@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from wwlib.factors import FactorData
@@ -200,3 +201,21 @@ def _box(origin: Tensor, rays: Tensor, half: float) -> tuple[Tensor, Tensor]:
     normal = torch.zeros_like(rays)
     normal[torch.arange(len(rays)), axis] = -rays.gather(1, axis[:, None])[:, 0].sign()
     return torch.where(hit, enter, FAR), normal
+
+
+class SmallRooms(FactorData):
+    """Rooms of 16 px in which only the three hues and the scale of a cylinder vary: 8,000 images."""
+
+    factor_names = ("floor hue", "wall hue", "object hue", "scale")
+    factor_sizes = (10, 10, 10, 8)
+    channels = 3
+    resolution = 16
+
+    def __init__(self):
+        self._rooms = Shapes3D(32)
+
+    def images(self, factors: Tensor) -> Tensor:
+        """Return images `[n, 3, 16, 16]` in [-1, 1] for `factors` `[n, 4]`."""
+        factors = self.check_factors(factors)
+        shape_and_orientation = torch.tensor([[1, 7]]).expand(len(factors), -1)
+        return F.avg_pool2d(self._rooms.images(torch.cat([factors, shape_and_orientation], dim=1)), 2)

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import torch
 
+from wwlib.checkpoint import load_checkpoint, save_model
 from wwlib.config import Config
 from wwlib.device import choose_compute
 from wwlib.files import load_tensors, save_json
-from wwlib.metrics import encode_grid, encode_sample, factor_vae_score
-from wwlib.models import load_model, save_model, shipped_record
+from wwlib.metrics import factor_vae_score
+from wwlib.models import load_model, shipped_record
 from wwlib.paths import DATA
+from wwlib.points import encode_grid, encode_sample
 from wwlib.recipes import make_data
 from wwlib.training import Training
 from wwlib.where import mask_iou, where_score
@@ -43,7 +45,7 @@ def ship(folder: Path, name: str, command: str, with_discriminator: bool = False
     config = Config.from_json(about["config"])
     data = make_data(config.dataset, config.resolution)
     state = Training(config, data, choose_compute("cpu"))
-    state.load(folder / "checkpoint.safetensors")
+    load_checkpoint(state, folder / "checkpoint.safetensors")
     save_model(DATA / f"{name}.safetensors", state, with_discriminator)
     record = {"command": command, **record, "scores": scores(load_model(DATA / f"{name}.safetensors"), data)}
     save_json(DATA / f"{name}.json", record)

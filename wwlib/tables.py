@@ -8,24 +8,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wwlib import fused, interpreted, invariance_tables, translated
-from wwlib.costs import cost_table, gpu_table
+from wwlib.cost_tables import cost_table, gpu_table, memory_table
 from wwlib.files import write_whole
-from wwlib.findings import LEAST, choice_table, claims_table, correlation_table, paper_table, search_table
+from wwlib.findings import (
+    LEAST,
+    choice_table,
+    claims_table,
+    correlation_table,
+    load_population,
+    paper_table,
+    search_table,
+)
 from wwlib.longer import age_table, load_longer, longer_choice_table, measure_table
-from wwlib.models import load_model, shipped_names, shipped_record
+from wwlib.models import load_model, seed_names, shipped_names, shipped_record
 from wwlib.notebooks import COSTS, lesson_files
 from wwlib.paths import DATA, ROOT
-from wwlib.records import ablation_record, ablation_table, minutes_to, model_table, published_scores, seed_names
+from wwlib.records import ablation_record, ablation_table, minutes_to, model_table, published_scores
 from wwlib.report import Table
-from wwlib.selection import load_population
-from wwlib.submissions import masters
-from wwlib.viz import traversal_sheet
+from wwlib.tasks import masters
+from wwlib.traversals import traversal_sheet
 
 BENCH = DATA / "bench.json"
 ATTEMPTS = DATA / "attempts.json"
 PEERS = DATA / "peers.json"
 GRADING = DATA / "grading.json"
-MEMORY = DATA / "memory.json"
 BROWSER = DATA / "browser.json"
 
 # disentanglement_lib at commit 86a644d and Ubisoft's metrics, run once on the fixed points for the design notes
@@ -59,25 +65,6 @@ def speed_table() -> str:
         (row["what"], row["goal"], row["measured"]) for row in json.loads(BENCH.read_text(encoding="utf-8"))["rows"]
     ]
     return Table(["in one run on this machine", "goal", "measured"], rows).markdown()
-
-
-def memory_table() -> str:
-    """What each recipe needs on its device, computed from its networks, and the micro-batch that fits the budget."""
-    record = json.loads(MEMORY.read_text(encoding="utf-8"))
-    rows = [
-        (
-            row["recipe"],
-            row["precision"],
-            f"{row['kept'] / 1e9:.2f}",
-            f"{max(image for _, image in row['passes']) / 1e6:.1f}",
-            f"{row['batch']}: {row['whole_batch'] / 1e9:.2f}",
-            row["micro_batch"],
-        )
-        for row in record["rows"]
-    ]
-    budget = f"micro-batch within {record['budget_gigabytes']:g} GB"
-    header = ["recipe", "number format", "weights to moments, GB", "an image, MB", "whole batch, GB", budget]
-    return Table(header, rows).markdown()
 
 
 def slider_table() -> str:
@@ -142,11 +129,11 @@ def digits_table() -> str:
 
 def mistakes_table() -> str:
     """The exercises with their points, and the mistakes that `check` names."""
-    from wwlib.answers import EXERCISES
+    from wwlib.answers import exercises
 
-    rows = []
+    rows, known = [], exercises()
     for task in (task for master in masters().values() for task in master.tasks):
-        exercise = EXERCISES[task.exercise]
+        exercise = known[task.exercise]
         named = "; ".join(dict.fromkeys(mistake.why for mistake in exercise.mistakes)).replace("|", "\\|")
         kind = "open" if exercise.properties else "exact"
         rows.append((task.exercise, exercise.title, f"{task.points:g}", kind, named))

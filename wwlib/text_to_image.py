@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wwlib.captions import SIZES, STATED, UNSAID, CaptionEncoder, leave_out, write_all
+from wwlib.caption_encoder import CaptionEncoder
+from wwlib.captions import SIZES, STATED, UNSAID, leave_out, write_all
 from wwlib.glyphs import Glyphs
-from wwlib.hosts import collect
-from wwlib.interpretation import Latents
 from wwlib.invariances import cut
 from wwlib.judges import Judge
+from wwlib.latents import Latents, collect
 from wwlib.translation import Translation, carry
 
 DEPTHS = {"first maps": "conv1", "last maps": "conv3", "logits": "logits"}  # and the layers of `wwlib.invariances`

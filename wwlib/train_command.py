@@ -9,8 +9,8 @@ from wwlib.config import Config, replace_config
 from wwlib.device import Compute, choose_compute, choose_threads
 from wwlib.distributed import Team, team
 from wwlib.lengths import PRESETS
+from wwlib.loop import train
 from wwlib.recipes import DATASETS, FOLDER, RECIPES, recipe, training_data
-from wwlib.training import train
 
 HELP = {
     "modules": "generator's module list, comma separated, such as Const-128,C_spgroup-4-3,ResConv-up-1",

@@ -11,29 +11,15 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from wwlib.captions import (
-    LEARNED,
-    SIZES,
-    STATED,
-    UNSAID,
-    CaptionEncoder,
-    distort,
-    random_stated,
-    tokens,
-    told_captions,
-    train_caption_encoder,
-    write_all,
-)
+from wwlib.caption_encoder import LEARNED, CaptionEncoder, train_caption_encoder
+from wwlib.captions import SIZES, STATED, UNSAID, distort, random_stated, tokens, told_captions, write_all
 from wwlib.depths import PICTURES, REGRESSION_STEPS, REMEDIES, distance_to_pictures, run_depth
 from wwlib.files import digest
-from wwlib.glyphs import Glyphs
-from wwlib.interpret import load_host, load_judge
+from wwlib.frozen_hosts import TRANSLATION, load_host, load_judge, load_pose_judge, train_pose_judge
 from wwlib.interpretation import probe_r2
 from wwlib.invariances import value_entropy
-from wwlib.judges import Judge, new_judge, train_judge
-from wwlib.paths import DATA
 from wwlib.regression import Regression, train_regression
-from wwlib.shelf import Shelf, named_run, rounded
+from wwlib.shelf import named_run, rounded
 from wwlib.text_to_image import (
     DEPTHS,
     Captioned,
@@ -46,8 +32,6 @@ from wwlib.text_to_image import (
 )
 from wwlib.translation import Translation, TranslationSchedule, draws_of, train_translation
 
-SHELF = Shelf(DATA / "translation-weights.safetensors", DATA / "translation.json", "python -m wwlib translate")
-POSE = (10, 10, 10, 3, 3, 3)  # values of all six factors, which the judge of poses names
 TESTED = 1_000  # pictures, others than those to learn from
 SCHEDULE = TranslationSchedule(32, (48,), embedding=64, steps=2_400)
 SHIPPED = ("captions", "first maps", "logits")  # what the lesson draws with
@@ -58,34 +42,24 @@ FULL = (0.0, 0.0, 0.0)  # nothing is left out
 
 def load_encoder() -> CaptionEncoder:
     """Return the shipped encoder of captions."""
-    return SHELF.load("encoder", CaptionEncoder())
-
-
-def train_pose_judge(steps: int = 500) -> Judge:
-    """Train the judge of poses: all six factors of the tilts that the autoencoder saw, with a seed of its own."""
-    return train_judge(new_judge(POSE, 77), Glyphs(), steps, seed=78)
-
-
-def load_pose_judge() -> Judge:
-    """Return the shipped judge of poses."""
-    return SHELF.load("poses", new_judge(POSE, 0))
+    return TRANSLATION.load("encoder", CaptionEncoder())
 
 
 def load_translation(name: str) -> Translation:
     """Return a shipped translation (seed 0): from "captions", "first maps" or "logits"."""
     run = named_run(load_record(), name)
-    return SHELF.load(f"translation-{name}", Translation(TranslationSchedule(**run["schedule"])))
+    return TRANSLATION.load(f"translation-{name}", Translation(TranslationSchedule(**run["schedule"])))
 
 
 def load_regression(depth: str) -> Regression:
     """Return a shipped rival (seed 0): from "first maps" or "logits"."""
     run = named_run(load_record(), depth)
-    return SHELF.load(f"regression-{depth}", Regression(TranslationSchedule(**run["schedule"])))
+    return TRANSLATION.load(f"regression-{depth}", Regression(TranslationSchedule(**run["schedule"])))
 
 
 def load_record() -> dict:
     """Return the record of every run."""
-    return SHELF.read()
+    return TRANSLATION.read()
 
 
 @lru_cache(maxsize=1)
@@ -208,7 +182,7 @@ def run_captions(case: str, seed: int, keep: bool) -> dict:
     seconds = round(time.perf_counter() - start, 1)
     unchanged, network = fingerprint(host, encoder) == before, rounded(network)
     if keep:
-        SHELF.keep({f"translation-{case}": network}, half=True)
+        TRANSLATION.keep({f"translation-{case}": network}, half=True)
     with torch.no_grad():
         g = torch.Generator().manual_seed(seed)
         z = tested.latents.draw(torch.arange(len(tested.factors)), g)
@@ -263,12 +237,12 @@ def translate(parts: list[str], seeds: list[int] | None = None) -> None:
     for part in (part for part in PARTS if not parts or part in parts):
         if part.startswith("host-"):
             name, start = part.removeprefix("host-"), time.perf_counter()
-            SHELF.keep({name: train_caption_encoder() if name == "encoder" else train_pose_judge()}, half=True)
-            SHELF.note_host(name, time.perf_counter() - start)
+            TRANSLATION.keep({name: train_caption_encoder() if name == "encoder" else train_pose_judge()}, half=True)
+            TRANSLATION.note_host(name, time.perf_counter() - start)
             continue
         for seed in seeds or range(1 if part == "remedies" else 5):
             for run in _runs(part, seed):
-                SHELF.note_run(run)
+                TRANSLATION.note_run(run)
                 print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {run['scores']}", flush=True)
 
 
@@ -281,7 +255,7 @@ def _runs(part: str, seed: int) -> Iterator[dict]:
     elif part in DEPTHS:
         run, found = run_depth(part, seed)
         if seed == 0 and part in SHIPPED:
-            SHELF.keep({f"{name}-{part}": network for name, network in found.items()}, half=True)
+            TRANSLATION.keep({f"{name}-{part}": network for name, network in found.items()}, half=True)
         yield run
     else:
         for remedy in REMEDIES:

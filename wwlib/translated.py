@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.captions import STATED
+from wwlib.criteria import CRITERIA, INVERSE, PAPER_EDITS, criterion, spread
 from wwlib.depths import REMEDIES
 from wwlib.glyphs import Glyphs
-from wwlib.interpreted import CRITERIA, INVERSE, criterion, spread
 from wwlib.report import Table
 from wwlib.shelf import runs_of
 from wwlib.text_to_image import DEPTHS
@@ -25,14 +25,6 @@ PAPER_TEXT = {
     "SD-GAN": ("35.7", "–"),
     "DM-GAN": ("30.5", "32.64"),
     "AttnGAN": ("25.9", "35.49"),
-}
-PAPER_EDITS = {
-    "hair": ("15.18", "20.94"),
-    "glasses": ("37.32", "41.27"),
-    "gender": ("16.38", "20.04"),
-    "beard": ("12.02", "19.88"),
-    "age": ("10.77", "21.77"),
-    "smiling": ("9.57", "14.47"),
 }
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from wwlib.descent import descend
 from wwlib.flows import Flow, log_density
-from wwlib.interpretation import Latents
+from wwlib.latents import Latents
 
 
 class Embedder(nn.Module):

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,9 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.config import check_numbers
-from wwlib.device import Compute
-from wwlib.factors import FactorData
-from wwlib.files import load_tensors, save_tensors
+from wwlib.files import load_tensors
 
 FAMILIES = ("beta-vae", "factor-vae", "beta-tcvae", "dip-vae-i", "dip-vae-ii")
 
@@ -200,161 +197,6 @@ class Critic(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Return the logit `[B]` that `z` `[B, d]` is a true code vector."""
         return self.layers(z)[:, 0]
-
-
-def reconstruction_loss(logits: Tensor, images: Tensor) -> Tensor:
-    """Return the Bernoulli negative log-likelihood of images in [-1, 1], summed over pixels, batch mean."""
-    return F.binary_cross_entropy_with_logits(logits, (images + 1) / 2, reduction="sum") / len(images)
-
-
-def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Return `[d]`: the divergence of each code from N(0, 1) in nats, batch mean."""
-    return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).mean(dim=0)
-
-
-def total_correlation(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Return an estimate of KL(q(z) || prod_j q(z_j)) from one batch (Chen et al. 2018, beta-TCVAE).
-
-    The density of the aggregate posterior at each sample is averaged over the encodings of the batch. The constant
-    that the size of the data set adds is left out, as in disentanglement_lib: it has no gradient.
-
-    Args:
-        z: samples `[B, d]`.
-        mean, log_variance: of their encodings `[B, d]`.
-    """
-    difference = z[:, None] - mean[None]
-    density = -0.5 * (difference.square() * (-log_variance)[None].exp() + log_variance[None] + math.log(2 * math.pi))
-    joint = density.sum(dim=2).logsumexp(dim=1)
-    product = density.logsumexp(dim=1).sum(dim=1)
-    return (joint - product).mean()
-
-
-def dip_penalty(covariance: Tensor, off_diagonal: float, diagonal: float) -> Tensor:
-    """Return the distance of a covariance `[d, d]` from the identity (Kumar et al. 2018, DIP-VAE).
-
-    Args:
-        covariance: of the means (first kind) or of the codes (second kind).
-        off_diagonal, diagonal: weights lambda_od and lambda_d.
-    """
-    variances = covariance.diagonal()
-    off = covariance.square().sum() - variances.square().sum()
-    return off_diagonal * off + diagonal * (variances - 1).square().sum()
-
-
-def permute_codes(z: Tensor, generator: torch.Generator) -> Tensor:
-    """Return `z` `[B, d]` with every code shuffled over the batch on its own: samples of prod_j q(z_j)."""
-    order = torch.rand(z.shape, generator=generator).argsort(dim=0).to(z.device)
-    return z.gather(0, order)
-
-
-class VAETraining:
-    """The state of one run: networks, optimisers, one random stream.
-
-    Args:
-        config: what to train.
-        data: where images come from.
-        compute: device and number format.
-    """
-
-    def __init__(self, config: VAEConfig, data: FactorData, compute: Compute):
-        self.config, self.data, self.compute = config, data, compute
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            self.model = VAE(config).to(compute.device)
-            self.critic = Critic(config.codes, config.critic_width).to(compute.device)
-        fused = compute.device.type != "mps"
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=fused)
-        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=1e-4, betas=(0.5, 0.9), fused=fused)
-        self.random = torch.Generator().manual_seed(config.seed + 1)
-        self.scaler = compute.scaler()
-        self.step_number = 0
-
-    def step(self) -> dict[str, Tensor]:
-        """Take one step (FactorVAE: also one of its critic); return the losses as tensors on the device."""
-        config = self.config
-        images = self.data.sample_images(config.batch, self.random).to(self.compute.device)
-        with self.compute.autocast():
-            mean, log_variance = self.model.encoder(images)
-            mean, log_variance = mean.float(), log_variance.float()
-            z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=self.random).to(mean.device)
-            reconstruction = reconstruction_loss(self.model.decoder.logits(z).float(), images)
-            kl = kl_divergence(mean, log_variance).sum()
-            pressure = self._pressure(z, mean, log_variance, kl)
-        self._update(self.optimiser, reconstruction + kl + pressure)
-        losses = dict(reconstruction=reconstruction.detach(), kl=kl.detach(), pressure=pressure.detach())
-        if config.family == "factor-vae":
-            losses["critic"] = self._critic_step(z.detach())
-        self.step_number += 1
-        return losses
-
-    def _pressure(self, z: Tensor, mean: Tensor, log_variance: Tensor, kl: Tensor) -> Tensor:
-        """What the family adds to the evidence lower bound."""
-        strength, family = self.config.strength, self.config.family
-        if family == "beta-vae":
-            return (strength - 1) * kl
-        if family == "beta-tcvae":
-            return (strength - 1) * total_correlation(z, mean, log_variance)
-        if family == "factor-vae":
-            return strength * self.critic(z).float().mean()  # the logit is the log of q(z) over its product
-        covariance = torch.cov(mean.t(), correction=0)
-        if family == "dip-vae-i":
-            return dip_penalty(covariance, strength, 10 * strength)
-        return dip_penalty(covariance + log_variance.exp().mean(dim=0).diag(), strength, strength)
-
-    def _critic_step(self, z: Tensor) -> Tensor:
-        with self.compute.autocast():
-            logits = self.critic(torch.cat([z, permute_codes(z, self.random)])).float()
-            true, shuffled = logits.split(len(z))
-            loss = (F.softplus(-true).mean() + F.softplus(shuffled).mean()) / 2
-        self._update(self.critic_optimiser, loss)
-        return loss.detach()
-
-    def _update(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-        # gradients of the other network that this loss left behind are dropped before that network's own step
-        optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.step(optimiser)
-        self.scaler.update()
-
-
-def train_vae(config: VAEConfig, data: FactorData, compute: Compute, path: str | Path | None = None) -> VAE:
-    """Train one autoencoder from nothing and return it; with `path`, also write it and its run record.
-
-    Raises:
-        FloatingPointError: if the losses stop being finite.
-    """
-    state, start, log = VAETraining(config, data, compute), time.perf_counter(), []
-    for step in range(1, config.steps + 1):
-        losses = state.step()
-        if step % 50 == 0 or step == config.steps:
-            entry = {name: value.item() for name, value in losses.items()}
-            if not all(map(math.isfinite, entry.values())):
-                raise FloatingPointError(f"losses are not finite at step {step}: {entry}")
-            log.append({"images": step * config.batch, **{name: round(value, 3) for name, value in entry.items()}})
-    if path:
-        save_vae(path, state, time.perf_counter() - start, log)
-    return state.model.eval().requires_grad_(False)
-
-
-def save_vae(path: str | Path, state: VAETraining, seconds: float, log: list[dict]) -> None:
-    """Write an autoencoder and its run record, whole or not at all.
-
-    Args:
-        path: of the file.
-        state: of the run.
-        seconds: of training.
-        log: losses along the run.
-    """
-    about = dict(
-        kind="vae",
-        config=asdict(state.config),
-        images=state.step_number * state.config.batch,
-        seconds=round(seconds, 1),
-        device=str(state.compute),
-        versions=dict(torch=torch.__version__),
-        log=log,
-    )
-    save_tensors(path, state.model.state_dict(), about)
 
 
 def load_vae(path: str | Path, device: torch.device | str = "cpu") -> VAE:

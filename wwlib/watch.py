@@ -10,15 +10,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from wwlib.checkpoint import save_model
 from wwlib.factors import FactorData
 from wwlib.fid import check_ready, fid
 from wwlib.files import Damaged, load_about, write_whole
 from wwlib.lengths import PRESETS, TPLScore, tpl
-from wwlib.metrics import encode_sample, factor_vae_score
-from wwlib.models import save_model
+from wwlib.metrics import factor_vae_score
 from wwlib.perceptual import Enlarged, PerceptualDistance
+from wwlib.points import encode_sample
 from wwlib.training import Training
-from wwlib.viz import code_masks, mask_images, to_pixels, traversal
+from wwlib.traversals import code_masks, traversal
+from wwlib.viz import mask_images, to_pixels
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from wwlib.factors import FactorData
 from wwlib.information import binned, entropies, mutual_information
-from wwlib.metrics import encode_sample
-from wwlib.viz import code_masks, heat_map, stretched
+from wwlib.points import encode_sample
+from wwlib.traversals import code_masks
+from wwlib.viz import heat_map, stretched
 
 
 def iou(a: Tensor, b: Tensor) -> Tensor:

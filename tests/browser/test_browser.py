@@ -14,12 +14,12 @@ from PIL import Image
 
 from tests.browser.lab import ARTEFACTS, chromium, chromium_path, copy_without_outputs, lab_server, open_notebook
 from tests.browser.sliders import Explorer, nearest
+from wwlib.answers import questions
 from wwlib.exercises import GREEN, GREY, RED, digest
 from wwlib.explorer import explorer_frames
 from wwlib.models import load_model
 from wwlib.notebooks import choose_lessons
-from wwlib.questions import QUESTIONS
-from wwlib.viz import traversal
+from wwlib.traversals import traversal
 from wwlib.where import traversal_change
 
 pytestmark = pytest.mark.skipif(chromium_path() is None, reason="needs Debian's or Ubuntu's package `chromium`")
@@ -228,10 +228,10 @@ def test_a_hint_opens_by_keyboard(start):
 
 def choice(question, right):
     """Return the right choice of a question, or a wrong one."""
-    return next(c for c in "abcd" if (digest(question, c) == QUESTIONS[question].digest) == right)
+    return next(c for c in "abcd" if (digest(question, c) == questions()[question].digest) == right)
 
 
-CHECK = "from wwlib.answers import EXERCISES\ncheck('{}', {})"
+CHECK = "from wwlib.answers import exercises\ncheck('{}', {})"
 
 
 @pytest.mark.parametrize(
@@ -239,9 +239,9 @@ CHECK = "from wwlib.answers import EXERCISES\ncheck('{}', {})"
     [
         ('quiz("00.b"', 'quiz("00.b", "")', "put your choice between the quotes", GREY),
         ('check("00.1"', CHECK.format("00.1", "lambda frames: frames.mean()"), "not yet", RED),
-        ('check("00.2"', CHECK.format("00.2", "EXERCISES['00.2'].reference"), "right", GREEN),
+        ('check("00.2"', CHECK.format("00.2", "exercises()['00.2'].reference"), "right", GREEN),
         ('quiz("00.c"', f'quiz("00.c", "{choice("00.c", False)}")', "think again", RED),
-        ('quiz("00.a"', f'quiz("00.a", "{choice("00.a", True)}")', QUESTIONS["00.a"].explanation, GREEN),
+        ('quiz("00.a"', f'quiz("00.a", "{choice("00.a", True)}")', questions()["00.a"].explanation, GREEN),
     ],
     ids=["quiz-undecided", "check-wrong", "check-right", "quiz-wrong", "quiz-right"],
 )

@@ -231,10 +231,10 @@ KINDS = (
            "    def __float__(self):\n        return 1.0\ndef my_cumax(logits):\n    return Evil()", status="wrong"),
     answer("reads hidden tests", "import wwlib, os\nroot = os.path.dirname(os.path.dirname(wwlib.__file__))\n"
            "assert not os.listdir(os.path.join(root, 'tests'))\n" + RIGHT, 6, "right"),
-    answer("reads the answers", "from wwlib.answers import EXERCISES\nmy_cumax = EXERCISES['02.1'].reference\n"
-           "def unused(): pass", 5, "error", "No module named"),
-    answer("reads the solutions", "import wwlib.solutions\ndef my_cumax(logits):\n"
-           "    return wwlib.solutions.my_cumax(logits)", status="error", says="No module named"),
+    answer("reads the answers", "from wwlib.answers import exercises\nmy_cumax = exercises()['02.1'].reference\n"
+           "def unused(): pass", 5, "error", "cannot import name 'exercises'"),
+    answer("reads the solutions", "import wwlib.answers.lesson_02 as solutions\ndef my_cumax(logits):\n"
+           "    return solutions.my_cumax(logits)", status="error", says="No module named 'wwlib.answers.lesson_02'"),
     answer("reads the environment", "import os\nassert not any('SECRET' in name for name in os.environ)\n"
            "assert 'SECRET' not in open('/proc/self/environ').read()\n" + RIGHT, 6, "right"),
     answer("reads other submissions", "import glob\nassert not glob.glob('FOLDER/*')\n" + RIGHT, 6, "right"),
@@ -243,7 +243,7 @@ KINDS = (
     answer("calls it under another name", "from wwlib.masks import cumax as steps\ndef my_cumax(logits):\n"
            "    return steps(logits)", status="library"),
     answer("is the library's answer", "from wwlib.masks import cumax\nmy_cumax = cumax\ndef unused(): pass", 5),
-    answer("finds it through inspect", "import inspect, wwlib.solutions\nexec(inspect.getsource(wwlib.solutions.my_cumax))\n"
+    answer("finds it through inspect", "import inspect, wwlib.answers.lesson_02 as a\nexec(inspect.getsource(a.my_cumax))\n"
            "def unused(): pass", status="error"),
     answer("opens a socket", "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=2)\n" + RIGHT, 5, "error",
            "PermissionError"),
@@ -269,7 +269,7 @@ KINDS = (
            "copy = types.FunctionType(m.cumax.__code__, m.cumax.__globals__)\n"
            "def my_cumax(logits):\n    return copy(logits)", 6, "right"),
     answer("reads git", "import subprocess, wwlib, os\nroot = os.path.dirname(os.path.dirname(wwlib.__file__))\n"
-           "show = subprocess.run(['git', '-C', root, 'show', 'HEAD:wwlib/solutions.py'], capture_output=True)\n"
+           "show = subprocess.run(['git', '-C', root, 'show', 'HEAD:wwlib/answers/lesson_02.py'], capture_output=True)\n"
            "assert not show.stdout\n" + RIGHT, 6, "right"),
     answer("returns nothing", "def my_cumax(logits):\n    pass", status="wrong"),
     answer("returns a generator", "def my_cumax(logits):\n    yield logits", status="wrong"),

@@ -14,7 +14,8 @@ from tests.grading.kinds import KINDS, LESSON, PERFECT, Kind, put
 from wwlib.files import save_json
 from wwlib.grade import Settings, grade
 from wwlib.paths import DATA, ROOT
-from wwlib.submissions import Submission, masters, read, transplant
+from wwlib.submissions import Submission, read, transplant
+from wwlib.tasks import masters
 
 BYSTANDERS = ("anna", "zoë")
 SETTINGS = Settings(jobs=2, cell_timeout=5.0, timeout=60.0, seed=7)

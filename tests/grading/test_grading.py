@@ -20,11 +20,12 @@ from tests.grading.kinds import KINDS, PERFECT, first_answer, put
 from tests.grading.outcomes import BYSTANDERS, grade_kinds
 from wwlib import grade as grading
 from wwlib.__main__ import main
-from wwlib.exercises import check
+from wwlib.check import check
 from wwlib.gradebook import COLUMNS, Lateness, read_roster
 from wwlib.paths import DATA, ROOT, library_files
 from wwlib.sandbox import NAMESPACES
-from wwlib.submissions import Submission, find, masters, read, safe_name
+from wwlib.submissions import Submission, find, read, safe_name
+from wwlib.tasks import masters
 
 RECORD = json.loads((DATA / "grading.json").read_text(encoding="utf-8"))
 

@@ -11,7 +11,7 @@ import pytest
 
 from wwlib.paths import NOTEBOOKS, ROOT
 from wwlib.release import release
-from wwlib.submissions import masters, source_of
+from wwlib.tasks import masters, source_of
 
 LESSON = "02_where_spatial_masks"
 

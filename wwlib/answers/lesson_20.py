@@ -1,4 +1,4 @@
-"""Exercises of lesson 20, on network fusion: right answers, and wrong ones that are instructive."""
+"""Exercises, written solutions and quiz questions of lesson 20."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wwlib import experts, fusion
-from wwlib.answers_open import open_exercise, random_of
+from wwlib.answers.common import (
+    open_exercise,
+    random_of,
+)
 from wwlib.domains import Domains
-from wwlib.exercises import Exercise, Mistake, Property
+from wwlib.exercises import Exercise, Mistake, Property, Question
 
 
 def heard_then_common(z: Tensor, mean: Tensor, spread: Tensor, common: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,61 +35,6 @@ def _two_maps(n: int, d: int):
 
 def _features(conditions: int, draws: int, f: int):
     return lambda g: (torch.randn(conditions, draws, f, generator=g) + 3 * torch.randn(conditions, 1, f, generator=g),)
-
-
-EXACT = (
-    Exercise(
-        "20.1",
-        "an expert that says less",
-        experts.hard,
-        (_logits(3, 2, 4), _logits(1, 5, 8), _logits(2, 3, 2)),
-        (
-            Mistake("maps of 0 and 1, one for each class, not the number of the class", lambda x: x.argmax(dim=1)),
-            Mistake("a softmax still says how sure the network is", lambda x: x.softmax(dim=1)),
-            Mistake("the classes go back to position 1", lambda x: F.one_hot(x.argmax(dim=1), x.shape[1]).float()),
-            Mistake("the highest among classes, not above 0", lambda x: (x > 0).float()),
-        ),
-    ),
-    Exercise(
-        "20.2",
-        "two maps in a row",
-        heard_then_common,
-        (_two_maps(4, 3), _two_maps(1, 6), _two_maps(5, 2)),
-        (
-            Mistake(
-                "the common map changes volume, too",
-                lambda z, a, s, m: (((z - a) / s) @ m.t(), -s.log().sum(dim=1)),
-            ),
-            Mistake(
-                "dividing by a spread divides volumes: its logarithm counts with a minus",
-                lambda z, a, s, m: (((z - a) / s) @ m.t(), torch.linalg.slogdet(m).logabsdet + s.log().sum(dim=1)),
-            ),
-            Mistake(
-                "the condition comes first, next to z",
-                lambda z, a, s, m: ((z @ m.t() - a) / s, heard_then_common(z, a, s, m)[1]),
-            ),
-            Mistake(
-                "one log-determinant for each code",
-                lambda z, a, s, m: (heard_then_common(z, a, s, m)[0], heard_then_common(z, a, s, m)[1].sum()),
-            ),
-        ),
-    ),
-    Exercise(
-        "20.3",
-        "what a condition leaves open",
-        fusion.within_variance,
-        (_features(4, 5, 3), _features(2, 8, 6), _features(6, 2, 1)),
-        (
-            Mistake(
-                "the variance among draws of one condition, not among all draws",
-                lambda x: float(x.flatten(0, 1).var(dim=0).sum()),
-            ),
-            Mistake("the variance among draws, not among conditions", lambda x: float(x.var(dim=0).sum(dim=1).mean())),
-            Mistake("add the features' variances up", lambda x: float(x.var(dim=1).mean())),
-            Mistake("the variance, not the standard deviation", lambda x: float(x.std(dim=1).sum(dim=1).mean())),
-        ),
-    ),
-)
 
 
 # 20.4 an expert of your own
@@ -150,8 +98,94 @@ def _colours_and_place(images):
     return torch.cat([two_colours(images), place[:, None]], dim=1)
 
 
-OPEN = (
+EXERCISES = (
+    Exercise(
+        "20.1",
+        "an expert that says less",
+        experts.hard,
+        (_logits(3, 2, 4), _logits(1, 5, 8), _logits(2, 3, 2)),
+        (
+            Mistake("maps of 0 and 1, one for each class, not the number of the class", lambda x: x.argmax(dim=1)),
+            Mistake("a softmax still says how sure the network is", lambda x: x.softmax(dim=1)),
+            Mistake("the classes go back to position 1", lambda x: F.one_hot(x.argmax(dim=1), x.shape[1]).float()),
+            Mistake("the highest among classes, not above 0", lambda x: (x > 0).float()),
+        ),
+    ),
+    Exercise(
+        "20.2",
+        "two maps in a row",
+        heard_then_common,
+        (_two_maps(4, 3), _two_maps(1, 6), _two_maps(5, 2)),
+        (
+            Mistake(
+                "the common map changes volume, too",
+                lambda z, a, s, m: (((z - a) / s) @ m.t(), -s.log().sum(dim=1)),
+            ),
+            Mistake(
+                "dividing by a spread divides volumes: its logarithm counts with a minus",
+                lambda z, a, s, m: (((z - a) / s) @ m.t(), torch.linalg.slogdet(m).logabsdet + s.log().sum(dim=1)),
+            ),
+            Mistake(
+                "the condition comes first, next to z",
+                lambda z, a, s, m: ((z @ m.t() - a) / s, heard_then_common(z, a, s, m)[1]),
+            ),
+            Mistake(
+                "one log-determinant for each code",
+                lambda z, a, s, m: (heard_then_common(z, a, s, m)[0], heard_then_common(z, a, s, m)[1].sum()),
+            ),
+        ),
+    ),
+    Exercise(
+        "20.3",
+        "what a condition leaves open",
+        fusion.within_variance,
+        (_features(4, 5, 3), _features(2, 8, 6), _features(6, 2, 1)),
+        (
+            Mistake(
+                "the variance among draws of one condition, not among all draws",
+                lambda x: float(x.flatten(0, 1).var(dim=0).sum()),
+            ),
+            Mistake("the variance among draws, not among conditions", lambda x: float(x.var(dim=0).sum(dim=1).mean())),
+            Mistake("add the features' variances up", lambda x: float(x.var(dim=1).mean())),
+            Mistake("the variance, not the standard deviation", lambda x: float(x.std(dim=1).sum(dim=1).mean())),
+        ),
+    ),
     open_exercise("20.4", "an expert of your own", two_colours, _EXPERT,
           (0, lambda x: x.flatten(1)), (1, _batch_centred), (2, lambda x: two_colours(x)[:, 3:]),
           (3, lambda x: two_colours(x)[:, :3]), (4, _colours_and_place)),
 )  # fmt: skip
+
+
+# right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
+
+
+def my_hard(logits):
+    classes = F.one_hot(logits.argmax(dim=1), logits.shape[1])
+    return classes.movedim(-1, 1).float()
+
+
+def my_two_maps(z, mean, spread, common):
+    logdet = torch.linalg.slogdet(common).logabsdet - spread.log().sum(dim=1)
+    return ((z - mean) / spread) @ common.t(), logdet
+
+
+def my_within_variance(features):
+    return float(features.var(dim=1).sum(dim=1).mean())
+
+
+SOLUTIONS = (
+    my_hard,
+    my_two_maps,
+    my_within_variance,
+)
+
+QUESTIONS = (
+    Question("20.a", "3c818b59f13450c4", "The map holds no colour, and code = condition + residual: it is in v."),
+    Question("20.b", "4315871ccdba83c4", "Both ways are exact inverses of each other, whatever was learned."),
+    Question(
+        "20.c",
+        "47e384ed99261f2a",
+        "Any rearrangement within a domain that keeps the Gaussian is as likely; a second expert can rule it out.",
+    ),
+    Question("20.d", "1ccc0510cf8ccde8", "What the condition says, the residual need not hold, and cannot vary."),
+)

@@ -1,13 +1,16 @@
-"""Exercises of lesson 11, on pictures that people made: right answers, wrong ones that are instructive, properties."""
+"""Exercises, written solutions and quiz questions of lesson 11."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from wwlib import examination
-from wwlib.answers_open import open_exercise, random_of
-from wwlib.exercises import Exercise, Mistake, Property
+from wwlib import editing
+from wwlib.answers.common import (
+    open_exercise,
+    random_of,
+)
+from wwlib.exercises import Exercise, Mistake, Property, Question
 
 
 def celeba_crop(picture: Tensor) -> Tensor:
@@ -100,7 +103,7 @@ def _pictures_and_coins(n: int):
     return lambda g: (torch.randn(n, 3, 5, 6, generator=g), torch.arange(n) % 2 == 0)
 
 
-REAL = (
+EXERCISES = (
     Exercise(
         "11.1",
         "the paper's crop",
@@ -141,7 +144,7 @@ REAL = (
     Exercise(
         "11.3",
         "how much is explained",
-        examination.share_explained,
+        editing.share_explained,
         (_drawn_and_wanted(3), _drawn_and_wanted(8), _drawn_and_wanted(20)),
         (
             Mistake(
@@ -173,4 +176,41 @@ REAL = (
         (4, lambda d, p: (closest(d, p)[0], closest(d, p)[1] * len(d))),
         (5, lambda d, p: (closest(d, p)[0], closest(d, p)[1] * len(p))),
     ),
+)
+
+
+# right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
+
+
+def my_crop(picture):
+    return picture[:, 57:185, 25:153]
+
+
+def my_mirror(images, coins):
+    return torch.where(coins[:, None, None, None], images.flip(-1), images)
+
+
+def my_share(drawn, wanted):
+    mean_picture = wanted.mean(dim=0, keepdim=True)
+    left = (drawn - wanted).square().sum() / (mean_picture - wanted).square().sum()
+    return 1 - left.item()
+
+
+SOLUTIONS = (
+    my_crop,
+    my_mirror,
+    my_share,
+)
+
+QUESTIONS = (
+    Question(
+        "11.a",
+        "d85f73bef556257f",
+        "Eyes and votes ask different questions; a reader needs both, and which was asked.",
+    ),
+    Question("11.b", "b98c57ca04de8c64", "An answer without a model is the level from which a model's answer counts."),
+    Question(
+        "11.c", "04dcda2e1222f2f1", "TPL asks the generator alone; the other three need the factors of every picture."
+    ),
+    Question("11.d", "7b3b576adbfdbf91", "Another crop is another data set, and a score belongs to its pictures."),
 )

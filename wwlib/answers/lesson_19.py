@@ -1,4 +1,4 @@
-"""Exercises of lesson 19, on translation between networks: right answers, and wrong ones that are instructive."""
+"""Exercises, written solutions and quiz questions of lesson 19."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import random
 import torch
 
 from wwlib import text_to_image
-from wwlib.answers_open import open_exercise
+from wwlib.answers.common import open_exercise
 from wwlib.captions import DIGITS, FILLERS, INKS, SIZES, UNSAID, vocabulary, write
-from wwlib.exercises import Exercise, Mistake, Property
+from wwlib.exercises import Exercise, Mistake, Property, Question
 
 # 19.1 told anew, where both conditionals are Gaussians
 
@@ -49,59 +49,6 @@ def _draws(n: int, m: int, d: int):
 
 def _root_mean(variances):
     return float(variances.mean().sqrt())
-
-
-EXACT = (
-    Exercise(
-        "19.1",
-        "told anew",
-        retell_gaussian,
-        (_gaussians(4, 3), _gaussians(1, 6), _gaussians(7, 2)),
-        (
-            Mistake("the spread of the new condition counts as well", lambda z, m, s, n, t: (z - m) / s + n),
-            Mistake("first undo the old condition, then apply the new one",
-                    lambda z, m, s, n, t: (z - n) / t * s + m),
-            Mistake("divide by the old spread", lambda z, m, s, n, t: (z - m) * t + n),
-            Mistake("the residual must keep what the old condition left open", lambda z, m, s, n, t: n),
-        ),
-    ),
-    Exercise(
-        "19.2",
-        "what the residual still says",
-        mean_kl,
-        (_residuals(5, 4), _residuals(1, 3), _residuals(8, 1)),
-        (
-            Mistake("the mean over conditions, the sum over dimensions",
-                    lambda m, s: 0.5 * (m.square() + s.square() - 1 - 2 * s.log()).mean()),
-            Mistake("a spread below 1 costs too: subtract its logarithm",
-                    lambda m, s: 0.5 * (m.square() + s.square() - 1).sum(dim=1).mean()),
-            Mistake("one half of all of it", lambda m, s: 2 * mean_kl(m, s)),
-            Mistake("log of the variance is twice the log of the spread",
-                    lambda m, s: 0.5 * (m.square() + s.square() - 1 - s.log()).sum(dim=1).mean()),
-            Mistake("a mean away from 0 is what tells conditions apart", lambda m, s: mean_kl(0 * m, s)),
-        ),
-        trains=True,
-    ),
-    Exercise(
-        "19.3",
-        "spread within, and altogether",
-        text_to_image.within_and_total,
-        (_draws(5, 6, 3), _draws(3, 4, 1), _draws(8, 2, 4)),
-        (
-            Mistake("average variances, then take the root: the mean of roots is smaller",
-                    lambda x: (float(x.std(dim=1, correction=0).mean()),
-                               _root_mean(x.flatten(0, 1).var(dim=0, correction=0)))),
-            Mistake("within a condition means along the draws, dimension 1",
-                    lambda x: (_root_mean(x.var(dim=0, correction=0)),
-                               _root_mean(x.flatten(0, 1).var(dim=0, correction=0)))),
-            Mistake("altogether means over conditions and draws at once",
-                    lambda x: (_root_mean(x.var(dim=1, correction=0)),
-                               _root_mean(x.mean(dim=1).var(dim=0, correction=0)))),
-            Mistake("each dimension has its own mean: do not mix them",
-                    lambda x: (_root_mean(x.var(dim=1, correction=0)), _root_mean(x.var(correction=0)))),
-        ),
-    ),
-)  # fmt: skip
 
 
 # 19.4 an editor of captions
@@ -182,10 +129,92 @@ def _first_hue(caption, ink):
     return " ".join([*words[: found[0]], ink, *words[found[0] + 1 :]]) if found else caption
 
 
-OPEN = (
+EXERCISES = (
+    Exercise(
+        "19.1",
+        "told anew",
+        retell_gaussian,
+        (_gaussians(4, 3), _gaussians(1, 6), _gaussians(7, 2)),
+        (
+            Mistake("the spread of the new condition counts as well", lambda z, m, s, n, t: (z - m) / s + n),
+            Mistake("first undo the old condition, then apply the new one",
+                    lambda z, m, s, n, t: (z - n) / t * s + m),
+            Mistake("divide by the old spread", lambda z, m, s, n, t: (z - m) * t + n),
+            Mistake("the residual must keep what the old condition left open", lambda z, m, s, n, t: n),
+        ),
+    ),
+    Exercise(
+        "19.2",
+        "what the residual still says",
+        mean_kl,
+        (_residuals(5, 4), _residuals(1, 3), _residuals(8, 1)),
+        (
+            Mistake("the mean over conditions, the sum over dimensions",
+                    lambda m, s: 0.5 * (m.square() + s.square() - 1 - 2 * s.log()).mean()),
+            Mistake("a spread below 1 costs too: subtract its logarithm",
+                    lambda m, s: 0.5 * (m.square() + s.square() - 1).sum(dim=1).mean()),
+            Mistake("one half of all of it", lambda m, s: 2 * mean_kl(m, s)),
+            Mistake("log of the variance is twice the log of the spread",
+                    lambda m, s: 0.5 * (m.square() + s.square() - 1 - s.log()).sum(dim=1).mean()),
+            Mistake("a mean away from 0 is what tells conditions apart", lambda m, s: mean_kl(0 * m, s)),
+        ),
+        trains=True,
+    ),
+    Exercise(
+        "19.3",
+        "spread within, and altogether",
+        text_to_image.within_and_total,
+        (_draws(5, 6, 3), _draws(3, 4, 1), _draws(8, 2, 4)),
+        (
+            Mistake("average variances, then take the root: the mean of roots is smaller",
+                    lambda x: (float(x.std(dim=1, correction=0).mean()),
+                               _root_mean(x.flatten(0, 1).var(dim=0, correction=0)))),
+            Mistake("within a condition means along the draws, dimension 1",
+                    lambda x: (_root_mean(x.var(dim=0, correction=0)),
+                               _root_mean(x.flatten(0, 1).var(dim=0, correction=0)))),
+            Mistake("altogether means over conditions and draws at once",
+                    lambda x: (_root_mean(x.var(dim=1, correction=0)),
+                               _root_mean(x.mean(dim=1).var(dim=0, correction=0)))),
+            Mistake("each dimension has its own mean: do not mix them",
+                    lambda x: (_root_mean(x.var(dim=1, correction=0)), _root_mean(x.var(correction=0)))),
+        ),
+    ),
     open_exercise("19.4", "an editor of captions", change_ink, _EDITOR,
           (0, lambda c, ink: c.replace(c.split()[0], "crimson")), (1, lambda c, ink: c),
           (2, _every_hue), (1, lambda c, ink: f"{c} in {ink} ink"), (1, _first_hue),
           (3, lambda c, ink: " ".join(w for w in change_ink(c, ink).split() if w not in DIGITS) or c),
           (4, lambda c, ink: change_ink(c, ink) if set(_inks(c.split())) else f"{c} in {ink} ink")),
 )  # fmt: skip
+
+
+# right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
+
+
+def my_retell(z, old_mean, old_spread, new_mean, new_spread):
+    residual = (z - old_mean) / old_spread
+    return residual * new_spread + new_mean
+
+
+def my_mean_kl(means, spreads):
+    nats = (means.square() + spreads.square() - 1) / 2 - spreads.log()
+    return nats.sum(dim=1).mean()
+
+
+def my_within_and_total(codes):
+    within = codes.var(dim=1, correction=0).mean().sqrt()
+    total = codes.flatten(0, 1).var(dim=0, correction=0).mean().sqrt()
+    return within.item(), total.item()
+
+
+SOLUTIONS = (
+    my_retell,
+    my_mean_kl,
+    my_within_and_total,
+)
+
+QUESTIONS = (
+    Question("19.a", "dc507aa117fd0101", "The mean of all pictures with these logits has no colour and no place."),
+    Question("19.b", "4a9ce4c1b711fe2b", "Only pairs of code and embedding enter; the experts are not even needed."),
+    Question("19.c", "9b499d27e2680de1", "The loss is that entropy plus two terms, and both must then be 0."),
+    Question("19.d", "a76df7cfcfce2490", "An edit replaces what the condition says and keeps all the rest."),
+)
