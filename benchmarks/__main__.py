@@ -18,13 +18,13 @@ import torch
 
 from benchmarks import flow_speed, measuring
 from benchmarks.official import OfficialStep, SequentialConstriction
-from wwlib.device import choose_compute, choose_threads
-from wwlib.files import save_json
-from wwlib.masks import SpatialConstriction
-from wwlib.recipes import recipe
-from wwlib.shapes3d import Shapes3D
-from wwlib.tables import BENCH, PEERS
-from wwlib.training import Training
+from wwlib.base.device import choose_compute, choose_threads
+from wwlib.base.files import save_json
+from wwlib.course.lessons.readme import BENCH, PEERS
+from wwlib.datasets.shapes3d import Shapes3D
+from wwlib.models.masks import SpatialConstriction
+from wwlib.training.recipes import recipe
+from wwlib.training.step import Training
 
 
 def interleaved(jobs: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.measuring import ABSENT, Row
-from wwlib.flows import Flow, conditioner, log_density
+from wwlib.flows.flow import Flow, conditioner, log_density
 
 DIM, BLOCKS, HIDDEN, BATCH = 32, 8, 128, 256
 

@@ -15,20 +15,20 @@ import numpy as np
 import torch
 
 from benchmarks import dsprites_table, plain
-from wwlib.betavae import beta_vae_score
-from wwlib.dci import dci_score
-from wwlib.device import choose_compute
-from wwlib.factors import FactorData
-from wwlib.information import mig_score, modularity_score
-from wwlib.lengths import tpl
-from wwlib.metrics import factor_vae_score
-from wwlib.models import load_model
-from wwlib.paths import ROOT
-from wwlib.perceptual import PerceptualDistance, reference_module
-from wwlib.replay import beta_vae_replay, factor_vae_replay
-from wwlib.separability import sap_score
-from wwlib.vae_training import VAETraining
-from wwlib.vaes import VAEConfig
+from benchmarks.replay import beta_vae_replay, factor_vae_replay
+from wwlib.base.device import choose_compute
+from wwlib.base.paths import ROOT
+from wwlib.datasets.factors import FactorData
+from wwlib.metrics.beta_vae import beta_vae_score
+from wwlib.metrics.dci import dci_score
+from wwlib.metrics.factor_vae import factor_vae_score
+from wwlib.metrics.information import mig_score, modularity_score
+from wwlib.metrics.lengths import tpl
+from wwlib.metrics.perceptual import PerceptualDistance, reference_module
+from wwlib.metrics.separability import sap_score
+from wwlib.models.shipped import load_model
+from wwlib.models.vaes import VAEConfig
+from wwlib.training.vae import VAETraining
 
 ABSENT = "not installed"
 Row = tuple[str, str, str]

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wwlib.config import Config
-from wwlib.masks import rectangle_masks
+from wwlib.models.config import Config
+from wwlib.models.masks import rectangle_masks
 
 FIR = torch.tensor([1.0, 3.0, 3.0, 1.0])
 
@@ -75,7 +75,7 @@ class SequentialConstriction(nn.Module):
 
     @torch.no_grad()
     def copy_weights(self, closed_form: nn.Module) -> None:
-        """Take the weights of a `wwlib.masks.SpatialConstriction`, so that both compute the same."""
+        """Take the weights of a `wwlib.models.masks.SpatialConstriction`, so that both compute the same."""
         self.mask_weight.copy_(closed_form.mask_weight)
         for i, style in enumerate(self.styles):
             style.weight.copy_(closed_form.style_weight[i][:, None])
@@ -109,7 +109,7 @@ class Generator(nn.Module):
 
     def __init__(self, config: Config, closed_form: bool = False):
         super().__init__()
-        from wwlib.masks import SpatialConstriction
+        from wwlib.models.masks import SpatialConstriction
 
         width, side = int(config.modules[0].split("-")[1]), 4
         self.const = nn.Parameter(torch.randn(1, width, 4, 4))

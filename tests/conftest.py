@@ -36,7 +36,7 @@ def eventually():
 @pytest.fixture(scope="session")
 def shapes():
     """Rendered 3D Shapes at 32 px."""
-    from wwlib.shapes3d import Shapes3D
+    from wwlib.datasets.shapes3d import Shapes3D
 
     return Shapes3D(32)
 

@@ -4,9 +4,9 @@ import torch
 
 from benchmarks import flow_speed
 from benchmarks.official import Generator, OfficialStep, SequentialConstriction, fir_filter
-from wwlib.losses import perceptual_simplicity_loss, perturb
-from wwlib.masks import SpatialConstriction
-from wwlib.recipes import recipe
+from wwlib.models.losses import perceptual_simplicity_loss, perturb
+from wwlib.models.masks import SpatialConstriction
+from wwlib.training.recipes import recipe
 
 
 def test_its_constriction_equals_ours():

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from wwlib import colab as bootstrap
-from wwlib.config import replace_config
-from wwlib.device import choose_compute
-from wwlib.loop import train
-from wwlib.notebooks import GPU_LESSONS, choose_lessons, clean, setup_cell, write_notebook
-from wwlib.paths import ROOT
-from wwlib.recipes import recipe
+from wwlib.base.device import choose_compute
+from wwlib.base.paths import ROOT
+from wwlib.course.lessons.notebooks import GPU_LESSONS, choose_lessons, clean, setup_cell, write_notebook
+from wwlib.models.config import replace_config
+from wwlib.training.loop import train
+from wwlib.training.recipes import recipe
 
 VERSIONS = """
 import importlib.metadata, json

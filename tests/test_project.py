@@ -14,10 +14,10 @@ import torch
 import yaml
 from packaging.version import Version
 
-from wwlib.models import load_model, seed_names, seed_scores, shipped, shipped_names, shipped_record
-from wwlib.paths import DATA, ROOT
-from wwlib.records import HUES, ablation_record, estimate_at
-from wwlib.tables import GENERATED, with_tables
+from wwlib.base.paths import DATA, ROOT
+from wwlib.course.lessons.readme import GENERATED, with_tables
+from wwlib.experiments.shipped.tables import HUES, ablation_record, estimate_at
+from wwlib.models.shipped import load_model, seed_names, seed_scores, shipped, shipped_names, shipped_record
 
 
 def test_conda_and_pip_name_the_same_packages():
@@ -120,8 +120,8 @@ def test_an_unknown_model_is_named():
 
 def test_a_shipped_models_score_is_what_its_record_says(shapes):
     """A smaller sample and other votes must come within the noise of 500 votes of the recorded score."""
-    from wwlib.metrics import factor_vae_score
-    from wwlib.points import encode_sample
+    from wwlib.metrics.factor_vae import factor_vae_score
+    from wwlib.metrics.points import encode_sample
 
     name = seed_names("shapes3d-32")[0]
     found = encode_sample(load_model(name).recogniser, shapes, 8000, torch.Generator().manual_seed(11))
@@ -130,7 +130,7 @@ def test_a_shipped_models_score_is_what_its_record_says(shapes):
 
 
 def test_masks_of_the_three_hues_are_where_the_surfaces_are(shapes):
-    from wwlib.where import mask_iou
+    from wwlib.metrics.where import mask_iou
 
     name = seed_names("shapes3d-32")[0]
     fit = mask_iou(load_model(name), shapes, n=128, seed=7)

@@ -2,10 +2,10 @@
 
 import torch
 
-from wwlib.config import Config, replace_config
-from wwlib.device import Compute
-from wwlib.loop import train
-from wwlib.recipes import recipe
+from wwlib.base.device import Compute
+from wwlib.models.config import Config, replace_config
+from wwlib.training.loop import train
+from wwlib.training.recipes import recipe
 
 CPU = Compute(torch.device("cpu"))
 # for a fork server, so that its processes are born with what otherwise takes them seconds to import

@@ -8,10 +8,11 @@ import importlib
 import sys
 from pathlib import Path
 
-from wwlib import grade_command, train_command
-from wwlib.device import choose_compute, choose_threads
-from wwlib.prepare import FORMS, prepare
-from wwlib.recipes import DATASETS, RECIPES, make_data
+from wwlib.base.device import choose_compute, choose_threads
+from wwlib.course.grading import commands as grade_command
+from wwlib.datasets.prepare import FORMS, prepare
+from wwlib.training import commands as train_command
+from wwlib.training.recipes import DATASETS, RECIPES, make_data
 
 # commands that make what a lesson of Part II ships: the module with a function of that name, and words of help
 PART_TWO = {
@@ -128,7 +129,7 @@ def _add_population(commands) -> None:
 
 
 def _population(options) -> int:
-    from wwlib.population import collect, work
+    from wwlib.experiments.population.runs import collect, work
 
     choose_threads(options.threads)
     if options.ship:
@@ -179,10 +180,10 @@ def _add_select(commands) -> None:
 
 
 def _select(options) -> int:
-    from wwlib.files import save_json
-    from wwlib.findings import SEARCH
-    from wwlib.perceptual import PerceptualDistance
-    from wwlib.search import Budget, chosen_trial, record_of, reveal, search
+    from wwlib.base.files import save_json
+    from wwlib.experiments.population.search import Budget, chosen_trial, record_of, reveal, search
+    from wwlib.experiments.population.tables import SEARCH
+    from wwlib.metrics.perceptual import PerceptualDistance
 
     if options.trials < 1 or options.active < 1:
         raise ValueError(f"--trials and --active must be at least 1, got {options.trials} and {options.active}")
@@ -263,9 +264,9 @@ def _add_small_commands(commands) -> None:
 
 
 def _fid(options) -> int:
-    from wwlib.fid import fid
-    from wwlib.models import load_model
-    from wwlib.pictures import ImageFolder
+    from wwlib.datasets.pictures import ImageFolder
+    from wwlib.metrics.frechet import fid
+    from wwlib.models.shipped import load_model
 
     choose_threads()
     device = choose_compute(options.device).device
@@ -277,43 +278,43 @@ def _fid(options) -> int:
 
 
 def _lessons(options) -> int:
-    from wwlib.notebooks import run_all
+    from wwlib.course.lessons.notebooks import run_all
 
     run_all(options.lessons)
     return 0
 
 
 def _release(options) -> int:
-    from wwlib.release import release
+    from wwlib.course.lessons.release import release
 
     print(f"{len(release(options.out, options.lessons))} files in {options.out}")
     return 0
 
 
 def _tables(options) -> int:
-    from wwlib.tables import write_tables
+    from wwlib.course.lessons.readme import write_tables
 
     write_tables()
     return 0
 
 
 def _costs(options) -> int:
-    from wwlib.costs import measure_costs
+    from wwlib.experiments.shipped.costs import measure_costs
 
     measure_costs(options.recipes)
     return 0
 
 
 def _memory(options) -> int:
-    from wwlib.costs import MEMORY, memory_record
-    from wwlib.files import save_json
+    from wwlib.base.files import save_json
+    from wwlib.experiments.shipped.costs import MEMORY, memory_record
 
     save_json(MEMORY, memory_record())
     return 0
 
 
 def _compare(options) -> int:
-    from wwlib.comparison import compare
+    from wwlib.experiments.perturbation.runs import compare
 
     choose_threads()
     compare()
@@ -328,7 +329,7 @@ def _make_parts(module: str, function: str, options) -> int:
 
 
 def _avatars(options) -> int:
-    from wwlib.avatars import ARCHIVE, make_archive
+    from wwlib.datasets.avatars import ARCHIVE, make_archive
 
     make_archive()
     print(f"wrote {ARCHIVE}")
@@ -336,7 +337,7 @@ def _avatars(options) -> int:
 
 
 def _portraits(options) -> int:
-    from wwlib.portraits import ARCHIVE, make_archive
+    from wwlib.datasets.portraits import ARCHIVE, make_archive
 
     make_archive()
     print(f"wrote {ARCHIVE}")
@@ -344,7 +345,7 @@ def _portraits(options) -> int:
 
 
 def _examine(options) -> int:
-    from wwlib.examination import examine
+    from wwlib.experiments.examination.runs import examine
 
     choose_threads()
     found = examine(options.name)
@@ -353,7 +354,7 @@ def _examine(options) -> int:
 
 
 def _rescore(options) -> int:
-    from wwlib.ship import rescore
+    from wwlib.experiments.shipped.ship import rescore
 
     choose_threads()
     for name in options.names:
@@ -363,7 +364,7 @@ def _rescore(options) -> int:
 
 
 def _ship(options) -> int:
-    from wwlib.ship import record_only, ship
+    from wwlib.experiments.shipped.ship import record_only, ship
 
     choose_threads()
     if options.record_only:

@@ -1,7 +1,7 @@
 """Colab and Kaggle: install what the hosted kernel lacks, leave alone what it has, keep checkpoints when asked to.
 
-Every lesson's setup cell (`wwlib.notebooks.setup_cell`) clones the repository there and calls `prepare`. This module
-imports nothing that may be missing or that a restart would have to reload.
+Every lesson's setup cell (`wwlib.course.lessons.notebooks.setup_cell`) clones the repository there and calls `prepare`.
+This module imports nothing that may be missing or that a restart would have to reload.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from wwlib.paths import ROOT
+from wwlib.base.paths import ROOT
 
 MODULES = {"pillow": "PIL", "scikit-learn": "sklearn"}  # packages imported under another name
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from tests.browser.lab import chromium, lab_server, open_notebook, write_notebook
 from tests.browser.sliders import Explorer, round_trip
-from wwlib.files import save_json
-from wwlib.models import load_model
-from wwlib.tables import BROWSER
+from wwlib.base.files import save_json
+from wwlib.course.lessons.readme import BROWSER
+from wwlib.models.shipped import load_model
 
 MODEL = "shapes3d-32-seed0"
-CELL = f"""from wwlib.explorer import explore
-from wwlib.models import load_model
+CELL = f"""from wwlib.models.explorer import explore
+from wwlib.models.shipped import load_model
 
 model = load_model("{MODEL}")
 explore(model.generator, model.sample_codes(12, 0)[6])"""

@@ -18,7 +18,7 @@ import nbformat
 import psutil
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from wwlib.paths import ROOT
+from wwlib.base.paths import ROOT
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (

@@ -14,13 +14,13 @@ from PIL import Image
 
 from tests.browser.lab import ARTEFACTS, chromium, chromium_path, copy_without_outputs, lab_server, open_notebook
 from tests.browser.sliders import Explorer, nearest
-from wwlib.answers import questions
-from wwlib.exercises import GREEN, GREY, RED, digest
-from wwlib.explorer import explorer_frames
-from wwlib.models import load_model
-from wwlib.notebooks import choose_lessons
-from wwlib.traversals import traversal
-from wwlib.where import traversal_change
+from wwlib.course.answers import questions
+from wwlib.course.exercise import GREEN, GREY, RED, digest
+from wwlib.course.lessons.notebooks import choose_lessons
+from wwlib.metrics.where import traversal_change
+from wwlib.models.explorer import explorer_frames
+from wwlib.models.shipped import load_model
+from wwlib.models.traversals import traversal
 
 pytestmark = pytest.mark.skipif(chromium_path() is None, reason="needs Debian's or Ubuntu's package `chromium`")
 
@@ -231,7 +231,7 @@ def choice(question, right):
     return next(c for c in "abcd" if (digest(question, c) == questions()[question].digest) == right)
 
 
-CHECK = "from wwlib.answers import exercises\ncheck('{}', {})"
+CHECK = "from wwlib.course.answers import exercises\ncheck('{}', {})"
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from wwlib.notebooks import execute
-from wwlib.paths import ROOT
+from wwlib.base.paths import ROOT
+from wwlib.course.lessons.notebooks import execute
 
 HERE = Path(__file__).parent
 PREINSTALLED = HERE / "preinstalled.txt"
@@ -103,7 +103,7 @@ class Machine:
         )
 
     def execute(self, notebook: Path, output: Path, **parameters: object) -> list[dict]:
-        """Execute a notebook as `wwlib.notebooks.execute` does, in this machine's kernel; return all its outputs."""
+        """Execute a notebook in this machine's kernel, as `lessons.notebooks.execute` does; return all its outputs."""
         before = os.environ.get("JUPYTER_PATH")
         os.environ["JUPYTER_PATH"] = str(self.folder / "jupyter")
         try:

@@ -12,17 +12,17 @@ import nbformat
 from jupyter_client import KernelManager
 from nbclient import NotebookClient
 
-from wwlib.notebooks import setup_cell
-from wwlib.paths import NOTEBOOKS
+from wwlib.base.paths import NOTEBOOKS
+from wwlib.course.lessons.notebooks import setup_cell
 
 RUNS = 10  # of each kind
 CELLS = (
     setup_cell(),
     """import ipywidgets, torch
 from tqdm.auto import tqdm
-from wwlib.exercises import check, quiz
-from wwlib.explorer import explore, explorer_widget
-from wwlib.networks import Generator
+from wwlib.course.exercise import check, quiz
+from wwlib.models.explorer import explore, explorer_widget
+from wwlib.models.networks import Generator
 
 torch.set_num_threads(1)
 generator = Generator(("Const-8", "C_spgroup-1-1", "ResConv-up-1", "C_spgroup-1-1"), {8: 8}).eval()

@@ -1,0 +1,439 @@
+"""The grader: every kind of submission ends as it must, and no other learner's grade is touched by it."""
+
+import csv
+import dataclasses
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+import zipfile
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.course.grading.kinds import KINDS, PERFECT, first_answer, put
+from tests.course.grading.outcomes import BYSTANDERS, grade_kinds
+from wwlib.__main__ import main
+from wwlib.base.paths import DATA, ROOT, library_files
+from wwlib.course.grading import grade as grading
+from wwlib.course.grading.gradebook import COLUMNS, Lateness, read_roster
+from wwlib.course.grading.sandbox import NAMESPACES
+from wwlib.course.grading.submissions import Submission, find, read, safe_name
+from wwlib.course.lessons.check import check
+from wwlib.course.lessons.tasks import masters
+
+RECORD = json.loads((DATA / "grading.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_servers():
+    """Two fork servers for all tests of this file: starting one takes longer than most tests."""
+    servers = [grading.WarmServer() for _ in range(2)]
+    for server in servers:
+        server.wait()
+    free = list(servers)
+
+    class Borrowed:
+        def __init__(self):
+            self.server = free.pop()
+
+        def __getattr__(self, name):
+            return getattr(self.server, name)
+
+        def wait(self):
+            pass
+
+        def close(self):
+            free.append(self.server)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grading, "WarmServer", Borrowed)
+        yield
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    place = tmp_path_factory.mktemp("kinds")
+    os.environ["WW_SECRET"] = "for nobody's eyes"
+    return grade_kinds(place / "in", place / "out")
+
+
+def test_at_least_forty_kinds_are_known():
+    assert len({kind.name for kind in KINDS}) == len(KINDS) >= 40
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_kind_ends_as_it_must_and_touches_nobody_else(found, kind):
+    result = found[kind.name]
+    if kind.points is None:
+        assert kind.says in result["problem"]
+    else:
+        low, high = kind.points if isinstance(kind.points, tuple) else (kind.points, kind.points)
+        assert low <= result["points"] <= high, result["tests"]
+        assert kind.status in ("", result["tests"][0]["status"]), result["tests"][0]
+        assert kind.says in result["tests"][0]["text"]
+    for name in BYSTANDERS:
+        assert (found[name]["points"], found[name]["of"]) == (6, 6)
+
+
+def test_the_published_list_names_every_kind():
+    assert [row["kind"] for row in RECORD["kinds"]] == [kind.name for kind in KINDS]
+
+
+def test_a_hundred_submissions_take_less_than_fifteen_minutes():
+    assert RECORD["speed"]["submissions"] == 100
+    assert RECORD["speed"]["minutes"] < 15
+
+
+def run(*arguments):
+    return main(["grade", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory):
+    """Three learners graded by the command: one perfect and late, one wrong with a figure, one whose file is broken."""
+    place = tmp_path_factory.mktemp("batch")
+    folder, out = place / "in", place / "out"
+    folder.mkdir()
+    put(folder, "anna", PERFECT)
+    os.utime(folder / "anna.ipynb", (1_800_000_000, 1_800_000_000))
+    picture = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nprint('<script>alert(1)</script>')\n"
+    put(folder, "=bert", first_answer(picture + "def my_cumax(logits):\n    return logits"))
+    (folder / "carl.ipynb").write_text("nothing")
+    roster = place / "roster.csv"
+    roster.write_text("student_id,last_name,first_name,email\nanna,Abel,Anna,anna@example.org\n")
+    due = datetime.fromtimestamp(1_800_000_000 - 90_000).isoformat()
+    code = run(folder, "--out", out, "--seed", 3, "--due", due, "--late-penalty", 0.1, "--roster", roster)
+    return folder, out, code
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_exit_code_says_that_something_could_not_be_read(batch):
+    assert batch[2] == 2
+
+
+def test_grades_have_nbgraders_columns_and_lateness_costs_what_was_said(batch):
+    table = rows(batch[1] / "grades.csv")
+    assert tuple(table[0]) == COLUMNS
+    anna = next(row for row in table if row["student_id"] == "anna")
+    assert (float(anna["raw_score"]), float(anna["late_submission_penalty"]), float(anna["score"])) == (6, 1.2, 4.8)
+    assert (anna["last_name"], anna["email"]) == ("Abel", "anna@example.org")
+
+
+def test_no_name_becomes_a_formula_in_a_spreadsheet(batch):
+    assert any(row["student_id"] == "'=bert" for row in rows(batch[1] / "grades.csv"))
+
+
+def test_moodle_and_canvas_find_their_columns(batch):
+    assert set(rows(batch[1] / "moodle.csv")[0]) == {"ID number", "Grade", "Feedback comments"}
+    canvas = rows(batch[1] / "canvas.csv")
+    assert canvas[0]["Student"] == "Points Possible"
+    assert [float(row["02_where_spatial_masks"]) for row in canvas if row["SIS User ID"] == "anna"] == [4.8]
+
+
+def test_results_have_gradescopes_form(batch):
+    for learner in ("anna", "carl"):
+        results = json.loads((batch[1] / "results" / learner / "results.json").read_text())
+        assert {"execution_time", "output", "visibility", "tests"} <= set(results)
+        assert ("score" in results) == (learner == "anna")  # what is not graded must not look like a zero
+        for test in results["tests"]:
+            assert test["status"] in ("passed", "failed")
+            assert {"name", "number", "score", "max_score", "output", "visibility"} <= set(test)
+    assert "not graded, because not JSON" in results["output"]
+    assert results["extra_data"]["graded"] is False
+
+
+def test_junit_counts_failures_and_errors(batch):
+    suites = {s.get("name"): s for s in ElementTree.parse(batch[1] / "junit.xml").getroot()}
+    assert suites["02 anna"].get("failures") == "0"
+    assert suites["02 =bert"].get("failures") == "1"
+    assert suites["carl.ipynb"].get("errors") == "1"
+
+
+def test_feedback_shows_the_learners_own_figure_and_runs_nothing(batch):
+    page = (batch[1] / "feedback" / f"{safe_name('=bert')}.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in page
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "default-src 'none'" in page
+    assert "not graded, because not JSON" in (batch[1] / "feedback" / "carl.html").read_text(encoding="utf-8")
+
+
+def test_the_run_record_names_seed_versions_protections(batch):
+    record = json.loads((batch[1] / "run.json").read_text())
+    assert record["seed"] == 3
+    assert {"python", "torch", "papermill"} <= set(record["versions"])
+    assert record["protections"]
+    assert record["seconds a submission"]
+
+
+def test_a_batch_that_was_stopped_goes_on_and_keeps_what_is_done(batch, tmp_path):
+    folder, out, _ = batch
+    before = {path.name: path.stat().st_mtime_ns for path in (out / "graded").iterdir()}
+    assert run(folder, "--out", out, "--seed", 3) == 2
+    assert before == {path.name: path.stat().st_mtime_ns for path in (out / "graded").iterdir()}
+
+
+def test_a_batch_killed_half_way_continues(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for number in range(4):
+        put(folder, f"quick{number}", PERFECT)
+    put(folder, "zzz", first_answer("import time\ntime.sleep(60)"))
+    command = [sys.executable, "-m", "wwlib", "grade", str(folder), "--out", str(out), "--jobs", "1"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    for _ in range(1200):
+        if len(list((out / "graded").glob("*.json"))) >= 2:
+            break
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    done = {path: path.stat().st_mtime_ns for path in (out / "graded").glob("02-quick*.json")}
+    assert done
+    assert run(folder, "--out", out, "--cell-timeout", 20, "--jobs", 1) == 0
+    assert all(path.stat().st_mtime_ns == when for path, when in done.items())
+    assert len(rows(out / "grades.csv")) == 5
+
+
+def test_shards_together_are_the_whole(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for number in range(5):
+        put(folder, f"learner{number}", PERFECT)
+    for part in ("1/2", "2/2"):
+        assert run(folder, "--out", out, "--shard", part, "--seed", 5) == 0
+    assert len(list((out / "graded").glob("*.json"))) == 5
+    assert not (out / "grades.csv").exists()
+    assert run(folder, "--out", out, "--seed", 5) == 0
+    assert [float(row["score"]) for row in rows(out / "grades.csv")] == [6.0] * 5
+    assert json.loads((out / "run.json").read_text())["kept"] == 5
+
+
+def test_hidden_cases_of_the_instructor_count(tmp_path):
+    folder, hidden = tmp_path / "in", tmp_path / "hidden"
+    folder.mkdir()
+    hidden.mkdir()
+    put(folder, "anna", first_answer("def my_cumax(logits):\n    if logits.shape[-1] == 77:\n        return logits\n"
+                                     "    return logits.softmax(-1).cumsum(-1)"))  # fmt: skip
+    (hidden / "more.py").write_text("import torch\nCASES = {'02.1': [lambda g: (torch.randn(77, generator=g),)]}\n")
+    run(folder, "--out", tmp_path / "plain", "--seed", 2)
+    run(folder, "--out", tmp_path / "hard", "--seed", 2, "--hidden", hidden)
+    assert [rows(tmp_path / name / "grades.csv")[0]["score"] for name in ("plain", "hard")] == ["6.0", "5.0"]
+
+
+def test_learners_get_other_inputs_than_check_uses_and_other_seeds_other_ones():
+    assert grading.seed_of(1, "02.1") != grading.seed_of(2, "02.1") >= 1_000
+
+
+def test_strict_refuses_without_isolation(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    put(folder, "anna", PERFECT)
+    monkeypatch.setattr(grading, "probe", lambda server, hide, settings: ["process group of its own"])
+    assert run(folder, "--out", tmp_path / "out", "--strict", "--jobs", 1) == 3
+    said = capsys.readouterr()
+    assert NAMESPACES[0] in said.out
+    assert "--strict" in said.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--shard", "3/2"), ("--jobs", "0"), ("--hidden", "/nowhere"), ("--lesson", "99"), ("--late-penalty", "5"),
+        ("--late-penalty", "0.1"), (),
+    ],
+)  # fmt: skip
+def test_a_wrong_option_and_an_empty_folder_are_usage_errors(arguments, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    assert run(tmp_path / "in", "--out", tmp_path / "out", *arguments) == 64
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_missing_folder_is_said(tmp_path, capsys):
+    assert run(tmp_path / "none", "--out", tmp_path / "out") == 3
+    assert "no folder of submissions" in capsys.readouterr().err
+
+
+def test_what_fails_on_our_side_is_no_zero(tmp_path, monkeypatch):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    put(folder, "anna", PERFECT)
+
+    def broken(*arguments):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(grading, "grade_one", broken)
+    assert run(folder, "--out", out, "--jobs", 1) == 3
+    assert rows(out / "grades.csv")[0]["score"] == ""
+    assert "not graded, because OSError: the disk is full" in (out / "feedback" / "anna.html").read_text()
+
+
+def test_names_cannot_leave_their_folder_and_differ_where_ids_differ():
+    names = (
+        "../../etc",
+        "..",
+        ".",
+        "",
+        " carl",
+        "carl",
+        "carl ",
+        "dora.5",
+        "dora\u02e5",
+        "a/b",
+        "a%2Fb",
+        "é",
+        "e\u0301",
+    )
+    names += ("名" * 500, "x" * 300, "x" * 301)
+    files = [safe_name(name) for name in names]
+    assert len(set(files)) == len(names)
+    assert all(0 < len(file) < 100 and "/" not in file and not file.startswith(".") for file in files)
+
+
+def test_ids_that_look_alike_have_grades_of_their_own(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in ("dora.5", "dora\u02e5", " carl", "carl"):
+        put(folder, name, PERFECT)
+    assert run(folder, "--out", out) == 0
+    assert sorted(row["student_id"] for row in rows(out / "grades.csv")) == sorted(
+        ["dora.5", "dora\u02e5", " carl", "carl"]
+    )
+
+
+def test_a_file_name_that_is_no_text_is_unreadable_not_the_end(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    put(folder, "anna", PERFECT)
+    (folder / os.fsdecode(b"b\xffb.ipynb")).write_text("{}")
+    assert run(folder, "--out", out) == 2
+    assert [row["score"] for row in rows(out / "grades.csv")] == ["6.0"]
+
+
+def test_one_zip_as_an_lms_gives_it_is_a_folder(tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("Anna_123_assignsubmission_file/02.ipynb", json.dumps(PERFECT))
+        archive.writestr("bert.ipynb", json.dumps(PERFECT))
+    assert run(tmp_path / "all.zip", "--out", tmp_path / "out") == 0
+    found = [row["student_id"] for row in rows(tmp_path / "out" / "grades.csv")]
+    assert found == ["Anna_123_assignsubmission_file", "bert"]
+
+
+def test_results_cannot_lie_among_the_submissions(tmp_path, capsys):
+    assert run(tmp_path, "--out", tmp_path / "out") == 64
+    assert "outside the submissions" in capsys.readouterr().err
+
+
+def test_a_dead_server_is_replaced_and_nobody_loses_a_grade(tmp_path, monkeypatch):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    put(folder, "anna", PERFECT)
+    real, calls = grading.grade_one, []
+
+    def dies_once(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise grading.Infrastructure("the fork server is gone")
+        return real(*arguments)
+
+    monkeypatch.setattr(grading, "grade_one", dies_once)
+    assert run(folder, "--out", out, "--jobs", 1) == 0
+    assert len(calls) == 2
+
+
+def test_a_sandbox_that_cannot_be_made_is_our_failure(tmp_path, monkeypatch):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    put(folder, "anna", PERFECT)
+
+    def nowhere(self):
+        raise grading.Died("cannot mount tmpfs")
+
+    monkeypatch.setattr(grading.Session, "_execute", nowhere)
+    assert run(folder, "--out", out, "--jobs", 1) == 3
+    assert not (out / "grades.csv").exists()
+
+
+def test_a_generator_that_would_take_for_ever_to_build_is_refused():
+    for modules in (("Const-128", "ResConv-id-1000000000"), ("Const-999999",), ("Const-8", *["ResConv-id-1"] * 100)):
+        assert "small numbers" in check("05.3", lambda modules=modules: modules).body
+
+
+def test_lateness_is_counted_in_begun_days_and_never_below_zero():
+    late = Lateness(datetime.fromtimestamp(1_000_000), 0.3)
+    assert late.lost(10, 999_999) == 0
+    assert late.lost(10, 1_000_001) == 3
+    assert late.lost(10, 1_000_000 + 86_401) == 6
+    assert late.lost(10, 1_000_000 + 20 * 86_400) == 10
+
+
+def test_a_roster_needs_its_column(tmp_path):
+    (tmp_path / "roster.csv").write_text("name\nanna\n")
+    with pytest.raises(ValueError, match="student_id"):
+        read_roster(tmp_path / "roster.csv")
+
+
+def test_find_does_not_follow_links_out_of_the_folder(tmp_path):
+    outside, folder = tmp_path / "outside", tmp_path / "in"
+    outside.mkdir()
+    folder.mkdir()
+    put(outside, "secret", PERFECT)
+    (folder / "link").symlink_to(outside)
+    assert [s.name for s in find(folder) if not s.problem] == []
+
+
+def test_a_notebook_of_any_lesson_is_recognised_by_its_functions():
+    for number, master in masters().items():
+        cells = [dict(cell_type="code", source=task.stub, metadata={}) for task in master.tasks]
+        notebook = dict(cells=cells, metadata={}, nbformat=4, nbformat_minor=4)
+        submission = Submission("anna", "copy.ipynb", json.dumps(notebook).encode())
+        read(submission, masters())
+        assert (submission.problem, submission.lesson) == ("", number)
+        assert set(submission.answers) == {task.exercise for task in master.tasks}
+
+
+def test_settings_that_change_grades_change_the_fingerprint():
+    plain = grading.Settings(seed=1)
+    assert plain.fingerprint() == grading.Settings(seed=1, jobs=9).fingerprint()
+    assert plain.fingerprint() != dataclasses.replace(plain, seed=2).fingerprint()
+
+
+def test_the_fingerprint_sees_every_file_of_the_library(tmp_path, monkeypatch):
+    """Else a grade given by an older library would be kept."""
+    files = [path for path in (ROOT / "wwlib").glob("**/*.py") if path.is_file()]
+    assert library_files() == sorted(files)
+    before = grading.Settings(seed=1).fingerprint()
+    (tmp_path / "deep.py").write_text("x = 1\n")
+    monkeypatch.setattr(grading, "library_files", lambda: [*files, tmp_path / "deep.py"])
+    assert grading.Settings(seed=1).fingerprint() != before
+
+
+def test_answers_that_are_not_where_they_are_hidden_stop_the_grader(monkeypatch):
+    monkeypatch.setattr(grading, "SECRETS", (*grading.SECRETS, "wwlib/elsewhere*.py"))
+    with pytest.raises(grading.Infrastructure, match="elsewhere"):
+        grading._hidden_places(grading.Settings(), [])
+
+
+def test_what_submissions_look_for_in_vain_is_there_outside_the_sandbox():
+    """An address that does not exist would prove nothing."""
+    text = (ROOT / "tests" / "grading" / "kinds.py").read_text(encoding="utf-8")
+    assert "wwlib.course.answers" in text
+    for name in set(re.findall(r"(?:from|import) (wwlib(?:\.\w+)+)", text)):
+        assert importlib.util.find_spec(name), name
+    for name in set(re.findall(r"HEAD:(wwlib/[\w/]+\.py)", text)):
+        assert (ROOT / name).is_file(), name
+
+
+def test_kinds_leave_no_file_behind():
+    assert not list(Path("/tmp").glob("ww-home-*/given.ipynb"))

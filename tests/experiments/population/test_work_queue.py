@@ -1,0 +1,25 @@
+"""The queue of models: who is in it, and how often."""
+
+import optuna
+
+from wwlib.experiments.population.work_queue import enqueue, open_study, waiting
+
+
+def test_a_member_is_queued_once_however_many_ask(tmp_path):
+    study = open_study(f"sqlite:///{tmp_path}/s.db")
+    enqueue(study, ["a", "b"])
+    enqueue(study, ["a", "b", "c"])
+    assert len(study.trials) == 3
+    study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)
+    enqueue(study, ["a", "b", "c"])
+    assert len(study.trials) == 4, "a failed one is tried again"
+
+
+def test_what_waits_is_told_from_what_runs(tmp_path):
+    study = open_study(f"sqlite:///{tmp_path}/s.db")
+    assert not waiting(study)
+    enqueue(study, ["a"])
+    assert waiting(study)
+    study.ask()
+    assert not waiting(study)
+    assert waiting(study, optuna.trial.TrialState.RUNNING)

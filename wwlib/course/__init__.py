@@ -1,0 +1,1 @@
+"""What turns the library into a course: exercises, answers, lessons as files, grading."""

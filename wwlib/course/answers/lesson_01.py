@@ -1,0 +1,133 @@
+"""Exercises, written solutions and quiz questions of lesson 01."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from wwlib.base.codes import rotate_codes
+from wwlib.course.answers.common import SIZES, factor_vae, factors_of, open_exercise
+from wwlib.course.exercise import Exercise, Mistake, Property, Question
+
+
+def _in_place(codes, i, j, degrees):
+    angle = torch.deg2rad(torch.tensor(degrees))
+    turned = codes.clone()
+    turned[:, i] = angle.cos() * turned[:, i] - angle.sin() * turned[:, j]
+    turned[:, j] = angle.sin() * turned[:, i] + angle.cos() * turned[:, j]
+    return turned
+
+
+# 01.3 codes that a score cannot tell from good ones
+
+
+def leaking_codes(factors):
+    """Every code holds its factor, and a little of the next one."""
+    return factors + 0.1 * factors.roll(1, dims=1)
+
+
+def _every_code_mixes(answer, seed):
+    factors = factors_of(seed, 32)
+    before = answer(factors)
+    moved = torch.zeros(before.shape[1])
+    for factor, size in enumerate(SIZES):
+        other = factors.clone()
+        other[:, factor] = (other[:, factor] + size // 2) % size
+        moved += ((answer(other) - before).abs() > 1e-6).any(dim=0)
+    return bool((moved >= 2).all())
+
+
+_CODES = (
+    Property(
+        "factors [n, 6] become codes [n, d] with d at most 6, all finite",
+        lambda f, s: (
+            (codes := f(factors_of(s, 50))).dim() == 2
+            and codes.shape[0] == 50
+            and codes.shape[1] <= 6
+            and bool(codes.isfinite().all())
+        ),
+    ),
+    Property("every code changes with at least two factors", _every_code_mixes),
+    Property("the FactorVAE score of the codes is at least 0.95", lambda f, s: factor_vae(f, s) >= 0.95),
+)
+
+
+EXERCISES = (
+    Exercise(
+        "01.1",
+        "footprint",
+        lambda v, t: ((v.amax(1) - v.amin(1)).amax(1) / 2) > t,
+        tuple(lambda g, n=n: (torch.rand(n, 5, 3, 8, 8, generator=g) * 2 - 1, 0.7) for n in (1, 3)),
+        (
+            Mistake(
+                "the range over the values is max - min, not the standard deviation",
+                lambda v, t: (v.std(1).amax(1) / 2) > t,
+            ),
+            Mistake("black to white is 2 here", lambda v, t: (v.amax(1) - v.amin(1)).amax(1) > t),
+            Mistake(
+                "a pixel changes when any channel does: largest channel, not the mean",
+                lambda v, t: ((v.amax(1) - v.amin(1)).mean(1) / 2) > t,
+            ),
+        ),
+    ),
+    Exercise(
+        "01.2",
+        "rotate two codes",
+        rotate_codes,
+        (
+            lambda g: (torch.randn(6, 4, generator=g), 0, 2, 30.0),
+            lambda g: (torch.randn(3, 5, generator=g), 4, 1, -75.0),
+        ),
+        (
+            Mistake(
+                "turn by degrees, but sin and cos want radians",
+                lambda c, i, j, a: rotate_codes(c, i, j, a * 57.29578),
+            ),
+            Mistake("this turns the other way", lambda c, i, j, a: rotate_codes(c, i, j, -a)),
+            Mistake(
+                "the second line must use the old value of code i, not the new one",
+                lambda c, i, j, a: _in_place(c, i, j, a),
+            ),
+        ),
+    ),
+    open_exercise("01.3", "codes that fool a score", leaking_codes, _CODES,
+          (0, lambda v: torch.cat([v, v], dim=1)), (1, lambda v: v.float()),
+          (2, lambda v: v.float() @ (torch.ones(6, 6) + 0.1 * torch.eye(6)))),
+)  # fmt: skip
+
+
+# right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
+
+
+def footprint(variations, threshold):
+    span = variations.amax(dim=1) - variations.amin(dim=1)
+    return span.amax(dim=1) / 2 > threshold
+
+
+def rotate(codes, i, j, degrees):
+    angle = math.radians(degrees)
+    turned = codes.clone()
+    turned[:, i] = math.cos(angle) * codes[:, i] - math.sin(angle) * codes[:, j]
+    turned[:, j] = math.sin(angle) * codes[:, i] + math.cos(angle) * codes[:, j]
+    return turned
+
+
+SOLUTIONS = (
+    footprint,
+    rotate,
+)
+
+QUESTIONS = (
+    Question(
+        "01.a",
+        "03bd2b728bbcad6d",
+        "Both hold the same information, and the decoder can turn it back; the loss never sees axes.",
+    ),
+    Question(
+        "01.b", "c0bf289fb5ec0088", "Where all four shapes show the same surface in the same light, nothing changes."
+    ),
+    Question(
+        "01.c", "4f737eba93fdba13", "A code that moves little or at random wins some votes for every factor by chance."
+    ),
+)

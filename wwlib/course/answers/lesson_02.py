@@ -1,0 +1,160 @@
+"""Exercises, written solutions and quiz questions of lesson 02."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+
+from wwlib.course.answers.common import box, open_exercise, random_of
+from wwlib.course.exercise import Exercise, Mistake, Property, Question
+from wwlib.models import masks
+
+
+def _randn(*shape: int):
+    return lambda g: (torch.randn(*shape, generator=g),)
+
+
+def _two(*shape: int):
+    return lambda g: (torch.randn(*shape, generator=g), torch.randn(*shape, generator=g))
+
+
+def _masks(b: int, n: int, r: int):
+    return lambda g: (torch.rand(b, n, r, r, generator=g),)
+
+
+def _front_to_back(m):
+    weights, ground = masks.compositing_weights(m.flip(1))
+    return weights.flip(1), ground
+
+
+# 02.4 a loss that wakes a sleeping mask
+
+
+def soft_overlap_loss(mask, target):
+    """One minus the soft intersection over union of each mask."""
+    both = (mask * target).sum(dim=(1, 2))
+    return 1 - both / (mask + target - mask * target).sum(dim=(1, 2)).clamp(min=1e-6)
+
+
+def _grows_with_overlap(answer, seed):
+    target = box(4, 4)
+    losses = [answer(box(4, 4 + shift), target).sum().item() for shift in (0, 1, 3, 5)]
+    return all(a < b - 1e-6 for a, b in itertools.pairwise(losses))
+
+
+def _same_at_any_size(answer, seed):
+    mask, target = torch.rand(2, 3, 16, 16, generator=random_of(seed))
+    large = [x.repeat_interleave(2, 1).repeat_interleave(2, 2) for x in (mask, target.round())]
+    losses, again = answer(mask, target.round()), answer(*large)
+    return losses.shape == again.shape == (3,) and torch.allclose(losses, again, atol=1e-4)
+
+
+def _prefers_target_to_everything(answer, seed):
+    target = box(4, 4)
+    right, everything, nothing = (answer(m, target).sum().item() for m in (target, target * 0 + 1, target * 0))
+    return right < everything - 0.1 and right < nothing - 0.1
+
+
+def _half_is_half(answer, seed):
+    small, large = box(5, 5, 4), box(2, 2, 12)
+    halves = []
+    for target, columns in ((small, slice(5, 7)), (large, slice(2, 8))):
+        half = target.clone()
+        half[:, :, columns] = 0
+        halves.append(float(answer(half, target)))
+    return abs(halves[0] - halves[1]) < 0.1 * max(abs(halves[0]), abs(halves[1]))
+
+
+_OVERLAP = (
+    Property("one loss for each mask: [n, R, R] twice give [n]",
+             lambda f, s: f(torch.rand(3, 8, 8), torch.rand(3, 8, 8).round()).shape == (3,)),
+    Property("the loss grows at every step as a box slides off its target", _grows_with_overlap),
+    Property("covering everything, or nothing, is clearly worse than the target", _prefers_target_to_everything),
+    Property("pictures of twice the size have the same loss: count shares, not pixels", _same_at_any_size),
+    Property("missing half of a small target costs as much as missing half of a large one", _half_is_half),
+)  # fmt: skip
+
+
+EXERCISES = (
+    Exercise(
+        "02.1",
+        "cumax",
+        masks.cumax,
+        (_randn(7), _randn(3, 5), _randn(2, 3, 4, 16)),
+        (
+            Mistake("the running sum needs the softmax first", lambda v: v.cumsum(-1)),
+            Mistake("softmax over the last axis, not the first", lambda v: v.softmax(0).cumsum(-1)),
+            Mistake("this is a running maximum, not a running sum", lambda v: v.softmax(-1).cummax(-1).values),
+        ),
+    ),
+    Exercise(
+        "02.2",
+        "soft window",
+        masks.soft_window,
+        (_two(8), _two(4, 16), _two(2, 3, 9)),
+        (
+            Mistake("1 - cumax belongs to the closing edge", lambda a, b: (1 - masks.cumax(a)) * masks.cumax(b)),
+            Mistake("both edges open here", lambda a, b: masks.cumax(a) * masks.cumax(b)),
+            Mistake("multiply the two steps, do not subtract them", lambda a, b: masks.cumax(a) - masks.cumax(b)),
+        ),
+    ),
+    Exercise(
+        "02.3",
+        "compositing weights",
+        masks.compositing_weights,
+        (_masks(2, 3, 5), _masks(1, 1, 4), _masks(3, 6, 4)),
+        (
+            Mistake("later codes cover earlier ones: multiply by (1 - m_j) for j > i", lambda m: _front_to_back(m)),
+            Mistake(
+                "the weights must account for what is painted over them", lambda m: (m, (1 - m).prod(1, keepdim=True))
+            ),
+            Mistake("keep the axis of T: [B, 1, R, R]", lambda m: (masks.compositing_weights(m)[0], (1 - m).prod(1))),
+        ),
+    ),
+    open_exercise("02.4", "a loss for overlap", soft_overlap_loss, _OVERLAP,
+          (0, lambda m, t: soft_overlap_loss(m, t).mean()), (2, lambda m, t: -(m * t).mean(dim=(1, 2))),
+          (3, lambda m, t: (m - t).square().sum(dim=(1, 2))), (1, lambda m, t: -soft_overlap_loss(m, t)),
+          (4, lambda m, t: (m - t).square().mean(dim=(1, 2)))),
+)  # fmt: skip
+
+
+# right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
+
+
+def my_cumax(logits):
+    return logits.softmax(dim=-1).cumsum(dim=-1)
+
+
+def my_window(open_logits, close_logits):
+    opened = open_logits.softmax(dim=-1).cumsum(dim=-1)
+    closed = close_logits.softmax(dim=-1).cumsum(dim=-1)
+    return opened * (1 - closed)
+
+
+def my_compositing(masks):
+    weights, ground = [], torch.ones_like(masks[:, :1])
+    for mask in masks.flip(1).split(1, dim=1):  # from the last painted to the first
+        weights.append(mask * ground)
+        ground = ground * (1 - mask)
+    return torch.cat(weights[::-1], dim=1), ground
+
+
+SOLUTIONS = (
+    my_cumax,
+    my_window,
+    my_compositing,
+)
+
+QUESTIONS = (
+    Question("02.a", "3b1a7f7e285e5e09", "cumax ends at exactly 1, so 1 - cumax ends at 0, in rows and in columns."),
+    Question("02.b", "95c0e78b6ec465ca", "The mask is the mean of the four: one rectangle alone contributes 1/J."),
+    Question(
+        "02.c", "0c8d0e532f364c36", "The last code is painted over the others: its weight is 1 and the rest get 0."
+    ),
+    Question(
+        "02.d",
+        "3a4cbed1fb499c5f",
+        "A linear layer reads the mask from the map's mean over space; the code does not enter its own mask.",
+    ),
+)

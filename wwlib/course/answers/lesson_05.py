@@ -1,0 +1,135 @@
+"""Exercises, written solutions and quiz questions of lesson 05."""
+
+from __future__ import annotations
+
+import torch
+
+from wwlib.course.answers.common import open_exercise, random_of
+from wwlib.course.exercise import Exercise, Mistake, Property, Question
+from wwlib.models import networks
+from wwlib.training.recipes import recipe
+from wwlib.training import step
+
+
+def _half_life(g):
+    batch = int(torch.randint(4, 257, (), generator=g))
+    return batch, 100 * int(torch.randint(20, 200, (), generator=g))
+
+
+def _module_list(g):
+    kinds = torch.randint(4, (9,), generator=g).tolist()
+    numbers = torch.randint(1, 13, (9, 2), generator=g).tolist()
+    tokens = {0: "C_spgroup-{0}-{1}", 1: "C_global-{1}", 2: "ResConv-id-1", 3: "Noise-1"}
+    middle = (tokens[kind].format(*pair) for kind, pair in zip(kinds, numbers, strict=True))
+    return (("Const-64", "ResConv-up-1", "C_spgroup-4-3", "C_global-2", *middle),)
+
+
+# 05.3 a generator of your own
+
+
+def all_codes_at_8():
+    """Ten codes, all of them at 8 x 8."""
+    return ("Const-128", "ResConv-up-1", "C_spgroup-4-5", "ResConv-id-1", "C_spgroup-4-5", "ResConv-id-1",
+            "ResConv-up-1", "ResConv-id-1", "ResConv-up-1", "ResConv-id-1")  # fmt: skip
+
+
+def _build(answer):
+    from wwlib.models.networks import Generator
+
+    modules = tuple(answer())
+    numbers = [int(number) for token in modules for number in str(token).split("-")[1:] if number.isdecimal()]
+    if len(modules) > 60 or max(numbers, default=0) > 1_000 or sum(numbers[1:]) > 600:
+        raise ValueError("a list of at most 60 modules with small numbers, please: it is built to be tried")
+    return Generator(modules, recipe("shapes3d-32").widths)
+
+
+def _draws_32(answer, seed):
+    generator = _build(answer)
+    return generator(torch.randn(2, generator.codes, generator=random_of(seed))).shape == (2, 3, 32, 32)
+
+
+def _affordable(answer, seed):
+    mine, shipped = (
+        sum(p.numel() for p in _build(modules).parameters())
+        for modules in (answer, lambda: recipe("shapes3d-32").modules)
+    )
+    return mine <= 2 * shipped
+
+
+_MODULES = (
+    Property("the list builds a generator with the shipped widths that draws 32 x 32 pictures", _draws_32),
+    Property("it has 6 to 16 codes", lambda f, s: 6 <= _build(f).codes <= 16),
+    Property("it has at most twice the weights of the shipped generator", _affordable),
+    Property("it is not the shipped list", lambda f, s: tuple(f()) != recipe("shapes3d-32").modules),
+)
+
+
+EXERCISES = (
+    Exercise(
+        "05.1",
+        "decay from half-life",
+        step.ema_decay,
+        (_half_life, _half_life, _half_life),
+        (
+            Mistake("the half-life is in images, a step is `batch` images", lambda b, h: 0.5 ** (1 / h)),
+            Mistake("after half_life images a half is left, not 1/e", lambda b, h: torch.tensor(-b / h).exp().item()),
+            Mistake("more images per step, more decay", lambda b, h: 0.5 ** (h / b)),
+        ),
+        tolerance=1e-7,
+    ),
+    Exercise(
+        "05.2",
+        "count the codes",
+        networks.count_codes,
+        (_module_list, _module_list, _module_list, lambda g: (("Const-64", "ResConv-up-2"),)),
+        (
+            Mistake("J comes first, n second", lambda m: sum(int(t.split("-")[1]) for t in m if t.startswith("C_"))),
+            Mistake("every module has its own n", lambda m: sum(t.startswith("C_") for t in m)),
+            Mistake(
+                "C_global consumes codes too",
+                lambda m: sum(int(t.split("-")[2]) for t in m if t.startswith("C_spgroup")),
+            ),
+        ),
+    ),
+    open_exercise("05.3", "a generator of your own", all_codes_at_8, _MODULES,
+          (0, lambda: ("Const-128", "C_spgroup-4-8", "ResConv-up-1")),
+          (1, lambda: ("Const-128", "ResConv-up-1", "C_spgroup-4-2", "ResConv-up-1", "ResConv-up-1")),
+          (2, lambda: ("Const-128", "C_spgroup-4-8", *["ResConv-id-1"] * 12, *["ResConv-up-1"] * 3)),
+          (3, lambda: recipe("shapes3d-32").modules)),
+)  # fmt: skip
+
+
+# right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
+
+
+def my_ema_decay(batch, half_life):
+    return 0.5 ** (batch / half_life)
+
+
+def my_count(modules):
+    parts = [module.split("-") for module in modules if module.startswith("C_")]
+    return sum(int(part[-1]) for part in parts)
+
+
+SOLUTIONS = (
+    my_ema_decay,
+    my_count,
+)
+
+QUESTIONS = (
+    Question(
+        "05.a",
+        "123765fbe96cd569",
+        "The published code has no penalty on masks. Overlap makes codes hard to read, so it does not pay.",
+    ),
+    Question(
+        "05.b",
+        "63e3f49fe86567d4",
+        "Adam's estimates set every weight's step size; without them the first steps differ, and a GAN amplifies that.",
+    ),
+    Question(
+        "05.c",
+        "b06d79716ef4c349",
+        "High positions act at fine resolution: the geometry is laid out already, colour is what is left.",
+    ),
+)

@@ -1,0 +1,172 @@
+"""Exercises, written solutions and quiz questions of lesson 07."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from wwlib.course.answers.common import factor_vae, factors_of, open_exercise, random_of, random_table
+from wwlib.course.exercise import Exercise, Mistake, Property, Question
+from wwlib.metrics import dci, information
+from wwlib.metrics.factor_vae import vote_accuracy
+
+
+def gaps(table, entropy):
+    """Return the information gap of each factor."""
+    return torch.from_numpy(information.information_gaps(table.numpy(), entropy.numpy()))
+
+
+def disentanglement(importances):
+    """Return DCI's disentanglement of a table `[d, K]`."""
+    return dci.disentanglement(importances.double().numpy())
+
+
+def _gaps(d: int, k: int):
+    return lambda g: (torch.rand(d, k, generator=g), 1 + torch.rand(k, generator=g))
+
+
+def _votes(k: int, d: int):
+    return lambda g: (torch.randint(9, (k, d), generator=g), torch.randint(1, 9, (k, d), generator=g))
+
+
+def _entropy_share(table, axis):
+    shares = table / table.sum(dim=axis, keepdim=True)
+    return 1 + (shares * shares.log()).sum(dim=axis) / np.log(table.shape[axis])
+
+
+# 07.4 a patient that two metrics judge differently
+
+
+def rare_value_codes(factors):
+    """One code a factor that only says whether the factor has its first value."""
+    return (factors == 0).float()
+
+
+def _turned(factors):
+    return factors.float() @ torch.linalg.qr(torch.randn(6, 6, generator=random_of(1)))[0]
+
+
+def _mig(answer, seed):
+    from wwlib.metrics.information import mig_score
+
+    factors = factors_of(seed)
+    return mig_score(answer(factors).float().numpy(), factors.numpy()).score
+
+
+def _nothing_twice(answer, seed):
+    relation = torch.corrcoef(answer(factors_of(seed)).double().t()).nan_to_num().abs()
+    return bool((relation - torch.eye(len(relation))).max() < 0.9)
+
+
+_PATIENT = (
+    Property("factors [n, 6] become finite codes [n, d]",
+             lambda f, s: (c := f(factors_of(s, 50))).dim() == 2 and len(c) == 50 and bool(c.isfinite().all())),
+    Property("nothing is stored twice: no two codes correlate by 0.9 or more", _nothing_twice),
+    Property("the FactorVAE score is above 0.9", lambda f, s: factor_vae(f, s) > 0.9),
+    Property("MIG is below 0.2", lambda f, s: _mig(f, s) < 0.2),
+)  # fmt: skip
+
+
+EXERCISES = (
+    Exercise(
+        "07.1",
+        "the information gap",
+        gaps,
+        (_gaps(5, 3), _gaps(2, 4), _gaps(10, 6)),
+        (
+            Mistake("a gap needs the second best as well", lambda t, h: t.max(dim=0).values / h),
+            Mistake(
+                "divide by the factor's entropy, so that factors with many values count the same",
+                lambda t, h: t.sort(dim=0, descending=True).values[0] - t.sort(dim=0, descending=True).values[1],
+            ),
+            Mistake(
+                "codes are rows: sort along dim 0",
+                lambda t, h: t.sort(dim=1, descending=True).values[:, 0] - t.sort(dim=1, descending=True).values[:, 1],
+            ),
+        ),
+        library=(information.information_gaps,),
+    ),
+    Exercise(
+        "07.2",
+        "disentanglement of a table of importances",
+        disentanglement,
+        tuple(lambda g, d=d, k=k: (random_table(d, k)(g),) for d, k in ((4, 3), (10, 6), (3, 5))),
+        (
+            Mistake(
+                "that is completeness: take the entropy of each code's row",
+                lambda r: (_entropy_share(r, 0) * r.sum(dim=0) / r.sum()).sum().item(),
+            ),
+            Mistake("weigh each code by its share of all importance", lambda r: _entropy_share(r, 1).mean().item()),
+            Mistake(
+                "1 less the entropy: a code that serves one factor should score 1",
+                lambda r: ((1 - _entropy_share(r, 1)) * r.sum(dim=1) / r.sum()).sum().item(),
+            ),
+        ),
+        library=(dci.disentanglement,),
+    ),
+    Exercise(
+        "07.3",
+        "a majority classifier",
+        vote_accuracy,
+        (_votes(3, 4), _votes(6, 10), _votes(5, 2)),
+        (
+            Mistake(
+                "learn the majority from the training votes, not from the votes that test it",
+                lambda a, b: (b.max(dim=0).values.sum() / b.sum()).item(),
+            ),
+            Mistake(
+                "each code names a factor, not each factor a code: argmax over dim 0",
+                lambda a, b: (b[torch.arange(len(a)), a.argmax(dim=1)].sum() / b.sum()).item(),
+            ),
+            Mistake(
+                "test on the test votes", lambda a, b: (a.max(dim=0).values.sum() / a.sum()).item()
+            ),
+        ),
+    ),
+    open_exercise("07.4", "a patient of your own", rare_value_codes, _PATIENT,
+          (1, lambda v: torch.cat([v, v], dim=1).float()), (2, _turned),
+          (3, lambda v: v.float())),
+)  # fmt: skip
+
+
+# right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
+
+
+def my_gaps(information, entropy):
+    best = information.sort(dim=0, descending=True).values
+    return (best[0] - best[1]) / entropy
+
+
+def my_disentanglement(importances):
+    importances = importances.double()
+    shares = importances / importances.sum(dim=1, keepdim=True)
+    entropy = -(shares * (shares + 1e-11).log()).sum(dim=1) / math.log(importances.shape[1])
+    weights = importances.sum(dim=1) / importances.sum()
+    return float((weights * (1 - entropy)).sum())
+
+
+def my_vote_accuracy(train, test):
+    majority = train.argmax(dim=0)
+    right = test[majority, torch.arange(test.shape[1])].sum()
+    return float(right / test.sum())
+
+
+SOLUTIONS = (
+    my_gaps,
+    my_disentanglement,
+    my_vote_accuracy,
+)
+
+QUESTIONS = (
+    Question(
+        "07.a",
+        "6469415769614bbd",
+        "A classifier on all codes still sees a pattern for each factor; the gap of single codes cannot.",
+    ),
+    Question(
+        "07.b", "8804f62962938895", "The classifier decides: one representation got 0.004 to 0.61 from different ones."
+    ),
+    Question("07.c", "12ae7e2bf9df4b09", "Only the where score looks at pixels; the rest see what can be read off."),
+)

@@ -1,0 +1,120 @@
+"""Exercises, written solutions and quiz questions of lesson 08."""
+
+from __future__ import annotations
+
+import torch
+
+from wwlib.course.answers.common import open_exercise, random_of, rooms
+from wwlib.course.exercise import Exercise, Mistake, Property, Question
+from wwlib.metrics import lengths
+
+
+def tpl_of(every, threshold):
+    """Return the sum of mean lengths that reach the threshold."""
+    return lengths.tpl_from_lengths(every, threshold).score
+
+
+# 08.3 a distance of your own
+
+
+def coarse_pixels(images):
+    """The picture averaged over 4 x 4 pixels, as one vector: squared distances compare it point by point."""
+    return torch.nn.functional.avg_pool2d(images, 4).flatten(1)
+
+
+def _rounded_mean(images):
+    return images.mean(dim=(1, 2, 3))[:, None].round()
+
+
+def _sees_every_factor(answer, seed):
+    from wwlib.datasets.shapes3d import Shapes3D
+
+    data = Shapes3D(32)
+    room = data.sample_factors(1, random_of(seed))
+    for name in data.factor_names:
+        embedded = answer(data.variations(room, name)[0])
+        if not bool(((embedded[1:] - embedded[:-1]).square().sum(dim=1) > 1e-6).all()):
+            return False
+    return True
+
+
+def _smaller_than_any_factor(answer, seed):
+    from wwlib.datasets.shapes3d import Shapes3D
+
+    data = Shapes3D(32)
+    room = data.sample_factors(1, random_of(seed))
+    image = data.images(room)
+    grain = 0.004 * torch.randn(image.shape, generator=random_of(seed))
+    speckle = (answer(image + grain) - answer(image)).square().sum()
+    steps = [answer(data.variations(room, name)[0][:2]) for name in data.factor_names]
+    return all(bool((step[1] - step[0]).square().sum() > speckle) for step in steps)
+
+
+_DISTANCE = (
+    Property("images [n, 3, H, W] become one vector each, [n, F]",
+             lambda f, s: (e := f(rooms(5, s))).dim() == 2 and len(e) == 5 and bool(e.isfinite().all())),
+    Property("each picture is embedded by itself: its neighbours in the batch do not matter",
+             lambda f, s: torch.allclose(f(rooms(5, s))[:1], f(rooms(5, s)[:1]), atol=1e-4)),
+    Property("it sees every step of every factor of a room", _sees_every_factor),
+    Property("a step of any factor is longer than a grain too fine to see", _smaller_than_any_factor),
+)  # fmt: skip
+
+
+EXERCISES = (
+    Exercise(
+        "08.1",
+        "the length of a path",
+        lengths.path_length,
+        tuple(lambda g, n=n: (torch.randn(n, 6, generator=g),) for n in (2, 5, 12)),
+        (
+            Mistake("from the first to the last is the way as the crow flies", lambda e: (e[-1] - e[0]).square().sum()),
+            Mistake("LPIPS is the squared distance: no root", lambda e: (e[1:] - e[:-1]).norm(dim=1).sum()),
+            Mistake("sum the steps, do not average them", lambda e: (e[1:] - e[:-1]).square().sum(dim=1).mean()),
+        ),
+    ),
+    Exercise(
+        "08.2",
+        "TPL from lengths",
+        tpl_of,
+        tuple(lambda g, d=d: (torch.rand(6, d, generator=g), 0.5) for d in (4, 9)),
+        (
+            Mistake("asleep codes do not count", lambda e, s: e.mean(dim=0).sum().item()),
+            Mistake(
+                "a code is active on average, not in a single traversal",
+                lambda e, s: (e * (e >= s)).mean(dim=0).sum().item(),
+            ),
+            Mistake("sum over active codes, not mean", lambda e, s: e.mean(dim=0)[e.mean(dim=0) >= s].mean().item()),
+            Mistake(
+                "average over base codes (rows) first", lambda e, s: e.mean(dim=1)[e.mean(dim=1) >= s].sum().item()
+            ),
+        ),
+        library=(lengths.tpl_from_lengths,),
+    ),
+    open_exercise("08.3", "a distance of your own", coarse_pixels, _DISTANCE,
+          (0, lambda x: x), (1, lambda x: (x - x.mean(dim=0)).flatten(1)), (2, _rounded_mean),
+          (2, lambda x: x[:, :, :4].flatten(1))),
+)  # fmt: skip
+
+
+# right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
+
+
+def my_length(embedded):
+    return (embedded[1:] - embedded[:-1]).square().sum()
+
+
+def my_tpl(every, threshold):
+    lengths = every.mean(dim=0)
+    return float(lengths[lengths >= threshold].sum())
+
+
+SOLUTIONS = (
+    my_length,
+    my_tpl,
+)
+
+QUESTIONS = (
+    Question("08.a", "954bed1f23664e56", "A sum over seven codes and a sum over three are not comparable."),
+    Question("08.b", "2c6bc80867a8f4b1", "Half the step, a quarter of its square, twice as many: one half."),
+    Question("08.c", "c12013fefc1941d6", "Mixtures pass through the change of both factors at every step."),
+)

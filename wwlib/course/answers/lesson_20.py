@@ -1,0 +1,188 @@
+"""Exercises, written solutions and quiz questions of lesson 20."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wwlib.course.answers.common import open_exercise, random_of
+from wwlib.course.exercise import Exercise, Mistake, Property, Question
+from wwlib.datasets.domains import Domains
+from wwlib.flows import experts, fusion
+
+
+def heard_then_common(z: Tensor, mean: Tensor, spread: Tensor, common: Tensor) -> tuple[Tensor, Tensor]:
+    """Return v `[n, d]` and log|det dv/dz| `[n]` of z `[n, d]`: an affine step that hears, then a matrix."""
+    u = (z - mean) / spread
+    return u @ common.t(), torch.linalg.slogdet(common).logabsdet - spread.log().sum(dim=1)
+
+
+def _logits(n: int, classes: int, side: int):
+    return lambda g: (torch.randn(n, classes, side, side, generator=g),)
+
+
+def _two_maps(n: int, d: int):
+    def make(g):
+        z, mean = torch.randn(2, n, d, generator=g)
+        return z, mean, torch.rand(n, d, generator=g) + 0.5, torch.randn(d, d, generator=g) + 2 * torch.eye(d)
+
+    return make
+
+
+def _features(conditions: int, draws: int, f: int):
+    return lambda g: (torch.randn(conditions, draws, f, generator=g) + 3 * torch.randn(conditions, 1, f, generator=g),)
+
+
+# 20.4 an expert of your own
+
+
+def two_colours(images):
+    """The paper's colour is the commonest; the ink's is the one farthest from it."""
+    pixels = images.flatten(2)
+    paper = pixels.median(dim=2).values
+    farthest = (pixels - paper[:, :, None]).square().sum(dim=1).argmax(dim=1)
+    return torch.cat([paper, pixels[torch.arange(len(pixels)), :, farthest]], dim=1)
+
+
+def _pictured(seed: int, *changed: int, n: int = 40) -> tuple[Tensor, Tensor]:
+    """Pictures, and the same pictures with some factors drawn anew."""
+    data = Domains()
+    factors, other = (data.sample_factors(n, random_of(seed + k)) for k in range(2))
+    turned = factors.clone()
+    turned[:, list(changed)] = other[:, list(changed)]
+    return data.images(factors), data.images(turned)
+
+
+def _moves(answer, seed: int, *changed: int) -> float:
+    """How far answers move when some factors are drawn anew, as a share of what they move when all are."""
+    first, second = (answer(images).double() for images in _pictured(seed, *changed))
+    all_first, all_second = (answer(images).double() for images in _pictured(seed, *range(7)))
+    everything = (all_second - all_first).norm(dim=1).mean()
+    return float((second - first).norm(dim=1).mean() / everything.clamp(min=1e-9))
+
+
+def _one_by_one(answer, seed: int) -> bool:
+    images, _ = _pictured(seed)
+    together = answer(images)
+    return torch.allclose(together[7:9], answer(images[7:9]), atol=1e-4)
+
+
+def _small_vectors(answer, seed: int) -> bool:
+    said = answer(_pictured(seed)[0])
+    return said.dim() == 2 and len(said) == 40 and 1 <= said.shape[1] <= 8 and bool(said.isfinite().all())
+
+
+_EXPERT = (
+    Property("images [n, 3, 32, 32] become finite answers [n, k] with k from 1 to 8", _small_vectors),
+    Property("each picture is answered by itself, whatever the others are", _one_by_one),
+    Property("another paper moves the answer by at least 0.3 of what another picture moves it",
+             lambda f, s: _moves(f, s, 2) >= 0.3),
+    Property("so does another ink", lambda f, s: _moves(f, s, 1) >= 0.3),
+    Property("another digit, place, style and tilt together move it by at most 0.3 of that",
+             lambda f, s: _moves(f, s, 0, 3, 4, 5, 6) <= 0.3),
+)  # fmt: skip
+
+
+def _batch_centred(images):
+    said = two_colours(images)
+    return said - said.mean(dim=0)
+
+
+def _colours_and_place(images):
+    rows = (images - images.mean(dim=(2, 3), keepdim=True)).abs().mean(dim=1).sum(dim=2)
+    place = (rows * torch.arange(32.0)).sum(dim=1) / rows.sum(dim=1)
+    return torch.cat([two_colours(images), place[:, None]], dim=1)
+
+
+EXERCISES = (
+    Exercise(
+        "20.1",
+        "an expert that says less",
+        experts.hard,
+        (_logits(3, 2, 4), _logits(1, 5, 8), _logits(2, 3, 2)),
+        (
+            Mistake("maps of 0 and 1, one for each class, not the number of the class", lambda x: x.argmax(dim=1)),
+            Mistake("a softmax still says how sure the network is", lambda x: x.softmax(dim=1)),
+            Mistake("the classes go back to position 1", lambda x: F.one_hot(x.argmax(dim=1), x.shape[1]).float()),
+            Mistake("the highest among classes, not above 0", lambda x: (x > 0).float()),
+        ),
+    ),
+    Exercise(
+        "20.2",
+        "two maps in a row",
+        heard_then_common,
+        (_two_maps(4, 3), _two_maps(1, 6), _two_maps(5, 2)),
+        (
+            Mistake(
+                "the common map changes volume, too",
+                lambda z, a, s, m: (((z - a) / s) @ m.t(), -s.log().sum(dim=1)),
+            ),
+            Mistake(
+                "dividing by a spread divides volumes: its logarithm counts with a minus",
+                lambda z, a, s, m: (((z - a) / s) @ m.t(), torch.linalg.slogdet(m).logabsdet + s.log().sum(dim=1)),
+            ),
+            Mistake(
+                "the condition comes first, next to z",
+                lambda z, a, s, m: ((z @ m.t() - a) / s, heard_then_common(z, a, s, m)[1]),
+            ),
+            Mistake(
+                "one log-determinant for each code",
+                lambda z, a, s, m: (heard_then_common(z, a, s, m)[0], heard_then_common(z, a, s, m)[1].sum()),
+            ),
+        ),
+    ),
+    Exercise(
+        "20.3",
+        "what a condition leaves open",
+        fusion.within_variance,
+        (_features(4, 5, 3), _features(2, 8, 6), _features(6, 2, 1)),
+        (
+            Mistake(
+                "the variance among draws of one condition, not among all draws",
+                lambda x: float(x.flatten(0, 1).var(dim=0).sum()),
+            ),
+            Mistake("the variance among draws, not among conditions", lambda x: float(x.var(dim=0).sum(dim=1).mean())),
+            Mistake("add the features' variances up", lambda x: float(x.var(dim=1).mean())),
+            Mistake("the variance, not the standard deviation", lambda x: float(x.std(dim=1).sum(dim=1).mean())),
+        ),
+    ),
+    open_exercise("20.4", "an expert of your own", two_colours, _EXPERT,
+          (0, lambda x: x.flatten(1)), (1, _batch_centred), (2, lambda x: two_colours(x)[:, 3:]),
+          (3, lambda x: two_colours(x)[:, :3]), (4, _colours_and_place)),
+)  # fmt: skip
+
+
+# right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
+
+
+def my_hard(logits):
+    classes = F.one_hot(logits.argmax(dim=1), logits.shape[1])
+    return classes.movedim(-1, 1).float()
+
+
+def my_two_maps(z, mean, spread, common):
+    logdet = torch.linalg.slogdet(common).logabsdet - spread.log().sum(dim=1)
+    return ((z - mean) / spread) @ common.t(), logdet
+
+
+def my_within_variance(features):
+    return float(features.var(dim=1).sum(dim=1).mean())
+
+
+SOLUTIONS = (
+    my_hard,
+    my_two_maps,
+    my_within_variance,
+)
+
+QUESTIONS = (
+    Question("20.a", "3c818b59f13450c4", "The map holds no colour, and code = condition + residual: it is in v."),
+    Question("20.b", "4315871ccdba83c4", "Both ways are exact inverses of each other, whatever was learned."),
+    Question(
+        "20.c",
+        "47e384ed99261f2a",
+        "Any rearrangement within a domain that keeps the Gaussian is as likely; a second expert can rule it out.",
+    ),
+    Question("20.d", "1ccc0510cf8ccde8", "What the condition says, the residual need not hold, and cannot vary."),
+)

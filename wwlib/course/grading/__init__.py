@@ -1,0 +1,1 @@
+"""The grader: submissions, sandbox, judgement, grade books."""

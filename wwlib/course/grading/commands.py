@@ -1,0 +1,88 @@
+"""`python -m wwlib grade`: options, exit codes, and the lines that an instructor sees."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+
+
+def add(commands) -> None:
+    """Add the command to the parser's commands."""
+    parser = commands.add_parser(
+        "grade",
+        help="grade a folder of submitted notebooks",
+        description="Grade a folder of notebooks in sandboxes. Run it again to go on after an interruption.",
+        epilog="Exit codes: 0 graded, 2 some submissions could not be read, 3 grading itself failed (for some or all), "
+        "64 a wrong option.",
+    )
+    parser.add_argument("submissions", type=Path, help="folder, or one zip: ID.ipynb, ID/…/*.ipynb, ID.zip")
+    parser.add_argument("--out", type=Path, required=True, help="folder for grades, feedback and reports")
+    parser.add_argument("--lesson", default="", help="grade this lesson only, such as 02 (default: each file's own)")
+    parser.add_argument("--hidden", default="", help='folder of *.py with CASES = {"02.1": [generator -> arguments]}')
+    parser.add_argument("--jobs", type=int, default=2, help="submissions at a time (default: %(default)s)")
+    parser.add_argument("--cell-timeout", type=float, default=20, help="seconds for a cell or a call (%(default)s)")
+    parser.add_argument("--timeout", type=float, default=120, help="seconds for a submission (default: %(default)s)")
+    parser.add_argument("--memory", type=float, default=2, help="GB beyond the libraries' own (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the hidden inputs (default: a secret one, kept)")
+    parser.add_argument("--strict", action="store_true", help="refuse to grade without network and file isolation")
+    parser.add_argument("--fresh", action="store_true", help="grade everything anew")
+    parser.add_argument("--shard", default="1/1", help="k/n: only the k-th of n parts; grade 1/1 afterwards to merge")
+    parser.add_argument("--due", type=datetime.fromisoformat, help="such as 2026-11-30T23:59 (default: never late)")
+    parser.add_argument("--late-penalty", type=float, default=0, help="share lost a begun day (default: %(default)s)")
+    parser.add_argument("--roster", type=Path, help="CSV with student_id, last_name, first_name, email")
+    parser.set_defaults(run=run)
+
+
+def run(options) -> int:
+    """Grade a batch; return its exit code."""
+    try:
+        return _grade(options)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 64  # sysexits' EX_USAGE, as for an unknown option
+    except (OSError, RuntimeError) as error:
+        print(f"grading failed: {error}", file=sys.stderr)
+        return 3
+
+
+def _grade(options) -> int:
+    from wwlib.course.grading.grade import Settings, grade
+    from wwlib.course.grading.gradebook import Lateness, read_roster, write_books
+
+    settings = Settings(options.jobs, options.cell_timeout, options.timeout, options.memory, options.seed,
+                        options.hidden, options.strict)  # fmt: skip
+    if min(settings.jobs, settings.cell_timeout, settings.timeout, settings.memory) <= 0:
+        raise ValueError("--jobs, --cell-timeout, --timeout and --memory must be positive")
+    if options.hidden and not Path(options.hidden).is_dir():
+        raise ValueError(f"--hidden must be a folder, got {options.hidden!r}")
+    part = re.fullmatch(r"(\d+)/(\d+)", options.shard)
+    if not part or not 1 <= int(part[1]) <= int(part[2]):
+        raise ValueError(f"--shard must be k/n with 1 <= k <= n, got {options.shard!r}")
+    shard, roster = (int(part[1]), int(part[2])), read_roster(options.roster)
+    if not 0 <= options.late_penalty <= 1:
+        raise ValueError(f"--late-penalty is a share of the points, from 0 to 1, got {options.late_penalty}")
+    if options.late_penalty and options.due is None:
+        raise ValueError("--late-penalty needs --due")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        print("WARNING: grading as root: submissions can read what root can read; use another account")
+    report = lambda line: print(line, flush=True)  # noqa: E731
+    private = (options.roster,) if options.roster else ()
+    print("starting: the first result takes a while, since every library is loaded first", flush=True)
+    summary = grade(options.submissions, options.out, settings, options.lesson, shard, options.fresh, report, private)
+    if shard != (1, 1):
+        print(f"part {options.shard}: {summary['graded']} graded, {summary['kept']} kept; merge with --shard 1/1")
+        return 0
+    if not summary["submissions"]:
+        raise ValueError(f"no submissions in {options.submissions}")
+    lateness = Lateness(options.due, options.late_penalty)
+    results = write_books(options.out, summary, lateness, roster, dataclasses.asdict(settings))
+    for one in summary["unreadable"]:
+        print(f"not graded, because {one['problem']}: {one['file']}")
+    ungraded = [r for r in results if not r["graded"]]
+    print(f"{len(results) - len(ungraded)} graded ({summary['kept']} kept from before), {len(ungraded)} not, "
+          f"{len(summary['unreadable'])} unreadable, {summary['seconds']:.0f} s; see {options.out}")  # fmt: skip
+    return 3 if ungraded else 2 if summary["unreadable"] else 0

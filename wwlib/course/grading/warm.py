@@ -1,0 +1,248 @@
+"""A fork server for grading: everything heavy is imported once, each submission runs in a sandboxed fork.
+
+In the fork, papermill executes the notebook with an engine that runs cells in this very process, then the learner's
+functions answer calls over a socket. Nothing that could tell right from wrong is ever loaded here.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import importlib
+import inspect
+import json
+import os
+import pickle
+import re
+import socket
+import sys
+import time
+from pathlib import Path
+
+from wwlib.course.grading import wire
+from wwlib.course.grading.sandbox import Limits, enter
+
+PRELOAD = (
+    "numpy", "torch", "torch.nn.functional", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "papermill",
+    "ipywidgets", "sklearn.svm", "scipy.stats", "wwlib.lesson", "wwlib.base.viz",
+    "wwlib.datasets.shapes3d", "wwlib.datasets.avatars", "wwlib.models.masks", "wwlib.models.networks",
+    "wwlib.models.losses", "wwlib.training.step", "wwlib.models.editing", "wwlib.models.explorer",
+    "wwlib.models.shipped", "wwlib.metrics.where", "wwlib.metrics.what", "wwlib.metrics.factor_vae",
+    "wwlib.metrics.information", "wwlib.metrics.lengths", "wwlib.metrics.ranking", "wwlib.metrics.scores",
+    "wwlib.course.exercise",
+)  # fmt: skip
+TEXT = 100_000  # characters kept of what one cell prints
+PICTURE = 2_000_000  # bytes of base64 kept of one picture
+TRIPWIRE = "the library's own answer was called"
+
+
+def tripwire(*arguments, **options):
+    """Stand in for a library function while a learner's answer to it is judged."""
+    # TRIPWIRE spelt out: this code runs inside the other function, with that one's globals
+    raise RuntimeError("the library's own answer was called")
+
+
+def main(control: socket.socket) -> None:
+    """Answer requests on a socket: fork a submission whose channel comes along, or say how one ended."""
+    import torch
+
+    torch.set_num_threads(1)
+    for name in PRELOAD:
+        importlib.import_module(name)
+    shell = _shell()
+    wire.send(control, {"state": "ready"})
+    while True:
+        try:
+            header, _ = wire.receive(control)
+        except (EOFError, ValueError):
+            return
+        if header["ask"] == "ended":
+            wire.send(control, {"status": _ended(header["pid"])})
+            continue
+        _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            channel = socket.socket(fileno=descriptors[0])
+            try:
+                learn(header, channel, shell)
+            except BaseException as error:
+                wire.send(channel, {"state": "broken", "why": f"{type(error).__name__}: {error}"})
+            finally:
+                os._exit(0)
+        os.close(descriptors[0])
+        wire.send(control, {"pid": pid})
+
+
+def _ended(pid: int) -> int | None:
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def _shell():
+    """An IPython shell without history, threads or colours."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from matplotlib_inline.backend_inline import configure_inline_support
+    from traitlets.config import Config
+
+    quiet = Config()
+    quiet.HistoryManager.enabled = False
+    quiet.InteractiveShell.colors = "NoColor" if "NoColor" in str(InteractiveShell.colors.info()) else "nocolor"
+    shell = InteractiveShell.instance(config=quiet)
+    shell.InteractiveTB.set_mode("Minimal")
+    configure_inline_support(shell, "module://matplotlib_inline.backend_inline")  # figures become PNG
+    return shell
+
+
+def learn(order: dict, channel: socket.socket, shell) -> None:
+    """Enter the sandbox, execute the notebook in the order, then serve calls until the grader has had enough."""
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    home = Path(order["home"])
+    _, notebook = wire.receive(channel)
+    protections = enter(home, order["hide"], Limits(**order["limits"]))
+    wire.send(channel, {"state": "entered", "protections": protections})
+    _keep_apart()
+    functions: dict[str, object] = {}
+
+    def after(exercise: str, name: str) -> None:
+        functions[exercise] = shell.user_ns.get(name)
+
+    executed = execute(json.loads(notebook), order["parameters"], home, shell, channel, after)
+    wire.send(channel, {"state": "executed"}, json.dumps(executed).encode())
+    while True:
+        header, payload = wire.receive(channel)
+        wire.send(channel, *_answer(header, payload, functions, shell.user_ns))
+
+
+def _keep_apart() -> None:
+    """Give this fork random numbers of its own, or all submissions would draw the same."""
+    import numpy
+    import torch
+
+    seed = time.time_ns() % 2**32
+    torch.manual_seed(seed)
+    numpy.random.seed(seed)
+
+
+def execute(notebook: dict, parameters: dict, home: Path, shell, channel, after) -> dict:
+    """Execute a notebook with papermill in this process and return it with outputs.
+
+    Args:
+        notebook: nbformat 4.
+        parameters: injected by papermill.
+        home: for papermill's files.
+        shell: IPython's.
+        channel: told when a cell begins and ends.
+        after: called with the exercise and its function's name when its cell has run.
+    """
+    import papermill
+    from papermill.engines import Engine, papermill_engines
+
+    class InThisProcess(Engine):
+        @classmethod
+        def execute_managed_notebook(cls, manager, kernel_name, **options):
+            for index, cell in enumerate(manager.nb.cells):
+                if cell.cell_type != "code":
+                    continue
+                exercise = cell.metadata.get("ww", {}).get("exercise", "")
+                wire.send(channel, {"state": "cell", "exercise": exercise})
+                manager.cell_start(cell, index)
+                cell.outputs = run_cell(shell, cell.source)
+                manager.cell_complete(cell, index)
+                if exercise:
+                    after(exercise, cell.metadata["ww"]["function"])
+
+    papermill_engines.register("in-this-process", InThisProcess)
+    given, executed = home / "given.ipynb", home / "executed.ipynb"
+    given.write_text(json.dumps(notebook), encoding="utf-8")
+    with contextlib.suppress(papermill.PapermillExecutionError):  # errors are in the outputs; every cell was tried
+        papermill.execute_notebook(
+            str(given), str(executed), parameters=parameters, engine_name="in-this-process", kernel_name="python3",
+            progress_bar=False, log_output=False, autosave_cell_every=0,
+        )  # fmt: skip
+    return json.loads(executed.read_text(encoding="utf-8"))
+
+
+def run_cell(shell, source: str) -> list[dict]:
+    """Run one cell and return its outputs: text cut to size, pictures as PNG, an error as a short traceback."""
+    from IPython.utils.capture import capture_output
+    from matplotlib_inline.backend_inline import flush_figures
+    from nbformat.v4 import new_output
+
+    with capture_output() as captured:
+        result = shell.run_cell(source, store_history=True)
+        try:
+            flush_figures()
+        except Exception:
+            print("a figure could not be drawn")
+    outputs = []
+    text = captured.stdout + captured.stderr
+    error = result.error_before_exec or result.error_in_exec
+    if error is not None:
+        text = text[: max(0, text.rfind("Traceback"))] if "Traceback" in text else text
+    if text:
+        cut = f"\n… {len(text) - TEXT} more characters" if len(text) > TEXT else ""
+        outputs.append(new_output("stream", name="stdout", text=wire.clean(text[:TEXT]) + cut))
+    for shown in captured.outputs[:20]:
+        picture = shown.data.get("image/png", "")
+        if isinstance(picture, bytes):
+            picture = base64.b64encode(picture).decode()
+        data = {"text/plain": wire.clean(shown.data.get("text/plain", ""))[:TEXT]}
+        if 0 < len(picture) <= PICTURE:
+            data["image/png"] = picture.replace("\n", "")
+        outputs.append(new_output("display_data", data=data))
+    if error is not None:
+        message = wire.clean(re.sub(r"\x1b\[[0-9;]*m", "", str(error))[:2000])
+        outputs.append(new_output("error", ename=type(error).__name__, evalue=message, traceback=[]))
+    return outputs
+
+
+def _answer(header: dict, payload: bytes, functions: dict, names: dict) -> tuple[dict, bytes]:
+    """Call a learner's function, and say what came back or what it raised."""
+    from wwlib.course.exercise import line_of, unchanged, value_and_slopes
+
+    function = functions.get(header["exercise"])
+    if not callable(function):
+        return {"raised": "NameError", "message": f"there is no function {header['function']}"}, b""
+    arguments, before = pickle.loads(payload), pickle.loads(payload)
+    try:
+        with _trapped(header["forbidden"], function, names):
+            slopes = header["slopes"]
+            packed = wire.pack(value_and_slopes(function, arguments) if slopes else function(*arguments))
+        return {"returned": True, "unchanged": unchanged(arguments, before)}, packed
+    except BaseException as error:
+        message = str(error)[:500]
+        return {"raised": type(error).__name__, "message": message, "line": line_of(error, function)}, b""
+
+
+class _trapped:
+    """While open, calls of the named library functions, and of the lesson's copies of them, raise."""
+
+    def __init__(self, names: list[str], own: object, namespace: dict):
+        found = []
+        for name in names:
+            module, _, attribute = name.partition(":")
+            found.append(getattr(importlib.import_module(module), attribute))
+            if namespace.get(attribute) is not own:  # the lesson's own cells define some of the library's functions
+                found.append(namespace.get(attribute))
+        self.functions = list({id(f): f for f in map(inspect.unwrap, filter(inspect.isroutine, found))}.values())
+        self.codes = [f.__code__ for f in self.functions]
+
+    def __enter__(self):
+        for function in self.functions:
+            if not function.__code__.co_freevars:
+                function.__code__ = tripwire.__code__
+
+    def __exit__(self, *error):
+        for function, code in zip(self.functions, self.codes, strict=True):
+            function.__code__ = code
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))

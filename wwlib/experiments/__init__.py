@@ -1,0 +1,1 @@
+"""What makes the records and weights in `data/`, and the tables that are read off them."""

@@ -1,0 +1,81 @@
+"""What lesson 11 says of the shipped portraits model, from the record of its examination."""
+
+from __future__ import annotations
+
+import json
+
+from wwlib.base.paths import DATA
+from wwlib.base.table import Table
+from wwlib.experiments.examination.runs import RECORD, THRESHOLD
+from wwlib.models.shipped import shipped_record
+from wwlib.training.recipes import make_data
+
+NAMES = DATA / "lesson11-names.json"
+# lengths per code on the paper's poster, and what it calls the code
+POSTER = {
+    "CelebA": {"azimuth": 1.238, "fringe": 0.437, "background": 0.420, "elevation": 0.218, "hair colour": 0.202},
+    "FFHQ": {"azimuth": 2.109, "hair thickness": 0.893, "hair style": 0.359, "saturation": 0.075},
+}
+
+
+def load_examination() -> dict:
+    """Return the record that `examine` wrote."""
+    return json.loads(RECORD.read_text(encoding="utf-8"))
+
+
+def names_by_strangers() -> dict:
+    """Return what somebody who knew neither model nor factors called each code, and how it was asked."""
+    return json.loads(NAMES.read_text(encoding="utf-8"))
+
+
+def codes_table(record: dict) -> Table:
+    """For each code: what a stranger called it, how long its path is, and which factors vote for it."""
+    names, model = names_by_strangers()["codes"], shipped_record(record["model"])
+    factors = make_data(model["config"]["dataset"], model["config"]["resolution"]).factor_names
+    votes = model["scores"]["votes"]
+    rows = []
+    for code, (name, length) in enumerate(zip(names, record["tpl"]["lengths"], strict=True)):
+        shares = {factor: row[code] / sum(row) for factor, row in zip(factors, votes, strict=True)}
+        owned = [f"{factor} {share:.0%}" for factor, share in shares.items() if share >= 0.25]
+        rows.append((code, name or "no change worth a name", f"{length:.3f}", ", ".join(owned) or "–"))
+    return Table(["code", "what a stranger called it", "length", "factors that give it a quarter of their votes"], rows)
+
+
+def projection_table(record: dict) -> Table:
+    """Errors of projecting unseen pictures, beside answers that need no model."""
+    rows = [
+        (what, f"{e['squared']:.4f}", f"{e['explained']:.0%}", f"{e['lpips']:.3f}")
+        for what, e in record["projection"]["errors"].items()
+    ]
+    return Table(["answer", "mean squared error", "explained", "LPIPS (VGG)"], rows)
+
+
+def transfer_table(record: dict) -> Table:
+    """Errors of taking one factor from another picture, inside the factor's footprint."""
+    rows = []
+    for row in record["transfer"]:
+        errors = [f"{row[what]:.3f}" for what in ("none", "transfer", "rebuilt")]
+        rows.append((row["factor"], row["code"], f"{row['share_of_votes']:.0%}", *errors))
+    header = ["taken from the source", "code", "share of votes", "no transfer", "transfer", "wanted picture rebuilt"]
+    return Table(header, rows)
+
+
+def real_paper_table(record: dict) -> Table:
+    """What the paper reports of its models of faces beside ours."""
+    lengths = sorted((v for v in record["tpl"]["lengths"] if v >= THRESHOLD), reverse=True)
+    said = {data: ", ".join(f"{name} {v:.3f}" for name, v in codes.items()) for data, codes in POSTER.items()}
+    rows = [
+        ("pictures", "photographs: CelebA at 128 px, FFHQ at 512 px", "drawn portraits at 64 px"),
+        ("codes", "25 on CelebA, 36 on FFHQ", f"{len(record['tpl']['lengths'])}, {len(lengths)} of them active"),
+        ("lengths of codes, CelebA", said["CelebA"], f"{lengths[0]:.3f} to {lengths[-1]:.3f}"),
+        ("lengths of codes, FFHQ", said["FFHQ"], "the same"),
+        ("TPL, sum of active codes", "not recovered", f"{record['tpl']['score']:.2f}"),
+        ("FID", "not recovered", "not measured: its network's weights are not to be had offline"),
+        (
+            "projection of real pictures",
+            "by its author's word not good enough; no number",
+            f"{record['projection']['errors']['search']['explained']:.0%} explained "
+            f"(the nearest of 2,000 others: {record['projection']['errors']['nearest of 2,000']['explained']:.0%})",
+        ),
+    ]
+    return Table(["", "paper", "ours"], rows)

@@ -1,0 +1,1 @@
+"""Lesson 20: one frozen image model, several experts."""

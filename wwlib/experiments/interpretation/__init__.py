@@ -1,0 +1,1 @@
+"""Lesson 17: interpretations of three frozen networks."""

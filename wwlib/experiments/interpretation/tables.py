@@ -1,0 +1,186 @@
+"""What the interpretations of lesson 17 say, as tables: the only place where their numbers become text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wwlib.base.shelf import runs_of
+from wwlib.base.table import Table
+from wwlib.experiments.criteria import CRITERIA, INVERSE, criterion, spread
+from wwlib.experiments.interpretation.runs import load_record
+
+SWAPPED = 0.90  # least share of swaps that must follow the source, and of the others that must stay
+PROBE_GAP = 0.5
+LARGEST_MEAN, STD = 0.1, (0.9, 1.1)
+
+# of the paper, Figure and table images of its project page: FID of decoded samples, standard deviation of the output
+PAPER_FID = {"MNIST": "6.4 ± 0.1", "FashionMNIST": "16.0", "CIFAR-10": "45.7", "CelebA": "20.2"}
+PAPER_TWO_STAGE = {"MNIST": "12.6", "FashionMNIST": "29.3", "CIFAR-10": "72.9", "CelebA": "44.4"}
+PAPER_RESPONSE = {"digit": "2.74", "colour": "0.19", "residual": "0.0"}
+
+
+def values_of(runs: list[dict], measure: str) -> np.ndarray:
+    """Return one measure `[seeds]` of runs.
+
+    Args:
+        runs: of one case.
+        measure: "inverse", "follows" and "stays" (the worst over factors), "probe gap" (the worst), "mean" (the largest
+            departure from 0), "std low", "std high".
+
+    Raises:
+        ValueError: for an unknown measure.
+    """
+    take = {
+        "inverse": lambda s: s["inverse_error"],
+        "follows": lambda s: min(np.diagonal(np.array(s["follows"])[1:])),
+        "stays": lambda s: _others(np.array(s["stays"])).min(),
+        "probe gap": lambda s: min(s["probe_gap"]),
+        "mean": lambda s: s["largest_mean"],
+        "std low": lambda s: s["std"][0],
+        "std high": lambda s: s["std"][1],
+    }
+    if measure not in take:
+        raise ValueError(f"measure must be one of {tuple(take)}, got {measure!r}")
+    return np.array([take[measure](run["scores"]) for run in runs])
+
+
+def _others(table: np.ndarray) -> np.ndarray:
+    """Entries of a table `[1 + K, K]` outside the diagonal of its own blocks."""
+    own = np.zeros(table.shape, dtype=bool)
+    np.fill_diagonal(own[1:], True)
+    return table[~own]
+
+
+def criteria_table(record: dict | None = None, case: str = "autoencoder") -> Table:
+    """Every criterion with what the recorded seeds gave, and whether all of them met it."""
+    runs = runs_of(record or load_record(), case)
+    rows = []
+    for what, measure, limit, low in (
+        ("largest error of the inverse", "inverse", INVERSE, False),
+        ("a swapped factor follows the source (worst factor)", "follows", SWAPPED, True),
+        ("the other factors stay (worst pair)", "stays", SWAPPED, True),
+        ("probe R² in its own block less the best other block (worst factor)", "probe gap", PROBE_GAP, True),
+        ("largest absolute mean of a translated dimension", "mean", LARGEST_MEAN, False),
+        ("smallest standard deviation", "std low", STD[0], True),
+        ("largest standard deviation", "std high", STD[1], False),
+    ):
+        rows.append(criterion(what, values_of(runs, measure), limit, low, ".1e" if measure == "inverse" else ".3f"))
+    return Table(CRITERIA, rows)
+
+
+def swap_table(record: dict | None = None, case: str = "autoencoder") -> Table:
+    """For every swapped block: how often each factor follows the source, mean over seeds."""
+    runs = runs_of(record or load_record(), case)
+    follows = np.mean([run["scores"]["follows"] for run in runs], axis=0)
+    names = runs[0]["shared"][: follows.shape[1]]
+    untouched = np.mean([run["scores"]["untouched"] for run in runs], axis=0)
+    rows = [
+        (block, *(f"{value:.3f}" for value in line))
+        for block, line in zip(["residual", *runs[0]["shared"]], follows, strict=True)
+    ]
+    rows.append(("– nothing swapped: read rightly", *(f"{value:.3f}" for value in untouched)))
+    return Table(["swapped block", *(f"{name} is now the source's" for name in names)], rows)
+
+
+def ablation_table(record: dict | None = None) -> Table:
+    """Training with pairs, with too much trust in them, and without: the worst factor's swap and probe gap."""
+    record = record or load_record()
+    rows = []
+    for label, case in (
+        ("pairs, ρ = 0.9", "autoencoder"),
+        ("pairs, ρ = 0.975", "autoencoder rho 0.975"),
+        ("no pairs: plain likelihood", "autoencoder without pairs"),
+    ):
+        runs = runs_of(record, case)
+        cells = []
+        for measure in ("follows", "probe gap"):
+            values = values_of(runs, measure)
+            cells.append(f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f}, {len(values)} seeds)")
+        rows.append((label, *cells))
+    return Table(["trained with", "swap follows the source (worst factor)", "probe gap (worst factor)"], rows)
+
+
+def distance_table(record: dict | None = None) -> Table:
+    """Frechet distance to real pictures in the judge's features, by where the codes come from."""
+    record = record or load_record()
+    runs, plain = runs_of(record, "autoencoder"), runs_of(record, "autoencoder without pairs")
+    found = {name: distances_of(runs, name) for name in ("other real pictures", "rebuilt pictures")}
+    found["AE + flow without pairs"] = distances_of(plain, "AE + IIN")
+    found |= {name: distances_of(runs, name) for name in ("AE + IIN", "AE + fitted Gaussian", "AE + N(0, I)")}
+    found["AE + IIN with ρ = 0.975"] = distances_of(runs_of(record, "autoencoder rho 0.975"), "AE + IIN")
+    rows = [(name, spread(v, ",.0f"), len(v)) for name, v in found.items()]
+    return Table(["pictures", "Frechet distance, mean (range)", "seeds"], rows)
+
+
+def distances_of(runs: list[dict], name: str) -> np.ndarray:
+    """Return the Frechet distance `[seeds]` of the samples of one name."""
+    return np.array([run["scores"]["frechet"][name] for run in runs])
+
+
+def response_table(record: dict | None = None) -> Table:
+    """How much the classifier's logits move when one block is drawn anew, beside the paper's figure.
+
+    A longer block moves more of the code, so each value is also given per square root of the block's length.
+    """
+    runs = runs_of(record or load_record(), "classifier")
+    response = np.array([run["scores"]["response"] for run in runs])
+    rows = []
+    for k, block in ((1, "digit"), (2, "colour"), (0, "residual")):
+        values, size = response[:, k], runs[0]["sizes"][k]
+        shown = spread(values)
+        rows.append((block, shown, size, f"{values.mean() / size**0.5:.2f}", PAPER_RESPONSE[block]))
+    header = ["block drawn anew", f"standard deviation of the logits, {len(runs)} seeds", "dimensions",
+              "per √dimensions", "paper"]  # fmt: skip
+    return Table(header, rows)
+
+
+def sizes_table(record: dict | None = None) -> Table:
+    """Share of variance that pairs have in common, and the length of each block that follows from it."""
+    record = record or load_record()
+    rows = []
+    for case in ("autoencoder", "classifier", "recogniser"):
+        run = runs_of(record, case)[0]
+        shares = ", ".join(f"{name} {share:.2f}" for name, share in zip(run["shared"], run["shares"], strict=True))
+        sizes = ", ".join(
+            f"{name} {size}" for name, size in zip(["residual", *run["shared"]], run["sizes"], strict=True)
+        )
+        rows.append((case, shares, sizes))
+    return Table(["host", "share of variance that pairs have in common", "dimensions"], rows)
+
+
+def copied_table(record: dict | None = None) -> Table:
+    """Rooms: how often a hue follows the source when its block is swapped, and when its one code is copied."""
+    runs = runs_of(record or load_record(), "recogniser")
+    swapped = np.array([np.diagonal(np.array(run["scores"]["follows"])[1:]) for run in runs])
+    stays = np.array([[_others_of(np.array(run["scores"]["stays"]), k) for k in range(3)] for run in runs])
+    copied, untouched = (np.mean([run["scores"][name] for run in runs], axis=0) for name in ("copied", "untouched"))
+    rows = [
+        (hue, f"{copied[k]:.2f}", spread(own),
+         f"{stays[:, k].mean():.2f}", f"{untouched[k]:.2f}")
+        for k, (hue, own) in enumerate(zip(runs[0]["shared"], swapped.T, strict=True))
+    ]  # fmt: skip
+    header = ["hue", "its one code copied: follows", f"its block swapped: follows ({len(runs)} seeds)",
+              "other blocks swapped: stays (worst)", "nothing swapped: read rightly"]  # fmt: skip
+    return Table(header, rows)
+
+
+def _others_of(stays: np.ndarray, k: int) -> float:
+    """The lowest share of a factor that stays while another block is swapped."""
+    return float(np.delete(stays[:, k], k + 1).min())
+
+
+def said_and_measured(record: dict | None = None) -> Table:
+    """What the paper reports beside what our miniature gave; other data, other networks: only orders compare."""
+    record = record or load_record()
+    distance = distance_table(record)
+    ours = {row[0]: row[1] for row in distance.rows}
+    response = {row[0]: row[1] for row in response_table(record).rows}
+    rows = [
+        ("samples: AE + IIN, FID (ours: Frechet distance in the judge's features)", f"MNIST {PAPER_FID['MNIST']}",
+         f"with pairs {ours['AE + IIN']}, without {ours['AE + flow without pairs']}"),
+        ("samples: the rival (paper: TwoStageVAE; ours: AE + N(0, I))", f"MNIST {PAPER_TWO_STAGE['MNIST']}",
+         ours["AE + N(0, I)"]),
+        ("classifier's response: digit / colour / residual", " / ".join(PAPER_RESPONSE.values()),
+         " / ".join(response[name].split(" ")[0] for name in PAPER_RESPONSE)),
+    ]  # fmt: skip
+    return Table(["what", "paper", "ours"], rows)

@@ -1,0 +1,1 @@
+"""Lesson 18: what each layer of a classifier leaves open."""

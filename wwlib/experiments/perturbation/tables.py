@@ -1,0 +1,19 @@
+"""What lesson 04 says of its two losses, from the record of its trainings."""
+
+from __future__ import annotations
+
+import json
+
+from wwlib.base.paths import DATA
+from wwlib.base.table import Table
+from wwlib.experiments.criteria import median_and_range
+
+
+def perturbation_said_and_measured() -> Table:
+    """What lesson 04 claims, from the recorded comparison of PS and InfoGAN."""
+    record = json.loads((DATA / "lesson04.json").read_text(encoding="utf-8"))
+    rows = [
+        (row["objective"], median_and_range(row["named"]), median_and_range(row["scores"]), f"{row['images']:,}")
+        for row in record["runs"]
+    ]
+    return Table(["loss", "moves named rightly", "FactorVAE score", "images a run"], rows)

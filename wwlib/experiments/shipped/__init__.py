@@ -1,0 +1,1 @@
+"""The shipped models of Part I: scored, shipped, costed, tabulated."""

@@ -1,0 +1,1 @@
+"""Lesson 19: translations between frozen networks."""

@@ -1,0 +1,234 @@
+"""What the translations of lesson 19 say, as tables: the only place where their numbers become text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wwlib.base.shelf import runs_of
+from wwlib.base.table import Table
+from wwlib.datasets.captions import STATED
+from wwlib.datasets.glyphs import Glyphs
+from wwlib.experiments.criteria import CRITERIA, INVERSE, PAPER_EDITS, criterion, spread
+from wwlib.experiments.translation.depths import REMEDIES
+from wwlib.experiments.translation.runs import load_record
+from wwlib.flows.text_to_image import DEPTHS
+
+NATS = 3.0  # least gain of likelihood from captions
+AGREEMENT = 0.90  # least share of pictures that show what their caption states
+POSE = (0.8, 1.2)  # spread of position and tilt under one caption, over that of the data
+NAMES = Glyphs.factor_names
+
+# of the paper, tables and figures of its project page: FID from three depths of a classifier, its flow and a plain MLP
+PAPER_DEPTHS = {"early": ("34.0", "24.2"), "middle": ("23.4", "25.6"), "last": ("27.6", "264.0")}
+PAPER_TEXT = {
+    "Net2Net": ("34.7 ± 0.3", "30.63"),
+    "SD-GAN": ("35.7", "–"),
+    "DM-GAN": ("30.5", "32.64"),
+    "AttnGAN": ("25.9", "35.49"),
+}
+
+
+def values_of(record: dict, case: str, measure: str) -> np.ndarray:
+    """Return one measure of a case, `[seeds]` or `[seeds, ...]`.
+
+    Args:
+        record: of every run.
+        case: of `wwlib.experiments.translation.runs.CASES`, a depth, or "reading".
+        measure: name of a score; "translation/frechet" for one inside another.
+
+    Raises:
+        ValueError: if the case is not there, or has no such measure.
+    """
+    found = []
+    for run in runs_of(record, case):
+        value = run["scores"]
+        for part in measure.split("/"):
+            if part not in value:
+                raise ValueError(f"measure must be among {sorted(value)}, got {measure!r}")
+            value = value[part]
+        found.append(value)
+    return np.array(found)
+
+
+def nats_gained(record: dict) -> np.ndarray:
+    """Return how much less a code's negative log-likelihood is with its caption than without, `[seeds]`."""
+    return values_of(record, "no caption", "nll") - values_of(record, "captions", "nll")
+
+
+def growth(record: dict, model: str, remedy: str = "") -> np.ndarray:
+    """Return the distance to real pictures from the logits over that from the first maps, `[seeds]`.
+
+    Args:
+        record: of every run.
+        model: "translation" or "regression".
+        remedy: of `wwlib.experiments.translation.depths.REMEDIES`, or none.
+    """
+    first, logits = (f"{depth}, {remedy}" if remedy else depth for depth in ("first maps", "logits"))
+    return values_of(record, logits, f"{model}/frechet") / values_of(record, first, f"{model}/frechet")
+
+
+def criteria_table(record: dict | None = None) -> Table:
+    """Every criterion with what the recorded seeds gave, and whether all of them met it."""
+    record = record or load_record()
+    agreement, pose = (values_of(record, "captions", name) for name in ("agreement", "pose_ratio"))
+    wrong = values_of(record, "captions", "nll_shuffled") - values_of(record, "no caption", "nll")
+    inverse = values_of(record, "captions", "inverse_error")
+    unchanged = np.array([float(run["experts_unchanged"]) for run in runs_of(record, "captions")])
+    rows = [
+        criterion("largest error of the inverse", inverse, INVERSE, False, ".1e"),
+        criterion("both frozen networks are bit for bit the same afterwards (1: yes)", unchanged, 1, True, ".0f"),
+        criterion("nats that the caption saves", nats_gained(record), NATS, True, ".2f"),
+        criterion("nats that a wrong caption costs, against none", wrong, 0, True, ".1f"),
+        *(criterion(f"pictures that show the {name} that their caption states", agreement[:, k], AGREEMENT, True)
+          for k, name in enumerate(STATED)),
+        criterion("spread of position and tilt under one caption, over the data's (least of three)", pose.min(axis=1),
+                  POSE[0], True),
+        criterion("the same (largest of three)", pose.max(axis=1), POSE[1], False),
+        criterion("regression: distance to pictures, from the logits over from the first maps",
+                  growth(record, "regression"), 1, True, ".1f"),
+        criterion("translation: the same", growth(record, "translation"), 1, False, ".2f"),
+        *(criterion(f"– {remedy}: the same", growth(record, "translation", remedy), 1, False, ".2f")
+          for remedy in REMEDIES),
+    ]  # fmt: skip
+    return Table(CRITERIA, rows)
+
+
+def agreement_table(record: dict | None = None) -> Table:
+    """How often pictures show what their caption states: the translation, its ablation, the rival, and the ceiling."""
+    record = record or load_record()
+    lines = {
+        "translation": values_of(record, "captions", "agreement"),
+        "regression (MLP)": values_of(record, "regression", "agreement"),
+        "trained with captions of other pictures": values_of(record, "shuffled captions", "agreement"),
+        "– real pictures, rebuilt by the autoencoder": values_of(record, "captions", "rebuilt")[:, :3],
+        "– the same, with the noise of their codes": values_of(record, "captions", "rebuilt_with_noise")[:, :3],
+    }
+    rows = [(name, *(spread(v[:, k], ".3f") for k in range(3)), len(v)) for name, v in lines.items()]
+    return Table(["pictures from", *STATED, "seeds"], rows)
+
+
+def likelihood_table(record: dict | None = None) -> Table:
+    """Nats of unseen codes: with their caption, without any, with a wrong one, and after training with wrong ones."""
+    record = record or load_record()
+    lines = {
+        "with its caption": values_of(record, "captions", "nll"),
+        "without a caption": values_of(record, "no caption", "nll"),
+        "trained with captions of other pictures": values_of(record, "shuffled captions", "nll"),
+        "with the caption of another picture": values_of(record, "captions", "nll_shuffled"),
+    }
+    rows = [(name, spread(v, ".2f"), len(v)) for name, v in lines.items()]
+    return Table(["negative log-likelihood of a code", "nats, mean (range)", "seeds"], rows)
+
+
+def probe_table(record: dict | None = None) -> Table:
+    """How well each factor can be read from the residual v, with captions as condition and without any."""
+    record = record or load_record()
+    rows = [
+        (label, *(f"{x:.2f}" for x in values_of(record, case, "probe").mean(axis=0)))
+        for label, case in (("none", "no caption"), ("captions", "captions"))
+    ]
+    return Table(["condition", *(f"{name} from v" for name in NAMES)], rows)
+
+
+def spread_table(record: dict | None = None) -> Table:
+    """How much pictures of one caption differ: the translation and the rival."""
+    record = record or load_record()
+    rows = []
+    for label, case in (("translation", "captions"), ("regression (MLP)", "regression")):
+        within, total = (values_of(record, case, "spread")[:, k] for k in (0, 1))
+        if case == "regression":
+            total = values_of(record, case, "total")
+        data, pose = values_of(record, case, "data_spread"), values_of(record, case, "pose_ratio").mean(axis=0)
+        rows.append((label, spread(within / data, ".2f"), spread(total / data, ".2f"), *(f"{x:.2f}" for x in pose)))
+    header = ["model", "spread of codes under one caption / data's", "of all codes / data's"]
+    return Table([*header, *(f"{name}: spread under one caption / data's" for name in NAMES[3:])], rows)
+
+
+def openness_table(record: dict | None = None) -> Table:
+    """How freely an attribute varies where the caption leaves it out; 1 is every value as likely as any."""
+    values = values_of(record or load_record(), "captions", "openness")
+    return Table(["left out of the caption", "entropy of what is drawn / log 10"],
+                 [(name, spread(values[:, k], ".3f")) for k, name in enumerate(STATED)])  # fmt: skip
+
+
+def edit_table(record: dict | None = None) -> Table:
+    """One word changed: how often each factor is what it should be afterwards, mean over seeds."""
+    record = record or load_record()
+    edits = values_of(record, "captions", "edits")
+    rebuilt = values_of(record, "captions", "rebuilt").mean(axis=0)
+    rows = [(f"{name} changed", *(f"{x:.3f}" for x in line))
+            for name, line in zip(STATED, edits.mean(axis=0), strict=True)]  # fmt: skip
+    rows.append(("– nothing changed: rebuilt and read", *(f"{x:.3f}" for x in rebuilt)))
+    return Table(["word", *(f"{name} is right" for name in NAMES)], rows)
+
+
+def transfer_table(record: dict | None = None) -> Table:
+    """The caption of one picture with the residual of another: whom each factor follows, mean over seeds."""
+    caption, residual = values_of(record or load_record(), "captions", "transfer").mean(axis=0)
+    rows = [(source, *(f"{x:.3f}" for x in line))
+            for source, line in (("whose caption it is", caption), ("whose residual it is", residual))]  # fmt: skip
+    return Table(["like the picture", *NAMES], rows)
+
+
+def depth_table(record: dict | None = None) -> Table:
+    """From three depths of a classifier: Frechet distance and spread of pictures, translation beside regression."""
+    record = record or load_record()
+    rows = []
+    for depth in DEPTHS:
+        cells = []
+        for model in ("translation", "regression"):
+            cells.append(spread(values_of(record, depth, f"{model}/frechet"), ",.0f"))
+        ratio = values_of(record, depth, "regression/total")
+        rows.append((depth, *cells, spread(values_of(record, depth, "translation/total"), ".2f"),
+                     spread(ratio, ".2f"), len(ratio)))  # fmt: skip
+    for remedy in REMEDIES:
+        distances = [values_of(record, f"{depth}, {remedy}", "translation/frechet") for depth in DEPTHS]
+        for depth, distance in zip(DEPTHS, distances, strict=True):
+            total = values_of(record, f"{depth}, {remedy}", "translation/total")
+            rows.append((f"– {depth}, {remedy}", spread(distance, ",.0f"), "–", spread(total, ".2f"), "–", len(total)))
+    floor = values_of(record, "logits", "rebuilt/frechet")
+    rows.append(("– nothing translated: rebuilt, with noise", spread(floor, ",.0f"), "–", "–", "–", len(floor)))
+    header = ["condition", "translation: Frechet distance to real pictures", "regression (MLP): the same",
+              "translation: spread of codes / data's", "regression: spread", "seeds"]  # fmt: skip
+    return Table(header, rows)
+
+
+def depth_reading_table(record: dict | None = None) -> Table:
+    """What the drawn pictures share with the one that the classifier saw, mean over seeds."""
+    record = record or load_record()
+    rows = [
+        (depth, label, *(f"{x:.2f}" for x in values_of(record, depth, f"{model}/right").mean(axis=0)))
+        for depth in DEPTHS
+        for label, model in (("translation", "translation"), ("regression (MLP)", "regression"))
+    ]
+    return Table(["condition", "model", *(f"same {name}" for name in STATED)], rows)
+
+
+def reading_table(record: dict | None = None) -> Table:
+    """How often encoders read what captions state: in order, and as a bag of words."""
+    record = record or load_record()
+    rows = []
+    for label, name in (("in order (GRU)", "in order"), ("bag of words", "bag of words")):
+        for told in ("clean", "distorted"):
+            values = values_of(record, "reading", f"{name}/{told}")
+            rows.append((label, told, *(spread(values[:, k], ".3f") for k in range(3)), len(values)))
+    return Table(["encoder", "captions", *STATED, "seeds"], rows)
+
+
+def said_and_measured(record: dict | None = None) -> Table:
+    """What the paper reports beside what our miniature gave; other data, other networks: only orders compare."""
+    record = record or load_record()
+    rows = []
+    for (place, (flow, mlp)), depth in zip(PAPER_DEPTHS.items(), DEPTHS, strict=True):
+        ours = (values_of(record, depth, f"{m}/frechet").mean() for m in ("translation", "regression"))
+        rows.append((f"classifier to image, {place} layer: translation / MLP (paper: FID; ours: Frechet distance in "
+                     "the judge's features)", f"{flow} / {mlp}", " / ".join(f"{x:,.0f}" for x in ours)))  # fmt: skip
+    frechet = values_of(record, "captions", "frechet").mean(), values_of(record, "regression", "frechet").mean()
+    others = ", ".join(f"{name} {fid}" for name, (_, fid) in PAPER_TEXT.items() if fid != "–")
+    rows.append(("text to image, COCO: FID (ours: the same distance, translation / MLP)", others,
+                 " / ".join(f"{x:,.0f}" for x in frechet)))  # fmt: skip
+    scores = ", ".join(f"{name} {score}" for name, (score, _) in PAPER_TEXT.items())
+    rows.append(("text to image, COCO: inception score, more is better", scores, "not measured"))
+    edits = ", ".join(f"{name} {a} / {b}" for name, (a, b) in PAPER_EDITS.items())
+    rows.append(("attribute edits on faces, FID: translation / StarGAN", edits, "judged, see the table of edits"))
+    return Table(["what", "paper", "ours"], rows)

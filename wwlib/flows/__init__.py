@@ -1,0 +1,1 @@
+"""Invertible networks of Part II: flows, interpretation, invariances, translation, fusion."""

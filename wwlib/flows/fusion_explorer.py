@@ -1,0 +1,162 @@
+"""The fusion explorer: choose an expert, a content picture and an exemplar, and see what one image model draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wwlib.base.device import headless
+from wwlib.base.viz import Picture, grid, png_bytes, swapping_picture, to_pixels
+from wwlib.datasets.domains import STYLE, Domains, outline
+from wwlib.flows.translation import Translation, carry
+from wwlib.flows.world import World
+
+
+def condition_pictures(world: World, name: str, factors: Tensor) -> Tensor:
+    """Return what an expert says of pictures as something to look at, `[n, 3, 32, 32]` in [-1, 1].
+
+    A label is a square, filled or not; attributes are an upright digit; logits are grey where the network is unsure.
+
+    Args:
+        world: everything frozen.
+        name: of the expert.
+        factors: of the pictures `[n, 7]`.
+    """
+    images = Domains().images(factors)
+    if name == "attributes":
+        upright = factors.clone()
+        upright[:, 3:] = torch.tensor([1, 1, 0, 1])
+        return Domains().images(upright)
+    said = world.experts[name](images, factors)
+    if name == "edges":
+        maps = said[:, 0] * 3
+    elif name == "logits":
+        maps = torch.sigmoid((said[:, 1] - said[:, 0]) / 4)
+    else:
+        square = F.pad(torch.ones(len(factors), 14, 14), (9, 9, 9, 9))
+        maps = square if name == "domain" else said[:, -1]
+        if name != "argmax":
+            maps = torch.where(factors[:, STYLE, None, None] == 1, outline(maps), maps)
+    return (maps[:, None].expand(-1, 3, -1, -1) * 2 - 1).clamp(-1, 1)
+
+
+@torch.no_grad()
+def fused(world: World, fusion: Translation, name: str, content: Tensor, exemplars: Tensor, seed: int = 0) -> Tensor:
+    """Return drawings `[contents, exemplars + 1, 3, 32, 32]`: each content with each exemplar, and with a fresh v.
+
+    Args:
+        world: everything frozen.
+        fusion: of the expert.
+        name: of the expert.
+        content: factors of the pictures whose condition counts `[n, 7]`.
+        exemplars: factors of the pictures whose v counts `[m, 7]`.
+        seed: of the fresh v, one for each content.
+    """
+    data, expert = Domains(), world.experts[name]
+    wanted, seen = (expert(data.images(factors), factors) for factors in (content, exemplars))
+    z = world.image_model.encode(data.images(exemplars))[0]
+    n, m = len(content), len(exemplars)
+    guided = carry(fusion, z.repeat(n, 1), seen.repeat(n, *(1 for _ in seen.shape[1:])), wanted.repeat_interleave(m, 0))
+    drawn = fusion.sample(wanted, torch.Generator().manual_seed(seed))
+    return world.image_model.decode(torch.cat([guided.view(n, m, -1), drawn[:, None]], dim=1).flatten(0, 1)).unflatten(
+        0, (n, m + 1)
+    )
+
+
+def explore_fusions(world: World, fusions: Mapping[str, Translation], content: Tensor, exemplars: Tensor, side=128):
+    """Show three sliders, for expert, content and exemplar, above one strip: content, condition, exemplar, result.
+
+    Every strip is drawn beforehand, as in `wwlib.models.explorer`; the last position of the exemplar draws v anew.
+    Where nobody can move sliders, the same call gives a static sheet.
+
+    Args:
+        world: everything frozen.
+        fusions: by name of the expert.
+        content, exemplars: factors of the pictures to choose from, `[n, 7]` and `[m, 7]`.
+        side: size of one picture on the page, pixels.
+
+    Returns:
+        The sheet: a row for each expert, its first content under every exemplar; the widget is shown above it.
+    """
+    sheet = fusion_sheet(world, fusions, content[:1], exemplars)
+    if headless():
+        return sheet
+    from IPython.display import display
+
+    display(fusion_widget(world, fusions, content, exemplars, side))
+    return sheet
+
+
+def fusion_widget(
+    world: World, fusions: Mapping[str, Translation], content: Tensor, exemplars: Tensor, side: int = 128
+):
+    """Return the widget alone; arguments as `explore_fusions`'s."""
+    import ipywidgets as widgets
+
+    names, frames = list(fusions), fusion_frames(world, fusions, content, exemplars, side)
+    sliders = [
+        widgets.IntSlider(0, min=0, max=last, description=label)
+        for label, last in (("expert", len(names) - 1), ("content", len(content) - 1), ("exemplar", len(exemplars)))
+    ]
+    expert, picture, exemplar = sliders
+
+    def words() -> str:
+        source = "v drawn anew" if exemplar.value == len(exemplars) else f"exemplar {exemplar.value}"
+        says = world.experts[names[expert.value]].name
+        return f"{says} of content {picture.value}, {source}; from left: content, condition, exemplar, result"
+
+    name = widgets.Label(words())
+    for slider in sliders:
+        slider.observe(lambda change: setattr(name, "value", words()), names="value")
+    image = swapping_picture(sliders, lambda: frames[expert.value][picture.value][exemplar.value], 4 * side)
+    return widgets.VBox([*sliders, name, image])
+
+
+def fusion_frames(
+    world: World, fusions: Mapping[str, Translation], content: Tensor, exemplars: Tensor, side: int
+) -> list[list[list[bytes]]]:
+    """Return the PNG bytes of every strip, `[expert][content][exemplar]`; the last exemplar is none."""
+    data = Domains()
+    none = torch.ones(1, 3, data.resolution, data.resolution)
+    shown = to_pixels(data.images(content), side), to_pixels(torch.cat([data.images(exemplars), none]), side)
+    frames = []
+    for name, fusion in fusions.items():
+        said = to_pixels(condition_pictures(world, name, content), side)
+        results = to_pixels(fused(world, fusion, name, content, exemplars), side)
+        frames.append([
+            [
+                png_bytes(np.concatenate([shown[0][i], said[i], shown[1][j], results[i, j]], axis=1))
+                for j in range(len(exemplars) + 1)
+            ]
+            for i in range(len(content))
+        ])  # fmt: skip
+    return frames
+
+
+def fusion_sheet(
+    world: World, fusions: Mapping[str, Translation], content: Tensor, exemplars: Tensor, side: int = 56
+) -> Picture:
+    """Return a static sheet for one content picture: exemplars above, then a row for each expert.
+
+    Args:
+        world, fusions, exemplars: as `explore_fusions`'s.
+        content: factors `[1, 7]`.
+        side: size of one picture on the page, pixels.
+    """
+    data = Domains()
+    none = torch.ones(1, 3, data.resolution, data.resolution)
+    rows = [torch.cat([data.images(content), data.images(exemplars), none])]
+    for name, fusion in fusions.items():
+        drawn = fused(world, fusion, name, content, exemplars)[0]
+        rows.append(torch.cat([condition_pictures(world, name, content), drawn]))
+    labels = ["content, exemplars", *(world.experts[name].name for name in fusions)]
+    columns = ["says", *(f"v of {j}" for j in range(len(exemplars))), "anew"]
+    alt = (
+        "The first row holds a content picture and the exemplars. Each further row shows what one expert says of the "
+        "content, then what the image model draws for that with the residual of each exemplar, and with one drawn anew."
+    )
+    return grid(torch.stack(rows), alt, row_labels=labels, column_labels=columns, side=side)

@@ -1,0 +1,223 @@
+"""Translation between two frozen networks: what one understands becomes a distribution over the other's hidden codes.
+
+After Rombach, Esser and Ommer, *Network-to-Network Translation with Conditional Invertible Neural Networks* (NeurIPS
+2020). A conditional flow v = tau^-1(z | x) learns p(z | x) by likelihood alone; both networks stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wwlib.base.descent import descend
+from wwlib.flows.flow import Flow, log_density
+from wwlib.flows.latents import Latents
+
+
+class Embedder(nn.Module):
+    """H: turns a condition, a vector `[B, n]` or maps `[B, C, H, W]`, into a vector `[B, outputs]`.
+
+    Conditions are first brought to mean 0 and spread 1 (each number of a vector, each channel of maps), as `initialise`
+    measured them. It has no BatchNorm, which would let the pictures of a batch see each other.
+
+    Args:
+        shape: of one condition, `(n,)` or `(C, H, W)` with H = W a power of 2.
+        outputs: length of the embedding.
+        hidden: units of the layer before it.
+        width: channels of the convolutions that halve maps down to 4 x 4.
+
+    Raises:
+        ValueError: for another shape.
+    """
+
+    def __init__(self, shape: tuple[int, ...], outputs: int = 32, hidden: int = 128, width: int = 32):
+        super().__init__()
+        square = len(shape) == 3 and shape[1] == shape[2] and math.log2(shape[1]).is_integer()
+        if len(shape) != 1 and not square:
+            raise ValueError(f"shape must be (n,) or (C, side, side) with side a power of 2, got {tuple(shape)}")
+        self.shape = tuple(shape)
+        broadcast = (shape[0], *(1 for _ in shape[1:]))
+        self.register_buffer("mean", torch.zeros(broadcast))
+        self.register_buffer("scale", torch.ones(broadcast))
+        layers: list[nn.Module] = []
+        if square:
+            channels, side = shape[0], shape[1]
+            while side > 4:
+                layers += [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.1)]
+                channels, side = width, side // 2
+            layers += [nn.Flatten()]
+        inputs = math.prod(shape) if len(shape) == 1 else channels * side**2
+        self.network = nn.Sequential(
+            *layers, nn.Linear(inputs, hidden), nn.LeakyReLU(0.1), nn.Linear(hidden, outputs), nn.LeakyReLU(0.1)
+        )
+
+    def _check(self, conditions: Tensor) -> None:
+        if conditions.shape[1:] != self.shape:
+            wanted = ", ".join(map(str, self.shape))
+            raise ValueError(f"conditions must be [B, {wanted}], got {tuple(conditions.shape)}")
+
+    @torch.no_grad()
+    def initialise(self, conditions: Tensor) -> None:
+        """Measure mean and spread of conditions `[n, ...]`; what never varies is only shifted."""
+        self._check(conditions)
+        across = [0, *range(2, conditions.dim())]
+        spread = conditions.std(dim=across, correction=0).view_as(self.scale)
+        self.mean.copy_(conditions.mean(dim=across).view_as(self.mean))
+        self.scale.copy_(torch.where(spread > 1e-6, 1 / spread.clamp(min=1e-6), 1.0))
+
+    def forward(self, conditions: Tensor) -> Tensor:
+        """Return the embedding `[B, outputs]`.
+
+        Raises:
+            ValueError: for conditions of another shape.
+        """
+        self._check(conditions)
+        return self.network((conditions - self.mean) * self.scale)
+
+
+@dataclass(frozen=True)
+class TranslationSchedule:
+    """Size of a translation and its training: Adam(0.5, 0.9), its rate falling linearly to 0.
+
+    `shape` is that of one condition; `()` for no condition at all, a plain density.
+    """
+
+    dim: int
+    shape: tuple[int, ...] = ()
+    blocks: int = 8
+    hidden: int = 128
+    embedding: int = 32
+    steps: int = 800
+    batch: int = 128
+    rate: float = 2e-3
+    seed: int = 0
+
+    def __post_init__(self):
+        if min(self.blocks, self.hidden, self.embedding, self.steps, self.batch) < 1 or self.rate <= 0:
+            raise ValueError(f"blocks, hidden, embedding, steps, batch and rate must be positive, got {self}")
+        object.__setattr__(self, "shape", tuple(self.shape))  # JSON gives lists
+
+
+class Translation(nn.Module):
+    """tau^-1 forward, tau backward: codes z `[B, d]` to residuals v `[B, d]` and back, given a condition x `[B, ...]`.
+
+    Where training succeeds, v is N(0, I) whatever x is: v holds what x leaves open, and nothing else.
+
+    Args:
+        schedule: sizes and seed.
+    """
+
+    def __init__(self, schedule: TranslationSchedule):
+        super().__init__()
+        conditional = schedule.embedding if schedule.shape else 0
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(schedule.seed)
+            self.embedder = Embedder(schedule.shape, conditional, schedule.hidden) if schedule.shape else None
+        self.flow = Flow(schedule.dim, conditional, schedule.blocks, schedule.hidden, seed=schedule.seed)
+
+    def _embedded(self, x: Tensor | None) -> Tensor | None:
+        if (x is None) != (self.embedder is None):
+            raise ValueError(f"x must be {'None' if self.embedder is None else 'given'}, for so it was trained")
+        return None if x is None else self.embedder(x)
+
+    def initialise(self, z: Tensor, x: Tensor | None = None) -> Translation:
+        """Let embedder and flow measure data, once, before training; return the translation."""
+        if x is not None and self.embedder is not None:
+            self.embedder.initialise(x)
+        self.flow.initialise(z, self._embedded(x))
+        return self
+
+    def forward(self, z: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the residual v `[B, d]` and log|det dv/dz| `[B]`."""
+        return self.flow(z, self._embedded(x))
+
+    def inverse(self, v: Tensor, x: Tensor | None = None) -> Tensor:
+        """Return the code z `[B, d]` with residual v under condition x."""
+        return self.flow.inverse(v, self._embedded(x))
+
+    def nll(self, z: Tensor, x: Tensor | None = None) -> Tensor:
+        """Return -log p(z | x) `[B]` in nats."""
+        return -log_density(*self(z, x))
+
+    def sample(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return one random code `[B, d]` for each condition `[B, ...]`."""
+        return self.inverse(torch.randn(len(x), self.flow.dim, generator=generator).to(x.device), x)
+
+
+@torch.no_grad()
+def carry(translation: Translation, z: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
+    """Return the codes `[B, d]` that keep what z holds beside its condition, under another condition.
+
+    v = tau^-1(z | seen), then tau(v | wanted). With one word changed it is an edit, with the condition of another
+    picture a transfer; carried back it is z again.
+
+    Args:
+        translation: trained.
+        z: codes `[B, d]`.
+        seen: the condition that belongs to them `[B, ...]`.
+        wanted: the condition of the result `[B, ...]`.
+    """
+    v, _ = translation(z, seen)
+    return translation.inverse(v, wanted)
+
+
+@torch.no_grad()
+def draws_of(translation: Translation, conditions: Tensor, draws: int, generator: torch.Generator) -> Tensor:
+    """Return `draws` random codes for each of n conditions, `[n, draws, d]`: what the condition leaves open varies."""
+    many = conditions.repeat_interleave(draws, dim=0)
+    return translation.sample(many, generator).unflatten(0, (len(conditions), draws))
+
+
+def paired_draws(
+    latents: Latents, conditions: Tensor | None, generator: torch.Generator
+) -> Callable[[int], tuple[Tensor, Tensor | None]]:
+    """Return the function that draws so many random codes, noise included, and the conditions that belong to them.
+
+    Raises:
+        ValueError: if the numbers of codes and conditions differ.
+    """
+    if conditions is not None and len(conditions) != len(latents.mean):
+        raise ValueError(f"conditions must be as many as the codes, got {len(conditions)} and {len(latents.mean)}")
+
+    def draw(n: int) -> tuple[Tensor, Tensor | None]:
+        rows = torch.randint(len(latents.mean), (n,), generator=generator)
+        return latents.draw(rows, generator), None if conditions is None else conditions[rows]
+
+    return draw
+
+
+def train_translation(
+    latents: Latents,
+    conditions: Tensor | None,
+    schedule: TranslationSchedule,
+    build: Callable[[TranslationSchedule], Translation] = Translation,
+) -> tuple[Translation, list[float]]:
+    """Train a translation on pairs of code and condition; return it frozen, and the loss of every 25th step.
+
+    Neither network is needed here, only what both said of the same pictures: so they cannot change.
+
+    Args:
+        latents: codes of n pictures, with their noise.
+        conditions: what the other network says of the same pictures, `[n, ...]`; None learns p(z).
+        schedule: sizes, steps and seed.
+        build: makes the untrained translation.
+
+    Raises:
+        ValueError: if the numbers of codes and conditions differ.
+        FloatingPointError: if the loss stops being finite.
+    """
+    draw = paired_draws(latents, conditions, torch.Generator().manual_seed(schedule.seed))
+    translation = build(schedule).initialise(*draw(1024))
+    losses = descend(
+        translation,
+        lambda step: translation.nll(*draw(schedule.batch)).mean(),
+        schedule.steps,
+        schedule.rate,
+        betas=(0.5, 0.9),
+        clip=5.0,
+    )
+    return translation, losses

@@ -1,0 +1,98 @@
+"""The FactorVAE score, and how a representation of a data set becomes the points that every score reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wwlib.base.viz import heat_map
+from wwlib.metrics.points import batch_mean, rows_by_value, rows_with
+
+
+@dataclass(frozen=True)
+class FactorVAEScore:
+    """The score, its votes `[K, d]` (factor by code, of the training half) and which codes were active `[d]`."""
+
+    score: float
+    votes: Tensor
+    active: Tensor
+
+    def plot(self, factor_names=None):
+        """Return a picture of the votes."""
+        title = f"FactorVAE score {self.score:.2f}: votes"
+        return heat_map(self.votes.t().numpy(), "code", "factor", title, factor_names, digits=0)
+
+    def code_of(self, factor: int) -> int:
+        """Return the code that most often moved least when `factor` was held fixed."""
+        return int(self.votes[factor].argmax())
+
+
+def factor_vae_score(
+    codes: Tensor,
+    factors: Tensor,
+    generator: torch.Generator,
+    train_votes: int = 10_000,
+    test_votes: int = 5_000,
+    batch: int = 64,
+    threshold: float = 0.05,
+) -> FactorVAEScore:
+    """Score how reliably the code that moves least gives away the factor that was held fixed (Kim & Mnih 2018).
+
+    One vote: hold one factor at one value, draw `batch` images, divide each code's variance by its variance over all
+    images, and note the code with the smallest ratio. The majority factor of each code, learned from `train_votes`
+    votes, must name the factor of `test_votes` fresh votes; the score is its accuracy. Images are drawn from the rows
+    given, so the whole grid (`encode_grid`) gives the score of the definition, a sample an estimate of it.
+
+    Args:
+        codes: `[N, d]`, a representation of N images.
+        factors: `[N, K]`, their true factors.
+        generator: CPU generator of the votes.
+        train_votes, test_votes, batch: sizes as above.
+        threshold: codes with a smaller standard deviation count as inactive and never win.
+
+    Raises:
+        ValueError: if shapes do not match or codes are not finite.
+    """
+    codes, factors = torch.as_tensor(codes), torch.as_tensor(factors)
+    if codes.dim() != 2 or factors.dim() != 2 or len(codes) != len(factors):
+        raise ValueError(
+            f"codes [N, d] and factors [N, K] must share N, got {tuple(codes.shape)}, {tuple(factors.shape)}"
+        )
+    codes, factors = codes.cpu(), factors.cpu()
+    codes = codes if codes.is_floating_point() else codes.float()
+    variance = codes.var(dim=0)
+    if not variance.isfinite().all():
+        raise ValueError("codes must be finite, got NaN or infinity")
+    active = variance.sqrt() >= threshold
+    number_of_factors, d = factors.shape[1], codes.shape[1]
+    if not active.any():
+        return FactorVAEScore(0.0, torch.zeros(number_of_factors, d, dtype=torch.int64), active)
+    rows = [rows_by_value(column) for column in factors.t().contiguous()]
+
+    def votes(n: int) -> Tensor:
+        table = torch.zeros(number_of_factors, d, dtype=torch.int64)
+        for k, count in enumerate(torch.randint(number_of_factors, (n,), generator=generator).bincount().tolist()):
+            value = torch.randint(len(rows[k][2]), (count, 1), generator=generator)
+            for chosen in rows_with(rows[k], value, batch, generator).split(1000):
+                ratio = _variance(codes, chosen) / variance
+                table[k] += ratio.masked_fill(~active, torch.inf).argmin(dim=1).bincount(minlength=d)
+        return table
+
+    train, test = votes(train_votes), votes(test_votes)
+    return FactorVAEScore(vote_accuracy(train, test), train, active)
+
+
+def vote_accuracy(train: Tensor, test: Tensor) -> float:
+    """Return how often each code's majority factor, learned from `train`, is right in `test`; both `[K, d]` counts."""
+    majority = train.argmax(dim=0)
+    return (test.gather(0, majority[None]).sum() / test.sum()).item()
+
+
+def _variance(codes: Tensor, rows: Tensor) -> Tensor:
+    """Variance `[n, d]` of the codes in each line of `rows` `[n, batch]`, by two means, counted from the first row."""
+    batch = rows.shape[1]
+    x = codes.index_select(0, rows.flatten()).view(-1, batch, codes.shape[1])
+    x = x - x[:, :1]
+    return (batch_mean(x.square()) - batch_mean(x).square()).clamp(min=0) * (batch / (batch - 1))

@@ -1,0 +1,77 @@
+"""Traversals and masks of a generator as pictures: one row a code, and the sheet that shows both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wwlib.base.viz import grid, mask_images
+from wwlib.models.layers import GlobalStyle
+from wwlib.models.masks import SpatialConstriction
+
+
+def has_masks(generator) -> bool:
+    """Say whether a generator holds a Spatial Constriction module; an autoencoder's decoder never does."""
+    return any(isinstance(block, SpatialConstriction) for block in getattr(generator, "blocks", ()))
+
+
+@torch.no_grad()
+def traversal(generator, base: Tensor, span: float = 2.0, steps: int = 7, noise=None) -> Tensor:
+    """Return frames `[d, steps, C, H, W]`: each code in turn runs from -span to span, the others stay at `base`."""
+    d = base.shape[0]
+    codes = base.repeat(d, steps, 1)
+    values = torch.linspace(-span, span, steps, device=base.device)
+    for k in range(d):
+        codes[k, :, k] = values
+    noise = generator.sample_noise(1, torch.Generator().manual_seed(0)) if noise is None else noise
+    # a few at a time: all at once, the pictures of a large generator need more memory than its training
+    parts = [
+        generator(some, [n.expand(len(some), -1, -1, -1) for n in noise]) for some in codes.flatten(0, 1).split(16)
+    ]
+    return torch.cat(parts).unflatten(0, (d, steps))
+
+
+@torch.no_grad()
+def code_masks(generator, codes: Tensor, resolution: int | None = None, noise=None) -> Tensor:
+    """Return every code's mask `[B, d, R, R]` at one resolution R; all ones for a code without a mask (`C_global`).
+
+    Args:
+        generator: G.
+        codes: `[B, d]`.
+        resolution: R; the generator's own if left out.
+        noise: as `sample_noise` gives it: masks after a Noise layer depend on it. Seed 0 if left out.
+    """
+    resolution = resolution or generator.resolution
+    if noise is None:
+        noise = generator.sample_noise(len(codes), torch.Generator().manual_seed(0))
+    _, masks = generator(codes, noise, return_masks=True)
+    masks = iter(masks)
+    everywhere = codes.new_ones(len(codes), 1, resolution, resolution)
+    parts = []
+    for block in generator.blocks:
+        if isinstance(block, SpatialConstriction):
+            parts.append((mask_images(next(masks), resolution)[:, :, 0] + 1) / 2)
+        elif isinstance(block, GlobalStyle):
+            parts.append(everywhere.expand(-1, block.codes, -1, -1))
+    return torch.cat(parts, dim=1)
+
+
+def traversal_sheet(generator, base: Tensor, alt: str, names: Sequence[str] = (), span: float = 2.0, steps: int = 7):
+    """Show what (a traversal) and where (the mask, stretched to full contrast) of every code side by side.
+
+    Args:
+        generator: G.
+        base: `[d]`, the codes that stay put.
+        alt: what the picture shows.
+        names: labels of the codes.
+        span, steps: of the traversal.
+    """
+    frames = traversal(generator, base, span, steps)
+    masks = code_masks(generator, base[None])[0]
+    masks = mask_images(masks, frames.shape[-1], stretch=True).expand(-1, frames.shape[2], -1, -1)
+    labels = [f"{k}" + (f"  {names[k]}" if names else "") for k in range(len(frames))]
+    values = [f"{v:+.1f}" for v in np.linspace(-span, span, steps)]
+    return grid(torch.cat([frames, masks[:, None]], dim=1), alt, row_labels=labels, column_labels=[*values, "mask"])

@@ -1,0 +1,1 @@
+"""A step, the loop around it, checkpoints, recipes, memory, several processes."""

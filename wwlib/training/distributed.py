@@ -1,0 +1,132 @@
+"""One training on several processes, GPUs or machines: what `torchrun` starts, and the little they tell each other.
+
+Plain sums of gradients instead of `DistributedDataParallel`: a step calls D three times, differentiates R1 twice and
+accumulates micro-batches, each of which needs an exception there; and DDP averages over processes, while shares of a
+batch may be unequal here. One flat sum a step is exact in every case, at the price of not overlapping with backward.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from wwlib.models.config import GROUP
+
+# a process that dies closes its connections, which the others notice at once; this is for one that hangs, and must
+# be longer than anything the leader does alone, such as an FID or a long TPL at a snapshot
+PATIENCE = timedelta(hours=4)
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes of one training; `Team()` is a process alone, for which every method does nothing.
+
+    Args:
+        rank: number of this process, from 0.
+        size: number of processes.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes checkpoints, pictures and records."""
+        return self.rank == 0
+
+    def rows(self, batch: int) -> slice:
+        """Return this process's share of a batch, in whole groups of the minibatch deviation.
+
+        Raises:
+            ValueError: if there are more processes than groups.
+        """
+        groups = batch // GROUP
+        if groups < self.size:
+            raise ValueError(f"batch must be at least {GROUP * self.size} for {self.size} processes, got {batch}")
+        return slice(GROUP * (groups * self.rank // self.size), GROUP * (groups * (self.rank + 1) // self.size))
+
+    def add_up(self, tensors: list[Tensor]) -> None:
+        """Replace each tensor by its sum over all processes; all must be of one type and on one device."""
+        if self.size == 1:
+            return
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        with _others_may_be_gone():
+            dist.all_reduce(flat)
+        parts = flat.split([tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+    def any(self, *flags: bool) -> list[bool]:
+        """Return, for each flag, whether it is set in any process: the same answer in all of them."""
+        if self.size == 1:
+            return list(flags)
+        raised = torch.tensor(flags, dtype=torch.int32)  # on the CPU: asking must not wait for the GPU
+        with _others_may_be_gone():
+            dist.all_reduce(raised, dist.ReduceOp.MAX)
+        return raised.bool().tolist()
+
+    def gather(self, said: dict) -> list[dict]:
+        """Return what every process says, in the order of ranks."""
+        if self.size == 1:
+            return [said]
+        everything: list = [None] * self.size
+        with _others_may_be_gone():
+            dist.all_gather_object(everything, said)
+        return everything
+
+    def hear_leader(self, content: bytes) -> bytes:
+        """Return the leader's `content`; what the others pass is ignored."""
+        if self.size == 1:
+            return content
+        with _others_may_be_gone():
+            length = torch.tensor(len(content))
+            dist.broadcast(length, src=0)
+            received = torch.zeros(int(length), dtype=torch.uint8)
+            if self.leads and content:
+                received = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+            if length:
+                dist.broadcast(received, src=0)
+        return received.numpy().tobytes()
+
+
+ALONE = Team()
+
+
+@contextmanager
+def team(device: torch.device) -> Iterator[Team]:
+    """Join the processes that `torchrun` started, through gloo on CPU and nccl on CUDA; alone without `torchrun`.
+
+    Args:
+        device: of this process's networks.
+    """
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield ALONE
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    yield Team(dist.get_rank(), dist.get_world_size())
+    dist.destroy_process_group()  # not after an error: it could wait for those that are gone
+
+
+def under_torchrun() -> bool:
+    """Say whether `torchrun` started this process, and so watches it and passes signals on."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+@contextmanager
+def _others_may_be_gone() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise ConnectionError(
+            f"another process of this training ended or hangs ({reason}); the same command continues"
+        ) from error

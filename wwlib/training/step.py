@@ -1,0 +1,258 @@
+"""One training loop for every model of Part I: GAN, InfoGAN, PS, SC and PS-SC, on any device, resumable to the bit."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wwlib.base.device import Compute
+from wwlib.datasets.factors import FactorData
+from wwlib.models.config import GROUP, Config, build_networks
+from wwlib.models.losses import (
+    discriminator_loss,
+    generator_loss,
+    infogan_loss,
+    perceptual_simplicity_loss,
+    perturb,
+    r1_penalty,
+)
+from wwlib.training.distributed import ALONE, Team
+
+
+def ema_decay(batch: int, half_life: float) -> float:
+    """Return the decay per step of a running average whose memory halves every `half_life` images."""
+    return 0.5 ** (batch / half_life)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, current: nn.Module, decay: float) -> None:
+    """Move the running average of a network's parameters a little towards their current values, in place."""
+    for averaged, parameter in zip(average.parameters(), current.parameters(), strict=True):
+        averaged.lerp_(parameter, 1 - decay)
+
+
+def learning_rate_share(progress: float, decay_from: float) -> float:
+    """Return the share of the learning rate in force at `progress` in [0, 1] of a run: 1, then a line down to 0."""
+    if progress < decay_from or decay_from == 1:
+        return 1.0
+    return max(0.0, (1 - progress) / (1 - decay_from))
+
+
+@dataclass
+class Draws:
+    """Everything random in one step, for the whole batch `B`, on the CPU: so that how it is split changes nothing.
+
+    Of a pair of images, the rows of c come first and those of c' after them.
+    """
+
+    codes: Tensor
+    perturbed: Tensor | None
+    k: Tensor | None
+    noise: list[Tensor]
+    recogniser_noise: Tensor | None
+    real: Tensor
+
+    def of_pairs(self, tensor: Tensor, part: slice) -> Tensor:
+        """Return the rows `part` of c, followed by those of c' if there are any."""
+        return tensor.unflatten(0, (-1, len(self.codes)))[:, part].flatten(0, 1)
+
+
+class Training:
+    """The state of one run: three networks, the running average of G, two optimisers, one random stream, a log.
+
+    Args:
+        config: what to train.
+        data: anything with `sample_images(n, generator) -> [n, C, H, W] in [-1, 1]`; with
+            `sample_rows(n, generator, rows)` as well, each process makes only its own rows of the n images. One with
+            `seek(images)` is told how many images the run has shown.
+        compute: device and number format.
+        micro_batch: real images that go through the networks at once, a multiple of 4; less needs less memory and
+            trains the same. None for all.
+        team: the processes that share each batch.
+    """
+
+    def __init__(
+        self, config: Config, data: FactorData, compute: Compute, micro_batch: int | None = None, team: Team = ALONE
+    ):
+        channels = getattr(data, "channels", config.channels)
+        if channels != config.channels:
+            raise ValueError(f"channels of the config must be those of the images, {channels}, got {config.channels}")
+        self.config, self.data, self.compute, self.team = config, data, compute, team
+        self.rows = team.rows(config.batch)
+        self.micro_batch = check_micro_batch(micro_batch, self.rows.stop - self.rows.start)
+        networks = [network.to(compute.device) for network in build_networks(config)]
+        self.generator, self.discriminator, self.recogniser = networks
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        adam = dict(lr=config.learning_rate, betas=(0.0, 0.99), eps=1e-8, fused=compute.device.type != "mps")
+        self.g_optimiser = torch.optim.Adam([*self.generator.parameters(), *self.recogniser.parameters()], **adam)
+        self.d_optimiser = torch.optim.Adam(self.discriminator.parameters(), **adam)
+        self.scaler = compute.scaler()
+        self.random = torch.Generator().manual_seed(config.seed + 1)
+        self.step_number = 0
+        self.seconds = 0.0
+        self.log: list[dict] = []
+        self.sessions: list[dict] = []
+        self.penalty = torch.zeros(())
+        self.place_data()
+
+    def place_data(self) -> None:
+        """Tell a data set that is a stream how far this run has come; one that draws from `random` needs no telling."""
+        if hasattr(self.data, "seek"):
+            self.data.seek(self.step_number * self.config.batch)
+
+    def step(self) -> dict[str, Tensor]:
+        """Take one step of G, Q and D; return the losses as tensors on the device.
+
+        D's loss uses the images G drew before its own step, so both gradients can be had before either step is taken:
+        one sum over processes, and one decision to skip where float16 overflowed.
+        """
+        self._set_learning_rate()
+        for optimiser in self.optimisers().values():
+            optimiser.zero_grad(set_to_none=True)
+        draws = self._draw()
+        losses = self._add_gradients(draws)
+        parameters = [p for o in self.optimisers().values() for p in o.param_groups[0]["params"] if p.grad is not None]
+        gradients = [parameter.grad for parameter in parameters]
+        self.team.add_up([*gradients, *losses.values()])
+        if "R1" in losses:
+            self.penalty = losses["R1"]
+        losses["R1"] = self.penalty  # the latest one: it is due only now and then
+        self._update(gradients)
+        update_average(self.average, self.generator, ema_decay(self.config.batch, self.config.ema_images))
+        self.step_number += 1
+        return losses
+
+    def _draw(self) -> Draws:
+        """Draw a step's codes, perturbations, noise and real images, the same in every process."""
+        config, random = self.config, self.random
+        codes, perturbed, k, images = torch.randn(config.batch, self.generator.codes, generator=random), None, None, 1
+        if config.objective == "ps":
+            perturbed, k = perturb(codes, config.perturbation, random)
+            images = 2
+        if images == 2 and config.share_noise:
+            noise = [torch.cat([n, n]) for n in self.generator.sample_noise(config.batch, random, "cpu")]
+        else:
+            noise = self.generator.sample_noise(images * config.batch, random, "cpu")
+        recogniser_noise = None
+        if config.recogniser_noise:
+            shape = (images * config.batch, config.channels, config.resolution, config.resolution)
+            recogniser_noise = torch.randn(shape, generator=random)
+        if hasattr(self.data, "sample_rows"):
+            real = self.data.sample_rows(config.batch, random, self.rows)
+        else:
+            real = self.data.sample_images(config.batch, random)[self.rows]
+        return Draws(codes, perturbed, k, noise, recogniser_noise, real)
+
+    def _add_gradients(self, draws: Draws) -> dict[str, Tensor]:
+        """Go through this process's rows in micro-batches; return its shares of the batch's losses.
+
+        Every loss is a mean over images, so a part of the batch counts with the share of images it holds.
+        """
+        config, scaler = self.config, self.scaler
+        losses: dict[str, Tensor] = {}
+        for start in range(self.rows.start, self.rows.stop, self.micro_batch):
+            part = slice(start, min(start + self.micro_batch, self.rows.stop))
+            share = (part.stop - part.start) / config.batch
+            self.discriminator.requires_grad_(False)
+            with self.compute.autocast():
+                loss, fake, found = self._generator_loss(draws, part)
+            scaler.scale(share * loss).backward()
+            self.discriminator.requires_grad_(True)
+            real = draws.real[part.start - self.rows.start : part.stop - self.rows.start].to(self.compute.device)
+            loss, more = self._discriminator_loss(real.contiguous(memory_format=torch.channels_last), fake)
+            scaler.scale(share * loss).backward()
+            for name, value in (found | more).items():
+                losses[name] = losses.get(name, 0) + share * value.detach()
+        return losses
+
+    def _generator_loss(self, draws: Draws, part: slice) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """The loss of G and Q on a part of the batch, the images D saw, and the parts of the loss."""
+        config, device = self.config, self.compute.device
+        codes = draws.codes[part].to(device)
+        noise = [draws.of_pairs(n, part).to(device) for n in draws.noise]
+        q_noise = None if draws.recogniser_noise is None else draws.of_pairs(draws.recogniser_noise, part)
+        if draws.perturbed is None:
+            fake = self.generator(codes, noise)
+            adversarial = generator_loss(at_least_float32(self.discriminator(fake)))
+            # of a plain GAN Q is a bystander: it learns to read the codes, G never hears of it
+            what = infogan_loss(codes, self._recognise(fake.detach() if config.objective == "gan" else fake, q_noise))
+        else:
+            perturbed, k = draws.perturbed[part].to(device), draws.k[part].to(device)
+            images = self.generator(torch.cat([codes, perturbed]), noise)
+            fake = images[: len(codes)]  # D judges only c: the far-away c' are no sample of the prior
+            adversarial = generator_loss(at_least_float32(self.discriminator(fake)))
+            answers = self._recognise(images, q_noise).split(len(codes))
+            what = perceptual_simplicity_loss(codes, perturbed, k, *answers, average=config.average)
+        return adversarial + config.C_lambda * what, fake.detach(), {"G": adversarial, "what": what}
+
+    def _recognise(self, images: Tensor, noise: Tensor | None) -> Tensor:
+        """Let Q read drawings through noise, so that a code cannot hide in texture too faint to see."""
+        if noise is not None:
+            images = images + self.config.recogniser_noise * noise.to(images)
+        return at_least_float32(self.recogniser(images))
+
+    def _discriminator_loss(self, real: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of D on a part of the batch, and its parts; R1 in float32, since it squares small gradients."""
+        config = self.config
+        with self.compute.autocast():
+            logits = at_least_float32(self.discriminator(torch.cat([real, fake.to(real.dtype)])))
+            loss = discriminator_loss(*logits.split(len(real)))
+        if self.step_number % config.r1_every:
+            return loss, {"D": loss}
+        penalty = r1_penalty(self.discriminator, real, config.gamma)
+        return loss + config.r1_every * penalty, {"D": loss, "R1": penalty}
+
+    def _update(self, gradients: list[Tensor]) -> None:
+        """Step both optimisers, or neither if float16 overflowed; then adapt the scale, once for both."""
+        for optimiser in self.optimisers().values():
+            self.scaler.unscale_(optimiser)
+        if not self.scaler.is_enabled() or torch.stack([g.isfinite().all() for g in gradients]).all():
+            for optimiser in self.optimisers().values():
+                self.scaler.step(optimiser)
+        self.scaler.update()
+
+    def _set_learning_rate(self) -> None:
+        share = learning_rate_share(self.step_number / self.config.steps, self.config.decay_from)
+        for optimiser in self.optimisers().values():
+            optimiser.param_groups[0]["lr"] = self.config.learning_rate * share
+
+    def networks(self) -> dict[str, nn.Module]:
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "recogniser": self.recogniser,
+            "average": self.average,
+        }
+
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"g_optimiser": self.g_optimiser, "d_optimiser": self.d_optimiser}
+
+    def add_seconds(self, since: float) -> float:
+        """Count the time since a moment of `time.perf_counter` as training; return the moment it counted up to."""
+        now = time.perf_counter()
+        self.seconds += now - since
+        return now
+
+    def check_finite(self) -> None:
+        """Raise FloatingPointError, naming the network, if any weight is NaN or infinite."""
+        for name, network in self.networks().items():
+            if not all(parameter.isfinite().all() for parameter in network.parameters()):
+                raise FloatingPointError(f"weights of the {name} are not finite at step {self.step_number}")
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Return half-precision numbers as float32, others as they are: losses are taken in full precision."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def check_micro_batch(micro_batch: int | None, rows: int) -> int:
+    """Return a micro-batch for `rows` images a step; ValueError unless it is a multiple of 4. None means all rows."""
+    if micro_batch is None:
+        return rows
+    if micro_batch < GROUP or micro_batch % GROUP:
+        raise ValueError(f"micro_batch must be a multiple of {GROUP}, whole groups of images, got {micro_batch}")
+    return min(micro_batch, rows)
