@@ -1,7 +1,7 @@
 """Plain ports of the reference's algorithms: what a competent reader writes from the definitions, one thing at a time.
 
-Nothing here is slowed on purpose; the FactorVAE and BetaVAE ports are `wwlib.replay`, which follows the reference's
-own stream of random numbers.
+Nothing here is slowed on purpose; the FactorVAE and BetaVAE ports are `benchmarks.replay`, which follows the
+reference's own stream of random numbers.
 """
 
 from __future__ import annotations

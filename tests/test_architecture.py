@@ -1,6 +1,7 @@
 """The house: which package may import which, no circles, rooms that stay small, a test for every module."""
 
 import ast
+import importlib
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -134,3 +135,15 @@ def test_every_module_has_a_test():
         name.removeprefix("wwlib.") for name in seen
     }
     assert {name for name in untested if not name.startswith("course.answers.")} == set(THROUGH)
+
+
+def test_imports_in_strings_lead_somewhere():
+    """Code that is written into a cell, a kernel or another process: no tool follows its addresses."""
+    texts = [node.value for path in [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
+             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+             if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
+    lines = {match for text in texts for match in re.findall(r"from (wwlib[\w.]*) import (\w+(?:, \w+)*)", text)}
+    assert len(lines) > 5
+    for module, names in lines:
+        for name in names.split(", "):
+            assert f"{module}.{name}" in MODULES or hasattr(importlib.import_module(module), name), (module, name)

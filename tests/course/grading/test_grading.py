@@ -427,7 +427,7 @@ def test_answers_that_are_not_where_they_are_hidden_stop_the_grader(monkeypatch)
 
 def test_what_submissions_look_for_in_vain_is_there_outside_the_sandbox():
     """An address that does not exist would prove nothing."""
-    text = (ROOT / "tests" / "grading" / "kinds.py").read_text(encoding="utf-8")
+    text = (ROOT / "tests" / "course" / "grading" / "kinds.py").read_text(encoding="utf-8")
     assert "wwlib.course.answers" in text
     for name in set(re.findall(r"(?:from|import) (wwlib(?:\.\w+)+)", text)):
         assert importlib.util.find_spec(name), name
