@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from wwlib.base.device import choose_compute
-from wwlib.base.files import digest, load_tensors, save_json, save_tensors
+from wwlib.base.files import load_tensors, save_json, save_tensors, tensor_digest
 from wwlib.datasets.pictures import ImageFolder
 from wwlib.datasets.published import Published3DShapes, PublishedDSprites
 from wwlib.models.config import replace_config
@@ -259,7 +259,7 @@ DAMAGES = {
 
 def weights(folder):
     tensors, about = load_tensors(folder / "checkpoint.safetensors")
-    return about["step"], digest(tensors)
+    return about["step"], tensor_digest(tensors)
 
 
 @pytest.mark.parametrize("kind", DAMAGES)

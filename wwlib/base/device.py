@@ -41,9 +41,9 @@ class Compute:
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Return the most bytes this process has held: of a CUDA device what torch reserved there, else in main memory.
+    """Return the largest number of bytes this process has used so far, or None where that is not known (Windows).
 
-    None where the system does not say (Windows).
+    For a CUDA device it is the memory that torch reserved there, for any other device the process's main memory.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device)
@@ -78,7 +78,7 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     if precision == "auto":
         if chosen.type != "cuda":
             return Compute(chosen)
-        # is_bf16_supported() alone says yes for emulation on a T4, where float16 is several times faster
+        # is_bf16_supported() alone is also true on a T4, which emulates bfloat16; float16 is several times faster there
         native = torch.cuda.get_device_capability(chosen) >= (8, 0)
         return Compute(chosen, torch.bfloat16 if native else torch.float16)
     if precision not in formats:
@@ -87,11 +87,11 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
 
 
 def choose_threads(threads: int | None = None) -> int:
-    """Set torch's CPU threads and return the choice: `threads`, else whichever of one and all is faster right now.
+    """Set how many CPU threads torch uses, and return that number.
 
-    On a machine that is busy with something else, two threads can be several times slower than one, since they wait
-    for each other; so measure instead of assuming. `WW_THREADS` overrides the measurement. Also calls
-    `keep_freed_memory`.
+    Without `threads`, one thread and all threads are timed, and the faster of the two is taken. On a machine that is
+    busy with something else, two threads can be several times slower than one, since they wait for each other.
+    `WW_THREADS` replaces the measurement. Also calls `keep_freed_memory`.
     """
     keep_freed_memory()
     threads = threads or int(os.environ.get("WW_THREADS", 0))
@@ -105,10 +105,10 @@ def choose_threads(threads: int | None = None) -> int:
 
 
 def keep_freed_memory() -> bool:
-    """Ask glibc to keep freed memory for the next step instead of returning it; say whether it agreed.
+    """Ask glibc to keep freed memory for the next step, and return whether it does.
 
     A training step frees and asks for the same large blocks again and again. By default each comes back from the
-    kernel as fresh pages, and clearing those costs a fifth of a step here. Elsewhere (macOS, musl) nothing happens.
+    kernel as fresh pages, and clearing those costs a fifth of a step here. On macOS and with musl nothing happens.
     """
     try:
         libc = ctypes.CDLL("libc.so.6")
@@ -129,5 +129,5 @@ def _convolution_seconds(threads: int) -> float:
 
 
 def headless() -> bool:
-    """Say whether nobody watches: under tests, papermill or CI (`WW_HEADLESS=1` or `CI` set)."""
+    """Return whether no person is watching: under tests, papermill or CI (`WW_HEADLESS=1` or `CI` set)."""
     return os.environ.get("WW_HEADLESS", os.environ.get("CI", "")) not in ("", "0", "false")

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and weights without pickles."""
+"""Writing files so that they are never half written, and storing tensors with safetensors instead of pickle."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from torch import Tensor
 
 
 class Damaged(ValueError):
-    """A file of ours that cannot be read as what it says it is."""
+    """A file that this library wrote and that can no longer be read."""
 
 
 def write_whole(path: str | Path, write: Callable[[Path], None], sync: bool = True) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it: a reader sees the old file or the new one.
+    """Let `write` fill a temporary file beside `path`, then rename it, so that a reader sees the old or the new file.
 
-    Without `sync` that holds unless the power goes: for many small files that can be made again.
+    Without `sync` it is faster, but a power cut can leave a damaged file: for many small files that can be made again.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def write_whole(path: str | Path, write: Callable[[Path], None], sync: bool = Tr
 
 
 def remove_unfinished(path: str | Path) -> None:
-    """Remove what a killed process left of its attempts to write `path`: the file itself never suffers from them."""
+    """Remove the temporary files that a killed process left beside `path`; `path` itself is not touched."""
     path = Path(path)
     for temporary in path.parent.glob(f".{path.name}.*"):
         temporary.unlink(missing_ok=True)
@@ -59,7 +59,7 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], about: dict) -> N
     """Write tensors and a JSON-able description to one safetensors file, whole or not at all.
 
     Raises:
-        OSError: if the file cannot be written, for want of room or another reason.
+        OSError: if the file cannot be written, because the disk is full or for another reason.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
@@ -77,7 +77,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not a readable safetensors file of ours.
+        ValueError: if it is not a safetensors file that `save_tensors` wrote, or is damaged.
     """
     with _opened(path) as (file, about):
         # copies: a tensor that still maps the file would keep Windows from replacing it at the next save
@@ -103,7 +103,7 @@ def _opened(path: str | Path) -> Iterator[tuple]:
 
 
 def keep_previous(path: Path, previous: Path) -> None:
-    """Let `previous` hold what `path` holds now, if it is there; at every moment both names lead to whole files."""
+    """Make `previous` a second name of the file at `path`, if there is one; both are whole files at every moment."""
     if not path.exists():
         return
 
@@ -117,14 +117,14 @@ def keep_previous(path: Path, previous: Path) -> None:
     write_whole(previous, link)
 
 
-def digest(tensors: dict[str, Tensor]) -> str:
-    """Return a digest of tensors' names, shapes and bytes: safetensors itself does not notice a flipped bit."""
-    found = hashlib.sha256()
+def tensor_digest(tensors: dict[str, Tensor]) -> str:
+    """Return a SHA-256 of tensors' names, shapes and bytes; safetensors itself does not notice a flipped bit."""
+    hasher = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
-        found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy() if tensor.numel() else b"")
-    return found.hexdigest()
+        hasher.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        hasher.update(tensor.reshape(-1).view(torch.uint8).numpy() if tensor.numel() else b"")
+    return hasher.hexdigest()
 
 
 def prefixed(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

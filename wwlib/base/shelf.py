@@ -1,4 +1,4 @@
-"""A lesson's shelf in `data/`: one file of weights, one record of every run that was made for it."""
+"""The two files of a lesson in `data/`: the weights of its networks, and the record of all runs made for it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def rounded(network: Network) -> Network:
-    """Round a network's weights to float16, as `Shelf.keep` does, and return it: what is measured is what is kept."""
+    """Round a network's weights to float16, as `Shelf.keep` stores them, and return the network.
+
+    Measured after this, a network gives the numbers that the stored one will give.
+    """
     network.load_state_dict(half_floats(network.state_dict()))
     return network
 
 
 def runs_of(record: dict, case: str, seed: int | None = None) -> list[dict]:
-    """Return the runs of one case, by seed, or the one of a seed.
+    """Return the runs of one case, in the order of seeds; with `seed`, only the run with that seed.
 
     Raises:
         ValueError: if there is none.
     """
     runs = [run for run in record["runs"] if seed in (None, run["seed"])]
-    if found := [run for run in runs if run["case"] == case]:
-        return found
-    known, of_seed = sorted({run["case"] for run in runs}), "" if seed is None else f" with seed {seed}"
-    raise ValueError(f"case must be one of {known}{of_seed}, got {case!r}")
+    if of_case := [run for run in runs if run["case"] == case]:
+        return of_case
+    known, with_seed = sorted({run["case"] for run in runs}), "" if seed is None else f" with seed {seed}"
+    raise ValueError(f"case must be one of {known}{with_seed}, got {case!r}")
 
 
 def named_run(record: dict, case: str, seed: int = 0) -> dict:
@@ -44,12 +47,12 @@ def named_run(record: dict, case: str, seed: int = 0) -> dict:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Where the networks and the record of a lesson lie.
+    """The place of a lesson's networks and of its record.
 
     Args:
         weights: a safetensors file; each network's tensors under a prefixed name.
         record: a JSON file with `command`, `hosts` (seconds that each frozen network took), `runs`.
-        command: that makes both.
+        command: the command that makes both files.
     """
 
     weights: Path
@@ -61,10 +64,10 @@ class Shelf:
         return FileLock(self.record.with_suffix(".lock"))
 
     def load(self, name: str, network: Network) -> Network:
-        """Fill an untrained network with the kept weights of `name`; return it frozen.
+        """Fill an untrained network with the stored weights of `name`, and return it frozen.
 
         Raises:
-            FileNotFoundError: if nothing of that name is kept.
+            FileNotFoundError: if no weights of that name are stored.
         """
         tensors = unprefixed(name, load_tensors(self.weights)[0]) if self.weights.exists() else {}
         if not tensors:
@@ -73,11 +76,11 @@ class Shelf:
         return network.eval().requires_grad_(False)
 
     def keep(self, networks: Mapping[str, nn.Module], half: bool) -> None:
-        """Write networks into the file of weights, beside what is there.
+        """Write networks into the file of weights, beside those that are there already.
 
         Args:
-            networks: by name.
-            half: as float16.
+            networks: the networks by name; one that is stored already is replaced.
+            half: store the weights as float16.
         """
         with self._locked():
             tensors = load_tensors(self.weights)[0] if self.weights.exists() else {}
@@ -92,7 +95,7 @@ class Shelf:
         return json.loads(self.record.read_text(encoding="utf-8"))
 
     def note(self, change: Callable[[dict], None]) -> None:
-        """Change the record on disk, read anew each time; other processes may do so at the same time."""
+        """Read the record, change it and write it; several processes may do so at the same time."""
         with self._locked():
             record = self.read() if self.record.exists() else dict(command=self.command, hosts={}, runs=[])
             versions = dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine())

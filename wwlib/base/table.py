@@ -1,4 +1,4 @@
-"""Tables made from run records: no number in a lesson or a README is typed by hand."""
+"""Tables of text for lessons and documents, filled from run records instead of typed by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 
 class Table:
-    """Rows of text under a header, shown as a table in a notebook, in Markdown and in a terminal."""
+    """Rows of text under a header, shown as a table in notebooks, in Markdown and in a terminal."""
 
     def __init__(self, header: Sequence[str], rows: Iterable[Sequence[object]]):
         self.header, self.rows = list(map(str, header)), [list(map(str, row)) for row in rows]

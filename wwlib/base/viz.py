@@ -1,4 +1,4 @@
-"""Seeing: pictures with a text alternative, from images, traversals and masks."""
+"""Pictures with a text alternative: grids of images, masks, curves, animations and heat maps."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Picture:
 
 
 def figure_picture(figure: Figure, alt: str, dpi: int = 100) -> Picture:
-    """Turn a matplotlib figure into a `Picture` of 256 colours: a third of the size, so that lessons stay small."""
+    """Turn a matplotlib figure into a `Picture` of 256 colours, a third of the size, so that lessons stay small."""
     FigureCanvasAgg(figure)
     buffer, small = io.BytesIO(), io.BytesIO()
     figure.savefig(buffer, dpi=dpi, bbox_inches="tight", facecolor="white")
@@ -130,7 +130,7 @@ def grid(
             axis = axes[row, column]
             axis.imshow(pixels[row, column], interpolation="nearest")
             axis.set(xticks=[], yticks=[])
-            axis.spines[:].set(color=FAINT, linewidth=0.5)  # a white mask ends somewhere, on a white page too
+            axis.spines[:].set(color=FAINT, linewidth=0.5)  # a white mask needs a visible border on a white page
         if row < len(row_labels):
             axes[row, 0].set_ylabel(row_labels[row], rotation=0, ha="right", va="center", fontsize=9, color=INK)
     for column, label in enumerate(column_labels):
@@ -147,13 +147,13 @@ def _wrapped(label: str, side: int) -> str:
 
 
 def overlay(images: Tensor, masks: Tensor, strength: float = 0.75) -> Tensor:
-    """Return images `[n, C, H, W]` dimmed where their mask `[n, R, R]` is low, so that the masked place shines."""
+    """Return images `[n, C, H, W]` dimmed where their mask `[n, R, R]` is low; the masked place stays bright."""
     light = (mask_images(masks, images.shape[-1], stretch=True) + 1) / 2
     return (images.clamp(-1, 1) + 1) * (1 - strength + strength * light) - 1
 
 
 def where_truth(images: Tensor, masks: Tensor, footprints: Tensor, labels: Sequence[str], alt: str) -> Picture:
-    """Show image, mask and true footprint one above the other, a column for each code.
+    """Show image, mask and true footprint one above the other, with a column for each code.
 
     Args:
         images: `[n, C, H, W]`.
@@ -170,7 +170,7 @@ def where_truth(images: Tensor, masks: Tensor, footprints: Tensor, labels: Seque
 
 
 def filmstrip(files: Sequence[str | Path], alt: str, labels: Sequence[str] = ()) -> Picture:
-    """Show pictures saved during a training side by side."""
+    """Show pictures that a training saved, side by side."""
     pictures = [np.asarray(Image.open(file).convert("RGB")) for file in files]
     labels = labels or [""] * len(pictures)
     figure = Figure(figsize=(2.6 * len(pictures), 2.6 * pictures[0].shape[0] / pictures[0].shape[1]))
@@ -183,7 +183,7 @@ def filmstrip(files: Sequence[str | Path], alt: str, labels: Sequence[str] = ())
 
 
 def gif(frames: Tensor, alt: str, side: int = 64, milliseconds: int = 100) -> Picture:
-    """Return an animated GIF that runs through `frames` `[n, C, H, W]` and back, for ever."""
+    """Return an animated GIF that runs through `frames` `[n, C, H, W]` and back, without end."""
     pictures = [Image.fromarray(p) for p in to_pixels(frames, side)]
     pictures += pictures[-2:0:-1]
     buffer = io.BytesIO()
@@ -225,14 +225,14 @@ def _colours(n: int) -> list[str]:
 def heat_map(
     table: np.ndarray, rows: str, columns: str, title: str, names: Sequence[str] | None = None, digits: int = 2
 ) -> Picture:
-    """Return a picture of a table of numbers with every value written into its cell.
+    """Return a picture of a table of numbers, with each value written in its cell.
 
     Args:
         table: `[rows, columns]`.
         rows, columns: what a row and a column are; rows are numbered from 0.
         title: shown above.
         names: of the columns; numbers if left out.
-        digits: after the point.
+        digits: shown after the decimal point.
     """
     height, width = table.shape
     figure = Figure(figsize=(1.6 + 0.62 * width, 1.2 + 0.3 * height))
@@ -251,12 +251,12 @@ def heat_map(
 
 
 def swapping_picture(sliders: Sequence, frame: Callable[[], bytes], width: int):
-    """Return an image widget that shows `frame()`, and again whenever a slider moves.
+    """Return an image widget that shows `frame()`, and updates it whenever a slider moves.
 
     Args:
         sliders: widgets with a `value`.
-        frame: gives the PNG bytes that belong to the sliders' present values.
-        width: on the page, pixels.
+        frame: returns the PNG bytes for the sliders' present values.
+        width: of the image on the page, pixels.
     """
     import ipywidgets as widgets
 

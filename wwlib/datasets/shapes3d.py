@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wwlib.base.files import digest, load_tensors, save_tensors
+from wwlib.base.files import load_tensors, save_tensors, tensor_digest
 from wwlib.base.paths import DATA
 from wwlib.datasets.factors import FactorData
 
@@ -73,14 +73,14 @@ def kept_layers(resolution: int) -> Tensor:
     file = DATA / "cache" / f"shapes3d-{resolution}-{version}.safetensors"
     with suppress(OSError, ValueError):  # not rendered yet, or damaged
         kept, about = load_tensors(file)
-        if about.get("digest") == digest(kept):
+        if about.get("digest") == tensor_digest(kept):
             return kept["layers"]
     layers = {"layers": render_layers(resolution)}
     with suppress(OSError):  # where nothing can be written it costs some seconds each time, no more
         file.parent.mkdir(parents=True, exist_ok=True)
         for earlier in file.parent.glob(f"shapes3d-{resolution}-*.safetensors"):
             earlier.unlink(missing_ok=True)
-        save_tensors(file, layers, dict(kind="layers", digest=digest(layers)))
+        save_tensors(file, layers, dict(kind="layers", digest=tensor_digest(layers)))
     return layers["layers"]
 
 

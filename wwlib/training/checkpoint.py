@@ -11,12 +11,12 @@ from torch import Tensor
 
 from wwlib.base.files import (
     Damaged,
-    digest,
     half_floats,
     keep_previous,
     load_tensors,
     prefixed,
     save_tensors,
+    tensor_digest,
     unprefixed,
 )
 from wwlib.models.config import Config
@@ -53,7 +53,7 @@ def save_checkpoint(state: Training, path: Path, previous: Path | None = None) -
         scaler=state.scaler.state_dict(),
         moments=any(optimiser.state for optimiser in state.optimisers().values()),
         pictures=getattr(state.data, "fingerprint", None),
-        digest=digest(tensors),
+        digest=tensor_digest(tensors),
     )
     if previous is not None:
         keep_previous(path, previous)
@@ -82,7 +82,7 @@ def load_checkpoint(state: Training, path: str | Path) -> None:
         expected |= {f"{name}.0.exp_avg_sq" for name in state.optimisers()}
     if missing := sorted(expected - set(tensors)):
         raise Damaged(f"{path} is no whole checkpoint: it lacks {len(missing)} tensors, such as {missing[:3]}")
-    if "digest" in about and about["digest"] != digest(tensors):
+    if "digest" in about and about["digest"] != tensor_digest(tensors):
         raise Damaged(f"{path} is damaged: its tensors are not those that were written")
     for name, network in state.networks().items():
         network.load_state_dict(unprefixed(name, tensors))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from wwlib.base.files import digest
+from wwlib.base.files import tensor_digest
 from wwlib.base.viz import Picture
 from wwlib.experiments.fusion import tables as fused
 from wwlib.experiments.fusion.measures import guidance, measure
@@ -58,7 +58,7 @@ def test_every_criterion_was_measured_over_five_seeds(record):
 
 
 def test_the_image_model_is_the_same_bit_for_bit_in_every_run(record):
-    assert {run["image_model"] for run in record["runs"]} == {digest(load_image_model().state_dict())}
+    assert {run["image_model"] for run in record["runs"]} == {tensor_digest(load_image_model().state_dict())}
 
 
 def test_layouts_come_from_the_content(record):
@@ -160,13 +160,13 @@ def test_a_short_training_turns_the_domain_unless_its_labels_are_shuffled(world)
     labels, flipped = world.conditions("domain"), {}
     for shuffled in (False, True):
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
-        before = digest(world.image_model.state_dict())
+        before = tensor_digest(world.image_model.state_dict())
         fusion, losses = train_translation(world.latents, labels[order] if shuffled else labels, schedule)
         assert losses[-1] < losses[0]
         scores = measure(world, "domain", fusion, 0, conditions=10, draws=4)
         flipped[shuffled] = scores["turned"][5]
         assert scores["round_trip"] < fused.ROUND_TRIP
-        assert digest(world.image_model.state_dict()) == before
+        assert tensor_digest(world.image_model.state_dict()) == before
     assert flipped[False] > 0.8
     assert flipped[True] < 0.3
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from wwlib.base.descent import count
-from wwlib.base.files import digest
+from wwlib.base.files import tensor_digest
 from wwlib.base.paths import DATA
 from wwlib.base.shelf import Shelf, rounded
 from wwlib.datasets.domains import Domains
@@ -118,7 +118,7 @@ def run_case(world: World, case: str, seed: int, keep: bool = False) -> dict:
     schedule = replace(CASES.get(case) or REMEDIES.get(case) or CASES[expert], seed=seed)
     if case.endswith("young layout"):
         world = replace(world, experts=make_experts(train_layout(Domains(), YOUNG)))
-    before, conditions = digest(world.image_model.state_dict()), world.conditions(expert)
+    before, conditions = tensor_digest(world.image_model.state_dict()), world.conditions(expert)
     if case == SHUFFLED:
         conditions = conditions[torch.randperm(len(conditions), generator=torch.Generator().manual_seed(seed))]
     start = time.process_time()
@@ -132,7 +132,7 @@ def run_case(world: World, case: str, seed: int, keep: bool = False) -> dict:
     if keep:
         SHELF.keep({f"fusion-{case}": fusion}, half=True)
     scores = measure(world, expert, fusion, seed)
-    if digest(world.image_model.state_dict()) != before:
+    if tensor_digest(world.image_model.state_dict()) != before:
         raise RuntimeError(f"the image model changed while {case!r} was trained or measured")
     return dict(
         case=case,

@@ -11,7 +11,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from wwlib.base.files import digest
+from wwlib.base.files import tensor_digest
 from wwlib.base.shelf import named_run, rounded
 from wwlib.datasets.captions import SIZES, STATED, UNSAID, distort, random_stated, tokens, told_captions, write_all
 from wwlib.experiments.hosts import TRANSLATION, load_host, load_judge, load_pose_judge, train_pose_judge
@@ -86,7 +86,7 @@ def captioned_fully() -> Captioned:
 
 def fingerprint(*networks: nn.Module) -> str:
     """Return a digest of every tensor that networks hold."""
-    return " ".join(digest(network.state_dict()) for network in networks)
+    return " ".join(tensor_digest(network.state_dict()) for network in networks)
 
 
 @torch.no_grad()
