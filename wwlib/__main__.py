@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wwlib.base.device import choose_compute, choose_threads
 from wwlib.course.grading import commands as grade_command
-from wwlib.datasets.prepare import FORMS, prepare
+from wwlib.datasets.prepare import FORMS, prepare_pictures
 from wwlib.training import commands as train_command
 from wwlib.training.recipes import DATASETS, RECIPES, make_data
 
@@ -86,7 +86,7 @@ def _add_prepare(commands) -> None:
 
 
 def _prepare(options) -> int:
-    about = prepare(options.set, options.source, options.out, options.resolution, options.processes)
+    about = prepare_pictures(options.set, options.source, options.out, options.resolution, options.processes)
     published = f" of {about['published']:,} published ones" if about["published"] else ""
     print(f"{about['count']:,} pictures{published} of {about['resolution']} px in {options.out}")
     for name in about["damaged"]:
@@ -271,7 +271,7 @@ def _fid(options) -> int:
     choose_threads()
     device = choose_compute(options.device).device
     model = load_model(options.model, device)
-    pictures = ImageFolder(options.pictures, model.config.resolution, kept=0)
+    pictures = ImageFolder(options.pictures, model.config.resolution, cache_bytes=0)
     found = fid(model.generator, pictures, options.images, device)
     print(f"FID {found:.2f} of {options.images:,} drawings and {min(options.images, len(pictures)):,} pictures")
     return 0

@@ -112,7 +112,7 @@ def test_a_damaged_picture_is_named_with_and_without_workers(folder):
 
 
 def test_no_more_pictures_are_kept_than_asked_for(folder):
-    pictures = ImageFolder(folder, 32, kept=2 * 3 * 32 * 32)
+    pictures = ImageFolder(folder, 32, cache_bytes=2 * 3 * 32 * 32)
     for n in range(COUNT):
         pictures.image(n)
     assert len(pictures._cache) == 2

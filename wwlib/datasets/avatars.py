@@ -1,4 +1,4 @@
-"""Faces drawn by artists, composed from independently chosen parts: real drawings with exact factors and footprints.
+"""Faces composed from parts that artists drew: real drawings whose factors and footprints are known exactly.
 
 The drawings are "Pixel Art" by DiceBear (CC0 1.0). Colours recolour layers, as in `wwlib.datasets.shapes3d`, so a small
 archive of layer weights (`data/avatars.safetensors`, written by `python -m wwlib avatars`) holds all 138,240 faces.
@@ -41,7 +41,7 @@ ARCHIVE = DATA / "avatars.safetensors"
 
 
 class Avatars(FactorData):
-    """Pixel-art faces from seven factors, composed on demand on any device.
+    """Pixel-art faces with seven factors, composed when they are asked for, on any device.
 
     Args:
         resolution: side of the images: 16, 32, 64 or 128 pixels.
@@ -81,7 +81,7 @@ class Avatars(FactorData):
 
 
 def palette(colours: tuple[str, ...]) -> Tensor:
-    """Return colours given as six hex digits as `[n, 3]` in [0, 1]."""
+    """Return colours, written as six hex digits each, as a tensor `[n, 3]` in [0, 1]."""
     return torch.tensor([[int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)] for colour in colours])
 
 

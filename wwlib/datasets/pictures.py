@@ -1,4 +1,4 @@
-"""Folders of pictures: every file read the same way, and an endless stream for training, resumable to the bit."""
+"""Folders of pictures: reading every file the same way, and an endless stream of them for training."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-KEPT = 2**31
+CACHE_BYTES = 2**31
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 
 class Unreadable(ValueError):
-    """A file that should be a picture and is none."""
+    """A file that should be a picture and cannot be read as one."""
 
 
 def list_pictures(folder: str | Path) -> list[Path]:
-    """Return every picture file below a folder, sorted; files and folders that begin with a dot are passed over.
+    """Return every picture file below a folder, sorted; files and folders that begin with a dot are skipped.
 
     Raises:
         FileNotFoundError: if the folder is missing or holds no picture.
     """
-    found = sorted(
+    files = sorted(
         f
         for f in Path(folder).rglob("*")
         if f.suffix.lower() in PICTURES and not any(part[0] == "." for part in f.relative_to(folder).parts)
     )
-    if not found:
+    if not files:
         raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURES))}) below {folder}")
-    return found
+    return files
 
 
 def read_picture(file: Path) -> Image.Image:
@@ -60,23 +60,23 @@ def read_picture(file: Path) -> Image.Image:
 class ImageFolder:
     """Every picture below a folder, cropped to its central square and resized: images without factors.
 
-    Pictures stay in memory once read, up to `kept` bytes.
+    Pictures stay in memory once read, up to `cache_bytes` bytes.
 
     Args:
-        folder: searched recursively for png, jpg, webp and bmp; names that begin with a dot are passed over.
+        folder: searched recursively for png, jpg, webp and bmp; names that begin with a dot are skipped.
         resolution: side of the images, pixels. Pictures of that size are taken as they are.
-        kept: bytes of pictures to keep.
+        cache_bytes: bytes of pictures that stay in memory.
 
     Raises:
         FileNotFoundError: if the folder is missing or holds no picture.
-        ValueError: for a folder whose preparation has not finished, and, when it is asked for, a picture that cannot
-            be read; the message names it.
+        ValueError: for a folder whose preparation has not finished; and, when that picture is asked for, for one that
+            cannot be read (the message names it).
     """
 
     channels = 3
 
-    def __init__(self, folder: str | Path, resolution: int = 64, kept: int = KEPT):
-        self.folder, self.resolution, self.kept = Path(folder), resolution, kept
+    def __init__(self, folder: str | Path, resolution: int = 64, cache_bytes: int = CACHE_BYTES):
+        self.folder, self.resolution, self.cache_bytes = Path(folder), resolution, cache_bytes
         about = self.folder / "about.json"
         if about.is_file() and json.loads(about.read_text(encoding="utf-8")).get("finished") is False:
             raise ValueError(f"{folder} is half prepared; run `python -m wwlib prepare` once more as before")
@@ -94,7 +94,7 @@ class ImageFolder:
         pixels = self._cache.get(index)
         if pixels is None:
             pixels = self._read(self.files[index])
-            if (len(self._cache) + 1) * pixels.numel() <= self.kept:
+            if (len(self._cache) + 1) * pixels.numel() <= self.cache_bytes:
                 self._cache[index] = pixels
         return pixels
 
@@ -103,7 +103,7 @@ class ImageFolder:
         return to_range(self.pixels(index))
 
     def fingerprint(self) -> str:
-        """Return a digest of which pictures these are, by their names and preparation, not by where they lie."""
+        """Return a SHA-256 of the pictures' names and of how they were prepared; where the folder lies is no part."""
         names = [file.relative_to(self.folder).as_posix() for file in self.files]
         about = self.folder / "about.json"
         return hashlib.sha256("\n".join(names).encode() + (about.read_bytes() if about.is_file() else b"")).hexdigest()
@@ -121,14 +121,14 @@ class ImageFolder:
 
 
 class PictureStream:
-    """An endless stream of a folder's pictures: each epoch is a new permutation, each picture a new coin for mirroring.
+    """An endless stream of a folder's pictures, in a new random order in each epoch, some of them mirrored.
 
-    What stands at a position of the stream depends on `seed` and the position alone, not on batch size, workers or
-    where the run was stopped. Worker processes read ahead; they end with the process that started them.
+    Which picture stands at a position depends on `seed` and the position alone, not on batch size, workers or where
+    the run was stopped. Worker processes read ahead; they end with the process that started them.
 
     Args:
         pictures: the folder.
-        seed: of permutations and coins.
+        seed: of the orders and of the choice which pictures are mirrored.
         mirror: show half of the pictures mirrored left to right.
         workers: processes that read; 0 reads in this one.
     """
@@ -143,7 +143,7 @@ class PictureStream:
         self.fingerprint = pictures.fingerprint()
         self.position = 0
         self._batches: Iterator | None = None
-        self._wanted: tuple[int, slice] | None = None
+        self._request: tuple[int, slice] | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -169,10 +169,10 @@ class PictureStream:
         return self.sample_rows(n, generator, slice(None))
 
     def sample_rows(self, n: int, generator: torch.Generator | None, rows: slice) -> Tensor:
-        """Go on by `n` pictures as `sample_images` does, but read only these rows: a process's share of a batch."""
-        if self._batches is None or self._wanted != (n, rows):
+        """Advance by `n` pictures as `sample_images` does, but read only some rows, such as one process's share."""
+        if self._batches is None or self._request != (n, rows):
             self.close()
-            self._batches, self._wanted = self._start(n, rows), (n, rows)
+            self._batches, self._request = self._start(n, rows), (n, rows)
         batch = next(self._batches)
         if isinstance(batch, str):
             self.close()
@@ -197,7 +197,14 @@ class PictureStream:
 
 
 def order(count: int, seed: int, mirror: bool, position: int = 0) -> Iterator[tuple[int, bool]]:
-    """Yield (picture, mirrored?) for ever, from a position on: one permutation of `count` pictures after another."""
+    """Yield pairs (picture, mirrored?) without end, from a position on: one permutation of the pictures after another.
+
+    Args:
+        count: number of pictures.
+        seed: of permutations and mirroring.
+        mirror: mirror each picture with probability 1/2.
+        position: how many pairs to skip.
+    """
     epoch, start = divmod(position, count)
     while True:
         random = np.random.default_rng((seed, epoch))
@@ -213,7 +220,7 @@ def to_range(pixels: Tensor) -> Tensor:
 
 
 class _Decoder(Dataset):
-    """Turns a place of the stream into pixels, or into the message of what went wrong: a worker must not die of it."""
+    """Returns the pixels at a place of the stream, or an error's message as text, so that a worker does not die."""
 
     def __init__(self, pictures: ImageFolder):
         self.pictures = pictures
@@ -232,9 +239,9 @@ def _stack(parts: list[Tensor | str]) -> Tensor | str:
 
 
 def _ignore_interrupts(worker: int) -> None:
-    """Ctrl-C and a scheduler's SIGTERM reach every process; only the one that trains may act on them.
+    """Make a worker ignore Ctrl-C and a scheduler's SIGTERM, on which only the training process may act.
 
-    A SIGTERM that this worker's parent sends is obeyed: it is how multiprocessing ends its daemons.
+    A SIGTERM from this worker's parent still ends it, since that is how multiprocessing ends its daemons.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not hasattr(signal, "sigwaitinfo"):  # macOS and Windows cannot tell who sent it

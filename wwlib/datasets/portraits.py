@@ -1,4 +1,4 @@
-"""Portraits drawn by an artist, composed from layers: pictures made by a person, with every factor and footprint known.
+"""Portraits composed from layers that an artist drew: real drawings whose factors and footprints are known exactly.
 
 The drawings are "ToonHead" by Johan Melin, a remix under CC BY 4.0, through DiceBear. A face is nine layers painted one
 over the other. Each layer is stored once for each of its variants, as opacity and as weights of the colours it uses, so
@@ -55,7 +55,7 @@ SOURCE = "Remix of ToonHead by Johan Melin, CC BY 4.0, https://www.figma.com/com
 
 
 class Portraits(FactorData):
-    """Drawn portraits from eleven factors, composed on demand on any device.
+    """Drawn portraits with eleven factors, composed when they are asked for, on any device.
 
     Args:
         resolution: side of the images: 32 or 64 pixels.
@@ -132,7 +132,7 @@ def draw(parts: dict[str, str | None], colours: dict[str, str], background: str 
     """Draw layers with DiceBear itself: uint8 `[64, 64, 4]`, red, green, blue and opacity.
 
     Args:
-        parts: the variant of each layer to draw; layers not named, or None, stay away.
+        parts: the variant of each layer to draw; a layer that is not named, or is None, is left out.
         colours: six hex digits for "skin", "hair colour" and "clothes colour".
         background: six hex digits; None leaves it transparent.
     """
@@ -149,5 +149,5 @@ def draw(parts: dict[str, str | None], colours: dict[str, str], background: str 
 
 
 def _premultiplied(image: np.ndarray) -> np.ndarray:
-    """Colours times opacity, 0 to 255: what a layer adds to the canvas."""
+    """Return colours times opacity, 0 to 255: what a layer adds to the canvas."""
     return image[:, :, :3] * (image[:, :, 3:] / 255.0)

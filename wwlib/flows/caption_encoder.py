@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.base.descent import descend
-from wwlib.datasets.captions import SIZES, tokens, told_captions, vocabulary
+from wwlib.datasets.captions import SIZES, distorted_captions, tokens, vocabulary
 
 LEARNED = 16_384  # captions that an encoder learns from
 
@@ -72,7 +72,7 @@ def train_caption_encoder(
         captions: to learn from.
     """
     generator = torch.Generator().manual_seed(seed)
-    stated, told = told_captions(captions, generator, seed)
+    stated, told = distorted_captions(captions, generator, seed)
     numbers = tokens(told)
     encoder = CaptionEncoder(ordered=ordered, seed=seed)
 

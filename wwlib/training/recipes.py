@@ -9,7 +9,7 @@ import torch
 
 from wwlib.datasets.avatars import Avatars
 from wwlib.datasets.dsprites import DSprites
-from wwlib.datasets.pictures import KEPT, ImageFolder, PictureStream
+from wwlib.datasets.pictures import CACHE_BYTES, ImageFolder, PictureStream
 from wwlib.datasets.portraits import Portraits
 from wwlib.datasets.shapes3d import Shapes3D
 from wwlib.models.config import Config
@@ -47,7 +47,9 @@ def training_data(config: Config, device: torch.device | str = "cpu", pictures: 
         if config.mirror:
             raise ValueError(f"mirror is for folders of pictures, got dataset {config.dataset!r}")
         return make_data(config.dataset, config.resolution, device)
-    folder = ImageFolder(pictures, config.resolution, kept=0 if workers else KEPT)  # each worker would keep its own
+    folder = ImageFolder(
+        pictures, config.resolution, cache_bytes=0 if workers else CACHE_BYTES
+    )  # each worker would keep its own
     return PictureStream(folder, config.seed, config.mirror, workers)
 
 
