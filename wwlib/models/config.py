@@ -1,4 +1,4 @@
-"""What is trained, and nothing else: one frozen description of a run, and the three networks it asks for."""
+"""The config of a training, a frozen dataclass, and the three networks that are built from it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GROUP = 4  # images that D's minibatch deviation compares: a batch, and any part
 
 
 def check_numbers(config: object, positive: tuple[str, ...], from_zero: tuple[str, ...]) -> None:
-    """Raise ValueError, naming entry and value, for one of `positive` that is not above 0, of `from_zero` below it."""
+    """Raise ValueError, naming entry and value, unless all of `positive` are above 0 and all of `from_zero` not below."""
     for name in positive:
         if not 0 < getattr(config, name) < math.inf:
             raise ValueError(f"{name} must be positive, got {getattr(config, name)!r}")
@@ -26,7 +26,7 @@ def check_numbers(config: object, positive: tuple[str, ...], from_zero: tuple[st
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides a training, and nothing else. `wwlib.training.recipes` holds the ones the lessons use."""
+    """Everything that decides the result of a training; `wwlib.training.recipes` holds those that the lessons use."""
 
     modules: tuple[str, ...]
     widths: dict[int, int]

@@ -14,14 +14,14 @@ from wwlib.models.traversals import code_masks, traversal, traversal_sheet
 
 
 def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.0, steps: int = 13, side: int = 224):
-    """Show a slider over each code of `generator`, with the code's mask beside the image.
+    """Show sliders that choose a code and its value, above the image and the code's mask.
 
-    Every frame is drawn beforehand, so moving the slider only swaps a picture; this also works where each move is a
-    round trip to a distant machine. Where nobody can move sliders (tests, GitHub), the same call gives a static sheet.
+    Every frame is drawn beforehand, so moving a slider only swaps a picture, also where each move is a round trip to a
+    distant machine. Where nobody can move sliders (tests, GitHub), the same call gives a static sheet.
 
     Args:
         generator: G.
-        base: `[d]`, the codes that stay put.
+        base: `[d]`, the codes from which each code in turn moves.
         names: labels of the codes.
         span, steps: range and positions of the slider.
         side: size of one picture on the page, pixels.
@@ -44,7 +44,7 @@ def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.
 def explorer_widget(
     generator, base: Tensor, names: Sequence[str] = (), span: float = 2.0, steps: int = 13, side: int = 224
 ):
-    """Return the widget alone; arguments as `explore`'s.
+    """Return the widget that `explore` shows; it has the same arguments.
 
     Raises:
         ValueError: if there are fewer than two steps.

@@ -1,4 +1,4 @@
-"""What: the losses, as plain functions of tensors. Nothing here knows a network's inside or a training loop."""
+"""The losses of the three networks of Part I, as plain functions of tensors."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def perceptual_simplicity_loss(
 
 
 def infogan_loss(codes: Tensor, recognised: Tensor) -> Tensor:
-    """Return the rival's loss: the distance `||Q(G(c)) - c||_2`, not squared, batch mean (Chen et al. 2016)."""
+    """Return InfoGAN's loss: the distance `||Q(G(c)) - c||_2`, not squared, batch mean (Chen et al. 2016)."""
     return (recognised - codes).norm(dim=1).mean()
 
 

@@ -1,4 +1,4 @@
-"""Trained models: the ones shipped in `data/`, and any a learner saved."""
+"""Loading trained models: those shipped in `data/` and those that a learner saved."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from wwlib.models.networks import Discriminator, Generator, Recogniser
 
 @dataclass
 class Model:
-    """A trained generator (the running average), its recogniser, and what they were trained with.
+    """A trained generator (the running average), its recogniser, and the config of their training.
 
-    `discriminator` and `raw_generator` (not averaged) are there only where the file keeps them for more training.
+    `discriminator` and `raw_generator` (not averaged) are None unless the file stores them for further training.
     """
 
     generator: Generator
