@@ -1,4 +1,4 @@
-"""The BetaVAE score: does the difference of two images that share a factor give away which one?
+"""The BetaVAE score: can a classifier tell from two images' codes which factor the images share?
 
 Definition as in disentanglement_lib (Higgins et al. 2017; Locatello et al. 2019).
 """
@@ -27,7 +27,7 @@ class BetaVAEScore:
     weights: np.ndarray
 
     def plot(self, factor_names=None):
-        """Return a picture of the weights: negative where a small difference speaks for a factor."""
+        """Return a picture of the weights; a negative one means that a small difference indicates the factor."""
         return heat_map(self.weights, "code", "factor", f"BetaVAE score {self.score:.2f}: weights", factor_names)
 
 
@@ -36,8 +36,8 @@ def beta_vae_score(
 ) -> BetaVAEScore:
     """Return how often a linear classifier names the factor that `batch` pairs of images share.
 
-    One point: choose a factor, draw pairs of images that agree in it, and average the absolute difference of their
-    codes. Images are drawn from the rows given.
+    For each point a factor is chosen, pairs of images that agree in it are drawn from the rows, and the absolute
+    difference of their codes is averaged.
 
     Args:
         codes: `[N, d]`.
@@ -68,14 +68,14 @@ def beta_vae_score(
 
 
 def fit_quietly(features: np.ndarray, labels: np.ndarray) -> LogisticRegression:
-    """Return scikit-learn's logistic regression with its defaults; stopping after 100 steps is part of the score."""
+    """Fit scikit-learn's logistic regression with its defaults; that it stops after 100 steps is part of the score."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression().fit(features, labels)
 
 
 def _differences(codes: Tensor, factor: Tensor, column: tuple, n: int, batch: int, generator) -> Tensor:
-    """`[n, d]`: mean absolute difference of the codes of `batch` pairs that share a factor's value."""
+    """Return the mean absolute difference `[n, d]` of the codes of `batch` pairs that share a factor's value."""
     first = torch.randint(len(codes), (n, batch), generator=generator)
     second = rows_with(column, factor[first], batch, generator)
     difference = codes.index_select(0, first.flatten()) - codes.index_select(0, second.flatten())
@@ -83,5 +83,5 @@ def _differences(codes: Tensor, factor: Tensor, column: tuple, n: int, batch: in
 
 
 def _per_class(weights: np.ndarray) -> np.ndarray:
-    """With two classes scikit-learn keeps the second one's weights only."""
+    """Return weights for every class: with two classes scikit-learn stores those of the second only."""
     return np.concatenate([-weights, weights]) if len(weights) == 1 else weights

@@ -1,4 +1,6 @@
-"""DCI: is each code important for one factor only, is each factor found in one code only, how much can be told?
+"""DCI: disentanglement, completeness and informativeness.
+
+Is each code important for one factor only, is each factor read from one code only, and how well can it be read?
 
 Definition as in disentanglement_lib (Eastwood & Williams 2018; Locatello et al. 2019): importances of scikit-learn's
 gradient-boosted trees, grown here by `wwlib.metrics.trees`.
@@ -17,10 +19,10 @@ from wwlib.metrics.trees import boost_many
 
 @dataclass(frozen=True)
 class DCIScore:
-    """Disentanglement, completeness, informativeness (accuracy on fresh points) and what they come from.
+    """Disentanglement, completeness and informativeness (accuracy on fresh points).
 
-    `importances` is `[d, K]`, zero in the column of a factor that never varied; `train_accuracy` is informativeness on
-    the points the trees were grown from.
+    `importances` `[d, K]` are what the first two are computed from, zero in the column of a factor that never varied;
+    `train_accuracy` is the accuracy on the points the trees were grown from.
     """
 
     disentanglement: float
@@ -31,7 +33,7 @@ class DCIScore:
 
     @property
     def score(self) -> float:
-        """Disentanglement, the part that papers report."""
+        """Disentanglement, the one of the three that papers report."""
         return self.disentanglement
 
     def plot(self, factor_names=None):
@@ -40,13 +42,13 @@ class DCIScore:
 
 
 def dci_score(codes, factors, test_codes, test_factors, seed: int = 0, threads: int = 1) -> DCIScore:
-    """Return DCI with the reference's trees: 100 rounds of depth 3 per value of a factor.
+    """Return DCI with boosted trees as in the reference: 100 rounds of depth 3 for each value of a factor.
 
     Args:
         codes, factors: training points, `[N, d]` and `[N, K]`; the definition uses 10,000.
         test_codes, test_factors: fresh points; the definition uses 5,000. Their values must occur in training too.
         seed: of the order in which trees look at codes, which decides ties only.
-        threads: factors at a time.
+        threads: number of factors fitted at the same time.
 
     Raises:
         ValueError: for wrong shapes, values that are not finite, or nothing that varies.
@@ -67,7 +69,9 @@ def dci_score(codes, factors, test_codes, test_factors, seed: int = 0, threads: 
 
 
 def disentanglement(importances: np.ndarray) -> float:
-    """Return how far each code (row) serves one factor: 1 less the entropy of its row, weighted by its share.
+    """Return how far each code (row) is important for one factor only, averaged over codes.
+
+    It is 1 less the entropy of the row; a code counts by its share of all importance.
 
     Args:
         importances: `[d, K]`, 0 or more. All zero gives 0.
@@ -76,7 +80,7 @@ def disentanglement(importances: np.ndarray) -> float:
 
 
 def completeness(importances: np.ndarray) -> float:
-    """Return how far each factor (column) is served by one code: 1 less the entropy of its column, weighted."""
+    """Return how far for each factor (column) one code only is important, averaged as in `disentanglement`."""
     return _concentration(importances.T)
 
 

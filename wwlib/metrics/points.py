@@ -1,4 +1,4 @@
-"""What every score starts from: codes and true factors of the same images, checked once, in one way."""
+"""The input of every score, codes and true factors of the same images: checking, encoding and drawing rows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from wwlib.datasets.factors import FactorData
 
 
 def as_points(codes, factors, least_codes: int = 1, least_factors: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Return codes `[N, d]` (their own float type) and factors `[N, K]` (int64, each column counting from 0).
+    """Return codes `[N, d]` (their float type stays) and factors `[N, K]` (int64, each column counted from 0).
 
     Args:
         codes, factors: arrays or tensors.
-        least_codes, least_factors: what the score needs.
+        least_codes, least_factors: the numbers of codes and factors that the score needs at least.
 
     Raises:
         ValueError: for wrong shapes, codes that are not finite, factors that are not whole numbers, too few points,
@@ -53,10 +53,10 @@ def as_pair(codes, factors, least_codes: int = 1, least_factors: int = 1) -> tup
 
 
 def split_points(codes, factors, test_codes, test_factors, least_codes: int = 1) -> tuple[np.ndarray, ...]:
-    """Check training and test points together and return them in the order given: both count a factor's values alike.
+    """Check training and test points together and return the four arrays; both count a factor's values alike.
 
     Raises:
-        ValueError: as `as_points`; and if a factor takes a value among the test points that training never showed.
+        ValueError: as `as_points`; and if a factor has a value in test that it does not have in training.
     """
     n = len(codes)
     if n != len(factors) or len(test_codes) != len(test_factors):
@@ -95,17 +95,17 @@ def encode_sample(
 
 
 def batch_mean(x: Tensor) -> Tensor:
-    """Return the mean `[n, d]` over the middle axis of `[n, batch, d]`, as a matrix product: several times faster."""
+    """Return the mean `[n, d]` over the middle axis of `[n, batch, d]`, as a matrix product, which is faster."""
     return (torch.full((1, x.shape[1]), 1 / x.shape[1], dtype=x.dtype) @ x)[:, 0]
 
 
 def rows_with(column: tuple[Tensor, Tensor, Tensor], value: Tensor, batch: int, generator: torch.Generator) -> Tensor:
-    """Draw `[n, batch]` row numbers in which a factor takes the given values.
+    """Draw the numbers `[n, batch]` of rows in which a factor has certain values.
 
     Args:
-        column: the factor, as `rows_by_value` gives it.
+        column: the factor, as `rows_by_value` returns it.
         value: `[n, 1]` or `[n, batch]`, counted among the values that occur.
-        batch: rows to draw for each of n.
+        batch: number of rows to draw for each of n.
         generator: CPU generator.
     """
     order, start, size = column
@@ -114,7 +114,7 @@ def rows_with(column: tuple[Tensor, Tensor, Tensor], value: Tensor, batch: int, 
 
 
 def rows_by_value(column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Row numbers sorted by a factor's value, and where each value that occurs starts and how often it occurs."""
+    """Return row numbers sorted by a factor's value; and for each value that occurs, its first position and count."""
     counts = column.bincount()
     size = counts[counts > 0]
     # numpy sorts whole numbers of one or two bytes in linear time

@@ -1,4 +1,4 @@
-"""Every score of a model in one call: the supervised ones, the where score, and what they were computed from."""
+"""All supervised scores in one call, of codes and factors as arrays or of a representation of a data set."""
 
 from __future__ import annotations
 

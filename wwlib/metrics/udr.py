@@ -1,4 +1,4 @@
-"""UDR, the label-free rival of TPL: do models trained alike from different seeds find the same codes?
+"""UDR, a score that needs no labels, to compare with TPL: do models that differ in the seed learn the same codes?
 
 Definition as in disentanglement_lib (Duan et al. 2020, unsupervised disentanglement ranking).
 """
@@ -16,11 +16,11 @@ METHODS = ("lasso", "spearman")
 
 
 def udr(codes: Sequence, divergences: Sequence | None = None, method: str = "lasso", least: float = 0.01) -> np.ndarray:
-    """Return `[M]`: how well each of M models agrees with the others, up to order and sign of codes.
+    """Return how well each of M models agrees with the others, up to order and sign of codes, `[M]`.
 
-    Of two models: R is the matrix of |weights| of a Lasso from one's codes to the other's (or of |Spearman|); every row
-    and every column should have one large entry. A model's score is the median over the others. A perfect match
-    scores 0.9 by Lasso, which shrinks it.
+    For two models, R is the matrix of |weights| of a Lasso from one's codes to the other's (or of |Spearman|). Every
+    row and every column should have one large entry. A model's score is the median over the others. A perfect match
+    scores 0.9 with Lasso, which shrinks weights.
 
     Args:
         codes: M arrays `[N, d]`, codes of the same N images.
@@ -55,18 +55,20 @@ def udr(codes: Sequence, divergences: Sequence | None = None, method: str = "las
 
 
 def relative_strength(relation: np.ndarray) -> float:
-    """Return how nearly each row and column of a matrix `[a, b]` of 0 or more has a single entry, in [0, 1]."""
+    """Return how close each row and column of a non-negative matrix `[a, b]` is to a single entry, in [0, 1]."""
     if relation.size == 0:
         return 0.0
-    columns = np.divide(relation.max(axis=0) ** 2, relation.sum(axis=0), out=np.zeros(relation.shape[1]),
-                        where=relation.sum(axis=0) > 0)  # fmt: skip
-    rows = np.divide(relation.max(axis=1) ** 2, relation.sum(axis=1), out=np.zeros(relation.shape[0]),
-                     where=relation.sum(axis=1) > 0)  # fmt: skip
+    columns = np.divide(
+        relation.max(axis=0) ** 2, relation.sum(axis=0), out=np.zeros(relation.shape[1]), where=relation.sum(axis=0) > 0
+    )
+    rows = np.divide(
+        relation.max(axis=1) ** 2, relation.sum(axis=1), out=np.zeros(relation.shape[0]), where=relation.sum(axis=1) > 0
+    )
     return float((columns.mean() + rows.mean()) / 2)
 
 
 def _relation(first: np.ndarray, second: np.ndarray, method: str) -> np.ndarray:
-    """How each code of the first model (row) is tied to each of the second, `[d, d]`."""
+    """Return how strongly each code of the first model (row) is related to each of the second, `[d, d]`."""
     if method == "lasso":
         model = Lasso(alpha=0.1).fit(first, second)
         return np.abs(np.atleast_2d(model.coef_)).T

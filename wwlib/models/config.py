@@ -15,7 +15,7 @@ GROUP = 4  # images that D's minibatch deviation compares: a batch, and any part
 
 
 def check_numbers(config: object, positive: tuple[str, ...], from_zero: tuple[str, ...]) -> None:
-    """Raise ValueError, naming entry and value, unless all of `positive` are above 0 and all of `from_zero` not below."""
+    """Raise ValueError, naming the entry, unless all of `positive` are above 0 and all of `from_zero` 0 or more."""
     for name in positive:
         if not 0 < getattr(config, name) < math.inf:
             raise ValueError(f"{name} must be positive, got {getattr(config, name)!r}")

@@ -13,7 +13,7 @@ import numpy as np
 from wwlib.base.paths import DATA
 from wwlib.base.table import Table
 from wwlib.experiments.population.tables import SHOWN, at_random, autoencoders, judged, load_population
-from wwlib.metrics.ranking import choose, column, correlation_given, enough_active, rank_correlation
+from wwlib.metrics.ranking import choose, column, enough_active, partial_correlation, rank_correlation
 
 RECORDS = DATA / "population-long.json"
 LABELS = ("dci", "factor_vae")
@@ -79,7 +79,7 @@ def measure_table(old: list[dict], score: str, least: int) -> Table:
         found, test, together = (
             rank_correlation(column(group, by), column(group, score)) for group in (first, tested, kept)
         )
-        given = correlation_given(column(kept, by), column(kept, score), counts)
+        given = partial_correlation(column(kept, by), column(kept, score), counts)
         rows.append((label, f"{found.value:.2f}", f"{test.value:.2f} [{test.low:.2f}, {test.high:.2f}]",
                      f"{together.value:.2f}", "–" if by == "active_codes" else f"{given:.2f}"))  # fmt: skip
     title = f"{SHOWN[score]}: seed 0 ({len(first)})"
