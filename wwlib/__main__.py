@@ -129,11 +129,11 @@ def _add_population(commands) -> None:
 
 
 def _population(options) -> int:
-    from wwlib.experiments.population.runs import collect, work
+    from wwlib.experiments.population.runs import gather_members, work
 
     choose_threads(options.threads)
     if options.ship:
-        print(f"{len(collect(options.folder, options.folder.name))} members gathered")
+        print(f"{len(gather_members(options.folder, options.folder.name))} members gathered")
         return 0
     if options.heartbeat < 1:
         raise ValueError(f"--heartbeat must be at least 1, got {options.heartbeat}")

@@ -117,7 +117,7 @@ def test_sizes_grow_with_what_pairs_share():
 
 
 def test_shapes_that_do_not_belong_together_are_refused():
-    with pytest.raises(ValueError, match="mean and spread"):
+    with pytest.raises(ValueError, match="mean and std"):
         Latents(torch.zeros(3, 2), torch.zeros(3, 3), torch.zeros(3, 1))
     with pytest.raises(ValueError, match="must be positive"):
         Schedule(steps=0)

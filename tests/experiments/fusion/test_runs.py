@@ -14,7 +14,6 @@ from wwlib.experiments.fusion.measures import guidance, measure
 from wwlib.experiments.fusion.runs import (
     CASES,
     HEARD,
-    JUDGES_TILTS,
     REGRESSION,
     SHELF,
     SHUFFLED,
@@ -24,6 +23,7 @@ from wwlib.experiments.fusion.runs import (
     load_record,
     load_world,
 )
+from wwlib.experiments.hosts import JUDGES_TILTS
 from wwlib.experiments.interpretation.tables import runs_of
 from wwlib.flows.experts import other_label
 from wwlib.flows.fusion_explorer import condition_pictures, explore_fusions, fusion_frames, fusion_widget
@@ -43,7 +43,7 @@ def world():
 
 
 def values(record, case, measure):
-    return fused.values_of(record, case, measure)
+    return fused.fusion_values(record, case, measure)
 
 
 # the record

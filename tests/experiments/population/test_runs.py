@@ -14,8 +14,8 @@ from wwlib.base.device import choose_compute
 from wwlib.base.files import save_json, save_tensors
 from wwlib.experiments.population.longer import MEASURES
 from wwlib.experiments.population.runs import (
-    collect,
     family_of,
+    gather_members,
     load_member,
     members,
     other_lengths,
@@ -27,8 +27,8 @@ from wwlib.metrics.ranking import (
     by_family,
     choose,
     column,
-    correlation_given,
     enough_active,
+    partial_correlation,
     rank_correlation,
     standing,
 )
@@ -101,7 +101,7 @@ def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
     assert {"factor_vae", "mig", "where", "tpl", "active_codes"} <= set(one["scores"])
     shipped = tmp_path / "shipped"
     shipped.mkdir()
-    found = collect(tmp_path, "population-tiny", shipped)
+    found = gather_members(tmp_path, "population-tiny", shipped)
     assert [r["config"]["images"] for r in found] == [64] * 4
     assert all(0 <= r["scores"]["udr"] <= 1 for r in found)
     assert sorted(path.name for path in shipped.iterdir()) == [
@@ -113,11 +113,11 @@ def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="only must begin"):
         work(storage, tmp_path, only="zeta")
     with pytest.raises(ValueError, match="must begin with 'population'"):
-        collect(tmp_path, "select", shipped)
+        gather_members(tmp_path, "select", shipped)
     one["config"]["images"] = 65
     save_json(tmp_path / "beta-vae-1.0-seed0.json", one)
     with pytest.raises(ValueError, match=r"as many images, got \[64, 65\]"):
-        collect(tmp_path, "population-tiny", shipped)
+        gather_members(tmp_path, "population-tiny", shipped)
 
 
 def test_a_record_cannot_claim_a_training_that_its_weights_never_had(monkeypatch, tmp_path):
@@ -183,9 +183,9 @@ def test_a_correlation_given_a_third_is_that_of_what_a_line_through_it_leaves():
     table = np.stack([values.argsort().argsort() for values in (first, second, given)]).astype(float)
     line = np.stack([table[2], np.ones(40)], axis=1)
     left = [rank - line @ np.linalg.lstsq(line, rank, rcond=None)[0] for rank in table[:2]]
-    assert correlation_given(first, second, given) == pytest.approx(np.corrcoef(left)[0, 1], abs=1e-9)
-    assert rank_correlation(first, second).value < -0.6 < correlation_given(first, second, given)
-    assert np.isnan(correlation_given(given, second, given))
+    assert partial_correlation(first, second, given) == pytest.approx(np.corrcoef(left)[0, 1], abs=1e-9)
+    assert rank_correlation(first, second).value < -0.6 < partial_correlation(first, second, given)
+    assert np.isnan(partial_correlation(given, second, given))
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():

@@ -15,6 +15,7 @@ from wwlib.base.paths import DATA
 from wwlib.base.shelf import Shelf, rounded
 from wwlib.datasets.domains import Domains
 from wwlib.experiments.fusion.measures import measure
+from wwlib.experiments.hosts import JUDGES_TILTS
 from wwlib.flows.experts import LayoutNetwork, make_experts, train_layout
 from wwlib.flows.fusion import ShortTranslation
 from wwlib.flows.regression import train_regression
@@ -24,7 +25,6 @@ from wwlib.models.autoencoder import Autoencoder, train_autoencoder
 from wwlib.models.judges import Judge, new_judge, train_judge
 
 SHELF = Shelf(DATA / "fusion-weights.safetensors", DATA / "fusion.json", "python -m wwlib fuse")
-JUDGES_TILTS = (-9, -3, 3, 9)  # degrees; the image model sees -12, 0 and 12
 STEPS = 7_000  # of the image model's training
 PARTS = ("image-model", "judge", "layout")
 _MAPS = dict(blocks=6, hidden=88, embedding=80, steps=2000, rate=3e-3)

@@ -6,7 +6,7 @@ import numpy as np
 
 from wwlib.base.shelf import runs_of
 from wwlib.base.table import Table
-from wwlib.experiments.criteria import CRITERIA, INVERSE, criterion, spread
+from wwlib.experiments.criteria import CRITERIA, INVERSE, criterion, mean_and_range
 from wwlib.experiments.interpretation.runs import load_record
 
 SWAPPED = 0.90  # least share of swaps that must follow the source, and of the others that must stay
@@ -19,7 +19,7 @@ PAPER_TWO_STAGE = {"MNIST": "12.6", "FashionMNIST": "29.3", "CIFAR-10": "72.9", 
 PAPER_RESPONSE = {"digit": "2.74", "colour": "0.19", "residual": "0.0"}
 
 
-def values_of(runs: list[dict], measure: str) -> np.ndarray:
+def interpretation_values(runs: list[dict], measure: str) -> np.ndarray:
     """Return one measure `[seeds]` of runs.
 
     Args:
@@ -64,7 +64,9 @@ def criteria_table(record: dict | None = None, case: str = "autoencoder") -> Tab
         ("smallest standard deviation", "std low", STD[0], True),
         ("largest standard deviation", "std high", STD[1], False),
     ):
-        rows.append(criterion(what, values_of(runs, measure), limit, low, ".1e" if measure == "inverse" else ".3f"))
+        rows.append(
+            criterion(what, interpretation_values(runs, measure), limit, low, ".1e" if measure == "inverse" else ".3f")
+        )
     return Table(CRITERIA, rows)
 
 
@@ -94,7 +96,7 @@ def ablation_table(record: dict | None = None) -> Table:
         runs = runs_of(record, case)
         cells = []
         for measure in ("follows", "probe gap"):
-            values = values_of(runs, measure)
+            values = interpretation_values(runs, measure)
             cells.append(f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f}, {len(values)} seeds)")
         rows.append((label, *cells))
     return Table(["trained with", "swap follows the source (worst factor)", "probe gap (worst factor)"], rows)
@@ -108,7 +110,7 @@ def distance_table(record: dict | None = None) -> Table:
     found["AE + flow without pairs"] = distances_of(plain, "AE + IIN")
     found |= {name: distances_of(runs, name) for name in ("AE + IIN", "AE + fitted Gaussian", "AE + N(0, I)")}
     found["AE + IIN with ρ = 0.975"] = distances_of(runs_of(record, "autoencoder rho 0.975"), "AE + IIN")
-    rows = [(name, spread(v, ",.0f"), len(v)) for name, v in found.items()]
+    rows = [(name, mean_and_range(v, ",.0f"), len(v)) for name, v in found.items()]
     return Table(["pictures", "Frechet distance, mean (range)", "seeds"], rows)
 
 
@@ -127,7 +129,7 @@ def response_table(record: dict | None = None) -> Table:
     rows = []
     for k, block in ((1, "digit"), (2, "colour"), (0, "residual")):
         values, size = response[:, k], runs[0]["sizes"][k]
-        shown = spread(values)
+        shown = mean_and_range(values)
         rows.append((block, shown, size, f"{values.mean() / size**0.5:.2f}", PAPER_RESPONSE[block]))
     header = ["block drawn anew", f"standard deviation of the logits, {len(runs)} seeds", "dimensions",
               "per √dimensions", "paper"]  # fmt: skip
@@ -155,7 +157,7 @@ def copied_table(record: dict | None = None) -> Table:
     stays = np.array([[_others_of(np.array(run["scores"]["stays"]), k) for k in range(3)] for run in runs])
     copied, untouched = (np.mean([run["scores"][name] for run in runs], axis=0) for name in ("copied", "untouched"))
     rows = [
-        (hue, f"{copied[k]:.2f}", spread(own),
+        (hue, f"{copied[k]:.2f}", mean_and_range(own),
          f"{stays[:, k].mean():.2f}", f"{untouched[k]:.2f}")
         for k, (hue, own) in enumerate(zip(runs[0]["shared"], swapped.T, strict=True))
     ]  # fmt: skip

@@ -260,7 +260,7 @@ def work(
     return len(done)
 
 
-def collect(folder: Path, name: str = "population", data: Path = DATA) -> list[dict]:
+def gather_members(folder: Path, name: str = "population", data: Path = DATA) -> list[dict]:
     """Gather every finished member of a population's folder, add UDR, and write what the course ships.
 
     That is `<name>.json`, `<name>-arrays.safetensors`, and for the population that lesson 10 draws with, the weights
