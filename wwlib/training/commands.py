@@ -97,9 +97,13 @@ def _add_watching(parser) -> None:
     )
     parser.add_argument("--active", type=int, default=5, help="active codes the best must have (default: %(default)s)")
     parser.add_argument(
-        "--fid", type=int, default=0, metavar="N", help="images of an FID at every snapshot; 0 for none (needs "
-        "--pictures and torch-fidelity; default: %(default)s)"
-    )  # fmt: skip
+        "--fid",
+        type=int,
+        default=0,
+        metavar="N",
+        help="images of an FID at every snapshot; 0 for none (needs --pictures and torch-fidelity; "
+        "default: %(default)s)",
+    )
 
 
 def _train(options) -> int:
@@ -111,9 +115,9 @@ def _train(options) -> int:
 def _train_together(options, compute: Compute, together: Team) -> int:
     from wwlib.training.watch import BestByTPL, BestRule, watcher
 
-    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config)}
+    texts = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config)}
     base = recipe(options.recipe)
-    changes = {name: parse(name, text, getattr(base, name)) for name, text in given.items() if text is not None}
+    changes = {name: parse(name, text, getattr(base, name)) for name, text in texts.items() if text is not None}
     if options.pictures and options.dataset is None:
         changes["dataset"] = FOLDER
     config = replace_config(base, **changes)

@@ -1,8 +1,9 @@
-"""One training on several processes, GPUs or machines: what `torchrun` starts, and the little they tell each other.
+"""One training on several processes, GPUs or machines that `torchrun` starts, and what they exchange.
 
-Plain sums of gradients instead of `DistributedDataParallel`: a step calls D three times, differentiates R1 twice and
-accumulates micro-batches, each of which needs an exception there; and DDP averages over processes, while shares of a
-batch may be unequal here. One flat sum a step is exact in every case, at the price of not overlapping with backward.
+Gradients are added up by one plain sum a step instead of `DistributedDataParallel`. A step calls D three times,
+differentiates R1 twice and accumulates micro-batches, and DDP needs an exception for each of these; it also averages
+over processes, while their shares of a batch may be unequal here. The sum is exact in every case, but it cannot run at
+the same time as the backward pass.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from torch import Tensor
 
 from wwlib.models.config import GROUP
 
-# a process that dies closes its connections, which the others notice at once; this is for one that hangs, and must
-# be longer than anything the leader does alone, such as an FID or a long TPL at a snapshot
+# How long to wait for a process that hangs (the others notice at once when one dies). It must be longer than anything
+# that the leader does alone, such as an FID or a long TPL at a snapshot.
 PATIENCE = timedelta(hours=4)
 
 
 @dataclass(frozen=True)
 class Team:
-    """The processes of one training; `Team()` is a process alone, for which every method does nothing.
+    """The processes of one training; `Team()` is a single process, which exchanges nothing.
 
     Args:
         rank: number of this process, from 0.
@@ -64,25 +65,25 @@ class Team:
             tensor.copy_(part.view_as(tensor))
 
     def any(self, *flags: bool) -> list[bool]:
-        """Return, for each flag, whether it is set in any process: the same answer in all of them."""
+        """Return for each flag whether it is set in any process; all processes get the same answers."""
         if self.size == 1:
             return list(flags)
-        raised = torch.tensor(flags, dtype=torch.int32)  # on the CPU: asking must not wait for the GPU
+        raised = torch.tensor(flags, dtype=torch.int32)  # on the CPU, so that this does not wait for the GPU
         with _others_may_be_gone():
             dist.all_reduce(raised, dist.ReduceOp.MAX)
         return raised.bool().tolist()
 
-    def gather(self, said: dict) -> list[dict]:
-        """Return what every process says, in the order of ranks."""
+    def gather(self, report: dict) -> list[dict]:
+        """Return the reports of all processes, in the order of ranks."""
         if self.size == 1:
-            return [said]
+            return [report]
         everything: list = [None] * self.size
         with _others_may_be_gone():
-            dist.all_gather_object(everything, said)
+            dist.all_gather_object(everything, report)
         return everything
 
     def hear_leader(self, content: bytes) -> bytes:
-        """Return the leader's `content`; what the others pass is ignored."""
+        """Return the leader's `content` in every process; the argument of the others is ignored."""
         if self.size == 1:
             return content
         with _others_may_be_gone():
@@ -113,11 +114,11 @@ def team(device: torch.device) -> Iterator[Team]:
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     yield Team(dist.get_rank(), dist.get_world_size())
-    dist.destroy_process_group()  # not after an error: it could wait for those that are gone
+    dist.destroy_process_group()  # not after an error, since it could wait for processes that have ended
 
 
 def under_torchrun() -> bool:
-    """Say whether `torchrun` started this process, and so watches it and passes signals on."""
+    """Return whether `torchrun` started this process; it then also passes signals on to it."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 

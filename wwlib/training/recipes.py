@@ -1,4 +1,4 @@
-"""The trainings of the course by name, the data they use, and what each profile means."""
+"""Recipes: the configs of the course's trainings by name, and the data that a config asks for."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def make_data(dataset: str, resolution: int, device: torch.device | str = "cpu")
 
 
 def training_data(config: Config, device: torch.device | str = "cpu", pictures: Path | None = None, workers: int = 0):
-    """Return what a config trains on: a rendered set, or for `dataset="folder"` a stream of the pictures in a folder.
+    """Return the data of a config: a rendered set, or for `dataset="folder"` a stream of the pictures in a folder.
 
     Args:
         config: of the training.
         device: of rendered images; pictures are read on the CPU.
-        pictures: the folder, such as `python -m wwlib prepare` makes. It is no part of the config, so that
-            checkpoints and records name no place of this machine.
+        pictures: the folder, such as `python -m wwlib prepare` makes. It is not part of the config, so that
+            checkpoints and records do not name paths of this machine.
         workers: processes that read pictures; 0 for none.
 
     Raises:
@@ -71,7 +71,7 @@ _PS_SC_32 = Config(
     images=144_000,
 )
 
-# compared with the others early on, while their learning rate is still constant
+# compared with other recipes after few images, while their learning rate is still constant
 _NO_MASKS = replace(
     _PS_SC_32,
     modules=tuple(token.replace("C_spgroup-4", "C_global") for token in _PS_SC_32.modules),
@@ -100,7 +100,7 @@ _AVATARS_32 = replace(
     images=40_000,
 )
 
-# drawings have more to tell than rooms: more codes, wider networks
+# portraits have more factors than rooms, so they get more codes and wider networks
 _PORTRAITS_64 = replace(
     _PS_SC_32,
     dataset="portraits",

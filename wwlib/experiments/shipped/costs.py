@@ -144,7 +144,7 @@ def memory_record() -> dict:
                     recipe=name,
                     batch=config.batch,
                     precision=precision,
-                    kept=need.kept,
+                    kept=need.kept_bytes,
                     passes=need.passes,
                     whole_batch=need.bytes(config.batch),
                     micro_batch=fit(need, config.batch, BUDGET),
