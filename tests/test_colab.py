@@ -15,7 +15,7 @@ import pytest
 from wwlib import colab as bootstrap
 from wwlib.base.device import choose_compute
 from wwlib.base.paths import ROOT
-from wwlib.course.lessons.notebooks import GPU_LESSONS, choose_lessons, clean, setup_cell, write_notebook
+from wwlib.course.lessons.notebooks import GPU_LESSONS, choose_lessons, clean_notebook, setup_cell, write_notebook
 from wwlib.models.config import replace_config
 from wwlib.training.loop import train
 from wwlib.training.recipes import recipe
@@ -184,7 +184,7 @@ def test_after_a_disconnect_lesson_05_continues_from_drive_and_says_so(colab, sh
 def test_only_lessons_that_train_long_ask_for_a_gpu_and_cleaning_keeps_that():
     for lesson in choose_lessons():
         notebook = json.loads(lesson.read_text(encoding="utf-8"))
-        asked = clean(notebook)["metadata"].get("accelerator")
+        asked = clean_notebook(notebook)["metadata"].get("accelerator")
         assert asked == ("GPU" if lesson.name[:2] in GPU_LESSONS else None)
 
 

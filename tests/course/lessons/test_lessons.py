@@ -17,7 +17,7 @@ from wwlib.course.lessons.notebooks import (
     COSTS,
     GPU_LESSONS,
     badge,
-    clean,
+    clean_notebook,
     cost_line,
     execute,
     lesson_files,
@@ -81,7 +81,7 @@ def test_outputs_are_committed_clean(lesson):
     assert outputs
     assert not [o for o in outputs if o["output_type"] == "error"]
     assert not [o for o in outputs if o.get("name") == "stderr"]
-    assert clean(notebook) == notebook
+    assert clean_notebook(notebook) == notebook
     assert str(ROOT) not in lesson.read_text()
 
 

@@ -125,7 +125,7 @@ def execute(
     return time.perf_counter() - start
 
 
-def clean(notebook: dict) -> dict:
+def clean_notebook(notebook: dict) -> dict:
     """Return an executed notebook without what differs from run to run: times, versions, paths, papermill's notes."""
     cells = []
     for cell in notebook["cells"]:
@@ -176,7 +176,7 @@ def run_all(numbers: list[str] | None = None) -> None:
             seconds, memory = pool.submit(_execute_measured, lesson, output).result()
         costs[lesson.stem] = {"quick_seconds": round(seconds, 1), "peak_gigabytes": round(memory, 2)}
         save_json(COSTS, dict(sorted(costs.items())))
-        notebook = clean(json.loads(output.read_text(encoding="utf-8")))
+        notebook = clean_notebook(json.loads(output.read_text(encoding="utf-8")))
         write_notebook(lesson, with_addresses(with_cost(notebook, costs[lesson.stem]), lesson))
         print(f"{lesson.name}: {seconds:.0f} s, {memory:.1f} GB", flush=True)
 
