@@ -103,12 +103,12 @@ def test_a_stopped_preparation_continues_and_does_nothing_twice(source, tmp_path
     out = tmp_path / "out"
     prepare_pictures(name, folder, out, 64)
     first = {n: picture_path(out, n).read_bytes() for n in range(3)}
-    kept = picture_path(out, 0).stat().st_mtime_ns
+    modified = picture_path(out, 0).stat().st_mtime_ns
     picture_path(out, 1).unlink()
     picture_path(out, 2).write_bytes(b"")  # what a power cut leaves
     prepare_pictures(name, folder, out, 64)
     assert {n: picture_path(out, n).read_bytes() for n in range(3)} == first
-    assert picture_path(out, 0).stat().st_mtime_ns == kept
+    assert picture_path(out, 0).stat().st_mtime_ns == modified
     assert sorted(f.name for f in out.rglob("*.png")) == [f"{n:08d}.png" for n in range(len(pixels))]
 
 
@@ -134,7 +134,7 @@ def test_a_half_prepared_folder_is_not_trained_on(source, tmp_path, monkeypatch)
         patch.setattr("wwlib.datasets.prepare._results", interrupted)
         with pytest.raises(KeyboardInterrupt):
             prepare_pictures(name, folder, tmp_path / "out", 64)
-    with pytest.raises(ValueError, match="half prepared; run"):
+    with pytest.raises(ValueError, match="not completely prepared; run"):
         ImageFolder(tmp_path / "out", 64)
     prepare_pictures(name, folder, tmp_path / "out", 64)
     assert len(ImageFolder(tmp_path / "out", 64)) == 3
@@ -185,9 +185,9 @@ def many(folder, count, damaged):
 def test_a_few_damaged_files_are_listed_and_left_out(tmp_path, capsys):
     folder = many(tmp_path / "source", 200, int(200 * DAMAGED_SHARE))
     assert main(["prepare", "folder", str(folder), str(tmp_path / "out"), "--resolution", "16"]) == 0
-    said = capsys.readouterr().out
-    assert "198 pictures of 16 px" in said
-    assert "damaged, left out: broken0.png\ndamaged, left out: broken1.png" in said
+    output = capsys.readouterr().out
+    assert "198 pictures of 16 px" in output
+    assert "damaged, left out: broken0.png\ndamaged, left out: broken1.png" in output
     assert len(ImageFolder(tmp_path / "out", 16)) == 198
 
 

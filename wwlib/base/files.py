@@ -66,7 +66,7 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], about: dict) -> N
     def write(file: Path) -> None:
         try:
             save_file(tensors, file, metadata={"about": json.dumps(about)})
-        except SafetensorError as error:  # which safetensors raises for a full disk as well
+        except SafetensorError as error:  # safetensors raises it for a full disk as well
             raise OSError(f"{path} cannot be written: {error}") from None
 
     write_whole(path, write)
@@ -80,7 +80,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         ValueError: if it is not a safetensors file that `save_tensors` wrote, or is damaged.
     """
     with _opened(path) as (file, about):
-        # copies: a tensor that still maps the file would keep Windows from replacing it at the next save
+        # copied, since Windows cannot replace a file that a tensor still maps
         return {name: file.get_tensor(name).clone() for name in file.keys()}, about  # noqa: SIM118 (not a dict)
 
 

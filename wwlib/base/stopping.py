@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stop_signal(insist: bool = True) -> Iterator[threading.Event]:
-    """Turn Ctrl-C or SIGTERM into an event that a loop checks between steps, so that no step is left half done.
+    """Turn Ctrl-C or SIGTERM into an event that a loop checks between steps, so that every step is completed.
 
     Args:
         insist: whether a second signal interrupts at once. It must not under `torchrun`, which passes on the Ctrl-C

@@ -213,7 +213,7 @@ def curves(
     axis.set(xlabel=x, ylabel=y)
     axis.spines[["top", "right"]].set_visible(False)
     if len(lines) > 1:
-        axis.legend(facecolor="white", edgecolor="none", framealpha=0.8, fontsize=9)  # lines may pass behind
+        axis.legend(facecolor="white", edgecolor="none", framealpha=0.8, fontsize=9)  # lines may pass behind it
     return figure_picture(figure, alt)
 
 

@@ -18,7 +18,7 @@ from wwlib.datasets.glyphs import HUES
 STATED = ("digit", "ink", "paper")
 SIZES = (10, HUES, HUES)
 UNSAID = -1
-LEFT_OUT = (0.1, 0.1, 0.1)  # how often a caption says nothing of each
+LEFT_OUT = (0.1, 0.1, 0.1)  # how often a caption leaves out each of them
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 INKS = ("red", "orange", "lime", "green", "mint", "cyan", "blue", "violet", "purple", "pink")
 PAPERS = ("maroon", "brown", "olive", "forest", "pine", "teal", "navy", "indigo", "plum", "burgundy")

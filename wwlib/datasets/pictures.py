@@ -79,7 +79,9 @@ class ImageFolder:
         self.folder, self.resolution, self.cache_bytes = Path(folder), resolution, cache_bytes
         about = self.folder / "about.json"
         if about.is_file() and json.loads(about.read_text(encoding="utf-8")).get("finished") is False:
-            raise ValueError(f"{folder} is half prepared; run `python -m wwlib prepare` once more as before")
+            raise ValueError(
+                f"{folder} is not completely prepared; run the same `python -m wwlib prepare` command again"
+            )
         self.files = list_pictures(folder)
         self._cache: dict[int, Tensor] = {}
 
@@ -153,7 +155,7 @@ class PictureStream:
         return f"{len(self):,} pictures of {self.resolution} px{mirrored}, read by {self.workers or 'no'} workers"
 
     def seek(self, position: int) -> None:
-        """Continue at a position: how many images the run has shown."""
+        """Continue at a position, which is the number of images that the run has shown."""
         if position < 0:
             raise ValueError(f"position must be 0 or more, got {position}")
         if position != self.position:

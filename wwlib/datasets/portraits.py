@@ -28,7 +28,7 @@ PALETTES = {
     "hair colour": ("2c1b18", "724133", "c9602c", "e0b85a", "c9c4c0", "7a4fb0"),
     "clothes colour": ("b11f1f", "f97316", "eab308", "147f3c", "0b6ea8", "731ac3", "ec4899", "e8e9e6"),
 }
-# the canvas's layers from back to front; a layer with one variant is always there and is no factor
+# the layers from back to front; a layer with one variant is always drawn and is not a factor
 LAYERS: dict[str, tuple[str | None, ...]] = {
     "rearHair": (None, "longStraight", "longWavy", "neckHigh"),
     "body": ("body",),

@@ -202,7 +202,7 @@ def _check_out(out: Path, plan: dict) -> None:
 def _prepare_one(job: tuple[Path, Path], form: Form, resolution: int) -> tuple[Path, str]:
     """Prepare one picture unless it is there; return the source and, for a damaged one, what is wrong with it."""
     file, target = job
-    if target.is_file() and target.stat().st_size:  # after a power cut the name may be there and the bytes not
+    if target.is_file() and target.stat().st_size:  # after a power cut a file may be there and be empty
         return file, ""
     try:
         picture = Image.fromarray(square_picture(file, form, resolution))

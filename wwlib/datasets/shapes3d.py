@@ -23,7 +23,7 @@ from wwlib.datasets.factors import FactorData
 
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
 ROOM = 4.0  # half the side of the square room, in object heights
-FAR = 1e6  # a distance no ray in the room travels
+FAR = 1e6  # larger than any distance in the room
 
 
 class Shapes3D(FactorData):
@@ -85,7 +85,7 @@ def cached_layers(resolution: int) -> Tensor:
 
 
 def render_layers(resolution: int, samples: int = 3) -> Tensor:
-    """Ray-trace all 480 geometries: `[480, 3, R, R]` light weights of floor, wall and object, in [0, 1].
+    """Ray-trace all 480 geometries and return the light weights `[480, 3, R, R]` of floor, wall and object, in [0, 1].
 
     Args:
         resolution: side R in pixels.
@@ -108,7 +108,7 @@ def _render(resolution: int, samples: int, shape: str, scale: float, degrees: fl
     lambert = (normal * light).sum(1).clamp(min=0)
     blocked = _object(point + 1e-3 * normal, light.expand_as(point), shape, scale)[0] < FAR
     diffuse = torch.where(blocked, 0.0, lambert)
-    # walls face away from a light overhead: a fill light from the side tells the two walls of a corner apart
+    # the light overhead hardly reaches the walls; a second one from the side gives the two walls different shades
     fill = 0.5 + 0.5 * (normal * torch.tensor([0.6, 0.3, 0.75])).sum(1)
     weight = (0.45 + 0.25 * fill + 0.4 * diffuse).clamp(0, 1)
     layers = torch.nn.functional.one_hot(surface, 3).t() * weight

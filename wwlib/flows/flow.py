@@ -173,7 +173,7 @@ class Flow(nn.Module):
 
     def _check_ready(self) -> None:
         if not self.norms[0].initialised:
-            raise RuntimeError("the flow knows no data yet: call flow.initialise(z) first, or load weights")
+            raise RuntimeError("the flow is not initialised: call flow.initialise(z) first, or load weights")
 
     @torch.no_grad()
     def initialise(self, z: Tensor, cond: Tensor | None = None) -> Flow:

@@ -155,7 +155,7 @@ def edit_scores(
     table = []
     for attribute in range(len(STATED)):
         changed = change_word(pictures.stated, attribute, generator)
-        # the same words otherwise: both captions are written with the same seed
+        # both captions are written with the same seed, so that all other words are the same
         old, new = (
             encoder.embed([write_all(row[None], k)[0] for k, row in enumerate(s)]) for s in (pictures.stated, changed)
         )

@@ -121,7 +121,7 @@ class Translation(nn.Module):
 
     def _embedded(self, x: Tensor | None) -> Tensor | None:
         if (x is None) != (self.embedder is None):
-            raise ValueError(f"x must be {'None' if self.embedder is None else 'given'}, for so it was trained")
+            raise ValueError(f"x must be {'None' if self.embedder is None else 'given'}, as in training")
         return None if x is None else self.embedder(x)
 
     def initialise(self, z: Tensor, x: Tensor | None = None) -> Translation:

@@ -88,7 +88,7 @@ def _concentration(table: np.ndarray) -> float:
     if table.sum() == 0:
         return 0.0
     if table.shape[1] == 1:
-        return 1.0  # with a single column there is nothing to spread over
+        return 1.0  # with a single column nothing can be shared between columns
     shares = (table + 1e-11) / (table + 1e-11).sum(axis=1, keepdims=True)
     entropy = -(shares * np.log(shares)).sum(axis=1) / np.log(table.shape[1])
     return float(((1 - entropy) * table.sum(axis=1) / table.sum()).sum())

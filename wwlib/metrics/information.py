@@ -55,7 +55,7 @@ def binned(values: np.ndarray, bins: int) -> np.ndarray:
     columns = []
     for column in values.T:
         if np.ptp(column) <= 4 * np.spacing(np.abs(column).max()):
-            columns.append(np.zeros(len(column), int))  # constant but for rounding: too narrow to cut
+            columns.append(np.zeros(len(column), int))  # constant up to rounding, so not to be cut into bins
             continue
         edges = np.histogram(column, bins)[1][:-1]
         columns.append(np.searchsorted(edges, column, side="right") - 1)
@@ -79,7 +79,7 @@ def mutual_information(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
             independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
             filled = joint > 0
             if min(filled.any(axis=0).sum(), filled.any(axis=1).sum()) < 2:
-                continue  # one of them is constant: exactly nothing, not rounding
+                continue  # one of them is constant: exactly 0 without rounding errors
             table[j, k] = max(0.0, (joint[filled] * np.log(joint[filled] / independent[filled])).sum())
     return table
 

@@ -24,8 +24,8 @@ PRESETS = {
     **{f"tpl_huge_{s}": (49, 3000, s) for s in (0.3, 0.5)},
     "vae": (50, 500, 0.01),
 }
-LARGEST = 256  # pixels; larger images are averaged down to this, smaller ones are taken as they are
-FRAMES = 64  # embedded at a time, more only where one traversal has more: a trunk is a tenth faster than on 25
+LARGEST = 256  # pixels; larger images are averaged down to this, smaller ones stay as they are
+FRAMES = 64  # embedded at a time, or one traversal if it has more; a trunk is a tenth faster than with 25
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class PerceptualDistance(nn.Module):
         layers = self.trunk(scaled.contiguous(memory_format=torch.channels_last))  # a third faster on the CPU
         parts = []
         for number, features in enumerate(layers):
-            # the reference adds 1e-10 to the norm itself, F.normalize would take a maximum
+            # the reference adds 1e-10 to the norm; F.normalize would take the maximum of both
             unit = features / (features.norm(dim=1, keepdim=True) + 1e-10)
             weighted = unit * getattr(self, f"root{number}") / (features.shape[2] * features.shape[3]) ** 0.5
             parts.append(weighted.flatten(1))
@@ -141,7 +141,7 @@ def _load(net: str, download: bool, random: bool):
 
 
 def _lpips(net: str, pretrained_trunk: bool):
-    import lpips  # takes seconds, and brings torchvision: only where a lesson needs it
+    import lpips  # imported here, since this takes seconds and also imports torchvision
 
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision deprecates the way lpips names its weights

@@ -23,7 +23,7 @@ class Correlation:
 
 def ranks(table: np.ndarray) -> np.ndarray:
     """Return the rank of each value within its row, counted from 1, ties averaged."""
-    from scipy.stats import rankdata  # takes a second to import, and `check` imports this module
+    from scipy.stats import rankdata  # imported here, since it takes a second and `check` imports this module
 
     return rankdata(table, axis=1)
 

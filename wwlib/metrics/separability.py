@@ -141,7 +141,7 @@ def _accuracy(points: HalfLines, factor: np.ndarray, test_code: np.ndarray, test
     if len(values) == 1:
         return float((test_factor == values[0]).mean())
     weights = len(factor) / (len(values) * counts)
-    if len(values) == 2:  # one border decides between two values
+    if len(values) == 2:  # one classifier is enough for two values
         second = HalfLines(points.values[factor == values[1]])
         slope, offset = fit_border(second, points, C * weights[1], C * weights[0])
         return float((values[(test_code * slope + offset > 0).astype(int)] == test_factor).mean())

@@ -65,7 +65,7 @@ def boost_many(
             return Boosted(importances, (raw[0] > 0).astype(int), (test_raw[0] > 0).astype(int))
         return Boosted(importances, raw.argmax(axis=0), test_raw.argmax(axis=0))
 
-    # the widest column first, so that no thread is left with it at the end
+    # the column with most values first, so that no thread starts it last
     columns = sorted(range(labels.shape[1]), key=lambda k: -labels[:, k].max())
     with ThreadPoolExecutor(max(1, threads)) as pool:
         results = dict(zip(columns, pool.map(lambda k: fit(labels[:, k]), columns), strict=True))
@@ -118,7 +118,7 @@ def _boost(features, order, labels, test_features, start, seeds, rate):
 
 @numba.njit(nogil=True, cache=True)
 def _residuals(raw, labels, residual):
-    """What a round's trees are fitted to: 1 for the true class (else 0) less its probability, `[trees, N]`."""
+    """Write the targets of a round's trees, 1 for the true class (else 0) less its probability, `[trees, N]`."""
     trees, n = raw.shape
     for i in range(n):
         if trees == 1:
@@ -138,7 +138,7 @@ def _residuals(raw, labels, residual):
 
 @numba.njit(nogil=True, cache=True)
 def _leaf_values(residual, labels, k, trees, leaf, nodes):
-    """One Newton step per leaf: mean residual over mean p (1 - p); several classes shrink it by (K - 1) / K."""
+    """Return one Newton step per leaf, mean residual over mean p (1 - p), times (K - 1) / K for several classes."""
     n, values = len(residual), np.zeros(nodes)
     ends = np.zeros(nodes + 1, np.int64)
     for i in range(n):
@@ -239,7 +239,7 @@ def _grow(features, residual, order, spare, inverse, state, split_feature, thres
         gains[best_feature] += saved - total**2 / (b - a)
         samples[a:b] = order[last_feature, a:b]
         _swap_apart(features[best_feature], cut, samples, a, b)
-        if 4 * node + 4 < nodes:  # else its children are leaves, which sort nothing
+        if 4 * node + 4 < nodes:  # otherwise its children are leaves, which need no sorted lists
             _divide(features[best_feature], cut, order, spare, a, b)
         left_child, right_child = 2 * node + 1, 2 * node + 2
         first[left_child], last[left_child], known[left_child] = a, best_at, known[node]
@@ -250,7 +250,7 @@ def _grow(features, residual, order, spare, inverse, state, split_feature, thres
 
 @numba.njit(nogil=True, cache=True)
 def _swap_apart(values, cut, samples, a, b):
-    """Move the points with values up to `cut` to the front, as scikit-learn does: by swaps with the far end."""
+    """Move the points with values up to `cut` to the front by swaps with the far end, as scikit-learn does."""
     while a < b:
         if values[samples[a]] <= cut:
             a += 1
@@ -329,7 +329,7 @@ def _best_split(features, residual, order, inverse, room, a, b, total, state, pe
         if _savings(sums, total, inverse, saved) <= best * (1 - 1e-12):
             continue
         for p in range(b - a - 1):
-            if saved[p] > best * (1 - 1e-12):  # near the best: looked at exactly, as the reference does
+            if saved[p] > best * (1 - 1e-12):  # near the best one, so compute it exactly, as the reference does
                 if values[sorted_points[a + p + 1]] <= values[sorted_points[a + p]] + np.float32(SAME_VALUE):
                     continue
                 right = total - sums[p]

@@ -138,7 +138,7 @@ def where_score(
     base = model.recogniser(data.images(factors))
     if place == "mask":
         masks = code_masks(model.generator, base, data.resolution)
-        # a mask that is dark throughout shows no place
+        # a mask that is dark everywhere marks no place
         places = (stretched(masks) > 0.5) & (masks.amax(dim=(2, 3), keepdim=True) > 0.05)
     else:
         moves = [change_map(model.generator, base, code) > threshold for code in range(base.shape[1])]

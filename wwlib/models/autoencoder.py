@@ -56,7 +56,9 @@ class Autoencoder(nn.Module):
             for layer in (*self.encoder, *self.decoder):
                 if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
                     fan = layer.weight[0].numel() if isinstance(layer, nn.Linear) else layer.in_channels * 16
-                    fan = fan / 4 if isinstance(layer, nn.ConvTranspose2d) else fan  # stride 2: a quarter of the taps
+                    fan = (
+                        fan / 4 if isinstance(layer, nn.ConvTranspose2d) else fan
+                    )  # stride 2: an output sees a quarter of the kernel
                     nn.init.normal_(layer.weight, std=(2 / fan) ** 0.5)  # PyTorch's default weights are too small here
                     nn.init.zeros_(layer.bias)
             with torch.no_grad():

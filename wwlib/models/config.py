@@ -11,7 +11,7 @@ import torch
 from wwlib.models.networks import Discriminator, Generator, Recogniser, count_codes
 
 OBJECTIVES = ("ps", "infogan", "gan")
-GROUP = 4  # images that D's minibatch deviation compares: a batch, and any part of one, holds whole groups
+GROUP = 4  # images that D's minibatch deviation compares; a batch and its parts consist of whole groups
 
 
 def check_numbers(config: object, positive: tuple[str, ...], from_zero: tuple[str, ...]) -> None:

@@ -56,7 +56,7 @@ def explorer_widget(
 
     frames = explorer_frames(generator, base, span, steps, side)
     values, gap = np.linspace(-span, span, steps, retstep=True)
-    # Not a dropdown: in JupyterLab the arrow keys on one choose another cell of the notebook.
+    # A slider, since in JupyterLab the arrow keys on a dropdown move to another cell of the notebook.
     code = widgets.IntSlider(0, min=0, max=len(frames) - 1, description="code")
     value = widgets.FloatSlider(
         values[steps // 2], min=-span, max=span, step=gap, description="value", readout_format="+.2f"

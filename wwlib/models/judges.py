@@ -36,7 +36,7 @@ class Judge(nn.Module):
         width: int = 16,
     ):
         super().__init__()
-        widths = (4 * channels, width, 2 * width, 2 * width)  # blocks of 2 x 2 pixels: a quarter of the places
+        widths = (4 * channels, width, 2 * width, 2 * width)  # the input is blocks of 2 x 2 pixels
         self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths))
         self.hidden = nn.Linear(2 * width * (resolution // 8) ** 2, features)
         self.heads = nn.ModuleList(nn.Linear(features, size) for size in factor_sizes)
@@ -82,7 +82,7 @@ def train_judge(judge: Judge, data: FactorData, steps: int, seed: int, batch: in
         half = batch // 2
         soft = F.avg_pool2d(F.pad(images[:half], (1, 1, 1, 1), mode="replicate"), 3, stride=1)
         images = torch.cat([soft + 0.1 * torch.randn(soft.shape, generator=random), images[half:]])
-        # fewer heads than factors: the last factors are left out
+        # a judge may have fewer heads than there are factors; it then ignores the last ones
         return sum(F.cross_entropy(logits, factors[:, k]) for k, logits in enumerate(judge(images)))
 
     descend(judge, loss_at, steps, rate)

@@ -171,7 +171,7 @@ class MinibatchDeviation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, _, height, width = x.shape
         group = max(size for size in range(1, self.group + 1) if batch % size == 0)
-        # not in float16: there 1e-8 is 0, and where a group agrees the root's slope would be infinite
+        # in float16, 1e-8 would be 0, and the slope of the root infinite where the images of a group are equal
         groups = x.reshape(batch // group, group, -1)
         groups = groups.float() if x.dtype in (torch.float16, torch.bfloat16) else groups
         deviation = (groups.var(dim=1, unbiased=False) + 1e-8).sqrt().mean(dim=1).to(x.dtype)

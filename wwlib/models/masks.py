@@ -114,7 +114,7 @@ class Paint(torch.autograd.Function):
         d_shares = torch.baddbmm(slope @ product.transpose(1, 2), offset, gradient.transpose(1, 2))
         d_mean = -(d_offset * slope[:, :-1]).sum(dim=1, keepdim=True)
         d_variance = (d_slope * scale).sum(dim=1, keepdim=True) * inverse_std.pow(3) / -2
-        # mean and variance are means over P pixels, of x and of x^2 - mean^2: an affine map of x is their share
+        # the mean of x and the mean of x^2 over P pixels give x a gradient that is an affine map of x
         d_moments = torch.addcmul((d_mean - 2 * mean * d_variance) / x.shape[1], x, 2 * d_variance / x.shape[1])
         return d_moments.addcmul_(gradient, multiply), None, d_shares, d_slope * inverse_std, d_offset
 

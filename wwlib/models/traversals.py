@@ -27,7 +27,7 @@ def traversal(generator, base: Tensor, span: float = 2.0, steps: int = 7, noise=
     for k in range(d):
         codes[k, :, k] = values
     noise = generator.sample_noise(1, torch.Generator().manual_seed(0)) if noise is None else noise
-    # a few at a time: all at once, the pictures of a large generator need more memory than its training
+    # a few at a time, since all frames of a large generator at once need more memory than its training
     parts = [
         generator(some, [n.expand(len(some), -1, -1, -1) for n in noise]) for some in codes.flatten(0, 1).split(16)
     ]
