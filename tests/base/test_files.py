@@ -38,8 +38,10 @@ except OSError as error:
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a limit on the size of files")
 def test_a_full_disk_under_safetensors_is_an_oserror_that_names_the_file(tmp_path):
-    said = subprocess.run([sys.executable, "-c", FULL, str(tmp_path / "t.safetensors")], capture_output=True, text=True)
-    assert (said.stdout.strip(), said.returncode) == ("named", 0), said.stderr
+    result = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "t.safetensors")], capture_output=True, text=True
+    )
+    assert (result.stdout.strip(), result.returncode) == ("named", 0), result.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -186,8 +186,8 @@ def command(folder, out, *more):
 
 
 def children(process):
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True)
-    return [int(word) for word in found.stdout.split()]
+    listing = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True)
+    return [int(word) for word in listing.stdout.split()]
 
 
 def alive(process):
@@ -248,8 +248,8 @@ def test_a_signal_reaches_the_workers_too_and_still_the_state_is_saved(folder, t
     process, workers = started(*command(folder, tmp_path / "run"), "--snapshot-every=40")
     eventually(lambda: list((tmp_path / "run").glob("snapshots/*.png")))  # by then both workers have delivered
     os.killpg(process.pid, number)
-    said, _ = process.communicate(timeout=60)
-    assert "the same command continues" in said
+    output, _ = process.communicate(timeout=60)
+    assert "the same command continues" in output
     assert process.returncode == 130
     assert (tmp_path / "run" / "checkpoint.safetensors").exists()
     eventually(lambda: nobody_left(workers))

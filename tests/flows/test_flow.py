@@ -28,8 +28,10 @@ def test_the_log_determinant_is_autograds(cond_dim, generator):
     cond = torch.randn(5, cond_dim, generator=generator, dtype=torch.float64) if cond_dim else None
     _, logdet = flow(z, cond)
     for row in range(5):
-        given = None if cond is None else cond[row : row + 1]
-        jacobian = torch.autograd.functional.jacobian(lambda x, given=given: flow(x[None], given)[0][0], z[row])
+        condition = None if cond is None else cond[row : row + 1]
+        jacobian = torch.autograd.functional.jacobian(
+            lambda x, condition=condition: flow(x[None], condition)[0][0], z[row]
+        )
         assert torch.linalg.slogdet(jacobian).logabsdet.item() == pytest.approx(logdet[row].item(), abs=1e-8)
 
 

@@ -76,10 +76,10 @@ def test_every_score_comes_from_one_call_on_arrays_and_on_a_representation():
     assert tuple(results) == SUPERVISED
     assert all(0 <= result.score <= 1 for result in results.values())
     assert results["factor_vae"].score == results["dci"].informativeness == 1
-    found = score_representation(lambda x: x.mean(dim=(2, 3)), rooms, ("mig", "sap"), n=300, progress=False)
-    assert set(found) == {"mig", "sap"}
+    chosen = score_representation(lambda x: x.mean(dim=(2, 3)), rooms, ("mig", "sap"), n=300, progress=False)
+    assert set(chosen) == {"mig", "sap"}
     again = score_representation(lambda x: x.mean(dim=(2, 3)), rooms, ("mig", "sap"), n=300, progress=False)
-    assert found["sap"].score == again["sap"].score
+    assert chosen["sap"].score == again["sap"].score
     with pytest.raises(ValueError, match="names must be among"):
         score_points(factors.float(), factors, ("vibes",))
 
@@ -129,8 +129,8 @@ def test_the_beta_vae_score_of_the_reference_to_the_last_digit(look_up, seed, th
 
 @pytest.mark.parametrize(("seed", "theirs"), [(0, 0.2136732736444583), (1, 0.20846251501753246)])
 def test_the_mig_of_the_reference(look_up, seed, theirs):
-    found = draw_points(look_up, dsprites_table.SIZES, 10_000, np.random.RandomState(seed))
-    assert mig_score(*found).score == pytest.approx(theirs, abs=1e-12)
+    points = draw_points(look_up, dsprites_table.SIZES, 10_000, np.random.RandomState(seed))
+    assert mig_score(*points).score == pytest.approx(theirs, abs=1e-12)
 
 
 def test_sap_modularity_and_explicitness_of_the_reference(look_up):

@@ -151,9 +151,9 @@ def together(tmp_path_factory):
 def test_two_processes_train_what_one_does(name, together, float64):
     alone, losses = trained(VARIANTS[name])
     for rank in range(2):
-        found, said, penalty = torch.load(together / f"{name}-{rank}.pt")
-        assert (flat(alone) - found).abs().max() < 1e-10
-        assert said == pytest.approx(losses, abs=1e-10)
+        gradients, reported, penalty = torch.load(together / f"{name}-{rank}.pt")
+        assert (flat(alone) - gradients).abs().max() < 1e-10
+        assert reported == pytest.approx(losses, abs=1e-10)
         assert penalty.item() == pytest.approx(alone.penalty.item(), abs=1e-10)
 
 
@@ -207,27 +207,27 @@ def launch(folder, until, number, rank):
             time.sleep(0.02)
         processes = workers(process)
         os.kill(processes[rank], number)
-        said, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=120)
     finally:
         process.kill()
     assert not any(Path(f"/proc/{one}").exists() for one in processes)
-    return process.returncode, said
+    return process.returncode, output
 
 
 def test_a_job_that_loses_a_process_ends_and_the_same_command_continues_to_the_same_curve(together, tmp_path):
-    code, said = launch(tmp_path, 20, signal.SIGKILL, 1)
+    code, output = launch(tmp_path, 20, signal.SIGKILL, 1)
     assert code != 0
-    assert "another process of this training ended or hangs" in said
+    assert "another process of this training ended or hangs" in output
     killed_at = load_about(tmp_path / "checkpoint.safetensors")["step"]
-    code, said = launch(tmp_path, 50, signal.SIGTERM, 1)  # told to one, heard by both
-    assert said.count(f"continued at step {killed_at} of 100 from {tmp_path}") == 1
+    code, output = launch(tmp_path, 50, signal.SIGTERM, 1)  # told to one, heard by both
+    assert output.count(f"continued at step {killed_at} of 100 from {tmp_path}") == 1
     about = load_about(tmp_path / "checkpoint.safetensors")
-    assert f"stopped at step {about['step']} of 100" in said
+    assert f"stopped at step {about['step']} of 100" in output
     # the rest on one process: the record keeps who did what
     state = train(COMMANDED, Shapes3D(32), tmp_path, CPU, progress=False)
     spans = [(len(s["processes"]), s["from_step"], s["to_step"]) for s in state.sessions]
     assert spans == [(2, 0, killed_at), (2, killed_at, about["step"]), (1, about["step"], 100)]
     whole = json.loads((together / "undisturbed" / "run.json").read_text())
-    (mine, last), (theirs, expected) = curve(state.log), curve(whole["log"])
-    assert mine == theirs  # two processes throughout: to the bit
+    (own_curve, last), (whole_curve, expected) = curve(state.log), curve(whole["log"])
+    assert own_curve == whole_curve  # two processes throughout: to the bit
     assert last == pytest.approx(expected, rel=0.05)  # the last steps were summed in another order

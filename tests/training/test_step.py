@@ -207,9 +207,9 @@ COMMANDED = replace_config(
 )  # fmt: skip
 
 
-def same_checkpoints(mine, theirs):
-    (mine, about), (theirs, others) = load_tensors(mine), load_tensors(theirs)
-    same = all(torch.equal(mine[key], theirs[key]) for key in theirs)
+def same_checkpoints(path, other_path):
+    (tensors, about), (other_tensors, others) = load_tensors(path), load_tensors(other_path)
+    same = all(torch.equal(tensors[key], other_tensors[key]) for key in other_tensors)
     return same and curve(about["log"]) == curve(others["log"])
 
 
@@ -224,13 +224,13 @@ def test_a_stopped_command_says_where_it_continues_and_comes_to_the_same_weights
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130
     step = load_about(checkpoint)["step"]
     assert 0 < step < 120
-    assert f"stopped at step {step} of 120; the same command continues" in said
+    assert f"stopped at step {step} of 120; the same command continues" in output
     again = subprocess.run([*COMMAND, "--folder", str(folder)], capture_output=True, text=True, timeout=120)
     assert again.returncode == 0, again.stderr
     assert f"continued at step {step} of 120 from {folder}" in again.stdout
