@@ -23,7 +23,7 @@ from wwlib.flows.world import JUDGED, PICTURES, TESTED, World, make_world
 from wwlib.models.autoencoder import Autoencoder, train_autoencoder
 from wwlib.models.judges import Judge, new_judge, train_judge
 
-SHELF = Shelf(DATA / "fusion-weights.safetensors", DATA / "fusion.json", "python -m wwlib fuse")
+SHELF = Shelf(DATA / "fusion-weights.safetensors", DATA / "fusion.json", "python -m wwlib remake fusion")
 JUDGES_TILTS = (-9, -3, 3, 9)  # degrees; the image model sees -12, 0 and 12
 STEPS = 7_000  # of the image model's training
 PARTS = ("image-model", "judge", "layout")
