@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import wwlib
 from wwlib.base.command import MAINTAINERS, WRONG_USE, Command, choose, listing, run_command
+from wwlib.base.paths import require_clone
 
 PROGRAM = "python -m wwlib"
 ABOUT = "Train generators, score what they learnt, teach with the lessons."
@@ -42,7 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(listing(records))
         return 0
     record = choose(f"{PROGRAM} remake", "RECORD", records, given[1:], "Make a file in data/ anew.")
-    return run_command(record, f"{PROGRAM} remake {record.name}", given[2:])
+
+    def run(options):
+        require_clone("data/")
+        return record.run(options)
+
+    return run_command(replace(record, run=run), f"{PROGRAM} remake {record.name}", given[2:])
 
 
 def offered(what: str) -> list[Command]:

@@ -37,10 +37,12 @@ def _add_population(parser) -> None:
 
 def _population(options) -> None:
     from wwlib.base.device import choose_threads
+    from wwlib.base.paths import require_clone
     from wwlib.experiments.population.runs import collect, work
 
     choose_threads(options.threads)
     if options.ship:
+        require_clone("data/")
         print(f"{len(collect(options.folder, options.folder.name))} members gathered")
         return
     if options.heartbeat < 1:
@@ -86,6 +88,7 @@ def _add_select(parser) -> None:
 def _select(options) -> None:
     from wwlib.base.device import choose_threads
     from wwlib.base.files import save_json
+    from wwlib.base.paths import require_clone
     from wwlib.experiments.population.search import Budget, chosen_trial, record_of, reveal, search
     from wwlib.experiments.population.tables import SEARCH
     from wwlib.metrics.perceptual import PerceptualDistance
@@ -93,6 +96,8 @@ def _select(options) -> None:
 
     if options.trials < 1 or options.active < 1:
         raise ValueError(f"--trials and --active must be at least 1, got {options.trials} and {options.active}")
+    if options.ship:
+        require_clone("data/select.json")
     choose_threads(options.threads)
     data, distance = make_data(options.dataset, 32), PerceptualDistance(options.net)
     print(f"{options.trials} trials on {data}\nperceptual distance: {distance.provenance}")

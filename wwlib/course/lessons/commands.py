@@ -17,8 +17,10 @@ def _add_release(parser) -> None:
 
 
 def _release(options) -> None:
+    from wwlib.base.paths import require_clone
     from wwlib.course.lessons.release import release
 
+    require_clone("notebooks/")
     print(f"{len(release(options.out, options.lessons))} files in {options.out}")
 
 
