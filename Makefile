@@ -45,4 +45,4 @@ lint: $(READY)  ## check and format the Python files
 	$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
 
 clean:  ## delete the environment and every cache
-	rm -rf $(VENV) data/cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) data/cache build .pytest_cache .ruff_cache *.egg-info

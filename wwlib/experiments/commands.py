@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wwlib.base.command import Command
+from wwlib.base.paths import require_clone
 
 POPULATION_FOLDER, POPULATION_STORAGE = Path("runs/population"), "sqlite:///runs/population.db"
 
@@ -37,7 +38,6 @@ def _add_population(parser) -> None:
 
 def _population(options) -> None:
     from wwlib.base.device import choose_threads
-    from wwlib.base.paths import require_clone
     from wwlib.experiments.population.runs import collect, work
 
     choose_threads(options.threads)
@@ -88,7 +88,6 @@ def _add_select(parser) -> None:
 def _select(options) -> None:
     from wwlib.base.device import choose_threads
     from wwlib.base.files import save_json
-    from wwlib.base.paths import require_clone
     from wwlib.experiments.population.search import Budget, chosen_trial, record_of, reveal, search
     from wwlib.experiments.population.tables import SEARCH
     from wwlib.metrics.perceptual import PerceptualDistance

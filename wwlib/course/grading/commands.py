@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from wwlib.base.command import INSTRUCTORS, Command
+from wwlib.base.paths import require_own_clone
 
 
 def _add(parser) -> None:
@@ -38,6 +39,7 @@ def _add(parser) -> None:
 def run(options) -> int:
     """Grade a batch; return its exit code."""
     try:
+        require_own_clone("grading")  # which hides the clone's answers: another copy's would lie open to submissions
         return _grade(options)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -48,11 +50,9 @@ def run(options) -> int:
 
 
 def _grade(options) -> int:
-    from wwlib.base.paths import require_own_clone
     from wwlib.course.grading.grade import Settings, grade
     from wwlib.course.grading.gradebook import Lateness, read_roster, write_books
 
-    require_own_clone("grading")  # which hides the clone's answers: another copy's would lie open to submissions
     settings = Settings(options.jobs, options.cell_timeout, options.timeout, options.memory, options.seed,
                         options.hidden, options.strict)  # fmt: skip
     if min(settings.jobs, settings.cell_timeout, settings.timeout, settings.memory) <= 0:

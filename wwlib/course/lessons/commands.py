@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wwlib.base.command import INSTRUCTORS, Command
+from wwlib.base.paths import require_clone
 
 
 def _add_lessons(parser) -> None:
@@ -17,10 +18,9 @@ def _add_release(parser) -> None:
 
 
 def _release(options) -> None:
-    from wwlib.base.paths import require_clone
+    require_clone("notebooks/")
     from wwlib.course.lessons.release import release
 
-    require_clone("notebooks/")
     print(f"{len(release(options.out, options.lessons))} files in {options.out}")
 
 
