@@ -30,13 +30,13 @@ test: $(READY)  ## run every test: library, each lesson under nbval, one papermi
 	WW_HEADLESS=1 WW_THREADS=1 WW_CONSTRAINTS=$(CONSTRAINTS) $(PY) -m pytest tests notebooks -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_OPTIONS)
 
 lessons: $(READY)  ## execute every lesson at the quick profile and store its outputs, cleaned
-	$(PY) -m wwlib lessons
+	$(PY) -m wwlib remake lessons
 
 release: $(READY)  ## write student, instructor, nbgrader and Gradescope copies into release/
 	$(PY) -m wwlib release
 
 tables: $(READY)  ## write the generated tables of README.md, docs/ and data/README.md anew
-	$(PY) -m wwlib tables
+	$(PY) -m wwlib remake tables
 
 bench: $(READY)  ## measure the speed ratios that README reports
 	$(PY) -m benchmarks
@@ -45,4 +45,4 @@ lint: $(READY)  ## check and format the Python files
 	$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
 
 clean:  ## delete the environment and every cache
-	rm -rf $(VENV) data/cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) data/cache build .pytest_cache .ruff_cache *.egg-info

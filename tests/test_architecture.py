@@ -32,9 +32,10 @@ SYSTEMS = (
     "translation",
     "fusion",
 )
-# inside a package: a part may import the parts before it, within the limits of `BETWEEN`
+# inside a package: a part may import the parts before it, within the limits of `BETWEEN`; a `commands` module lies in
+# the room of what its commands run, and nothing imports it (below)
 ORDER = {"experiments": (("criteria", "hosts"), SYSTEMS, ("commands",)),
-         "course": (("exercise",), ("answers",), ("lessons",), ("grading",), ("commands",))}  # fmt: skip
+         "course": (("exercise",), ("answers",), ("lessons",), ("grading",))}  # fmt: skip
 BETWEEN = {("invariances", "interpretation"), ("fusion", "translation")}  # systems that load another one's networks
 FRONT = ("wwlib.lesson", "wwlib.colab", "wwlib.__main__")
 LARGEST_ROOM = 16
@@ -82,6 +83,18 @@ def test_imports_point_one_way(name):
     assert [target for target in sorted(imports_of(MODULES[name])) if wrong_arrow(name, target)] == []
 
 
+def test_commands_are_collected_and_never_imported():
+    """And a start of the command line loads none of what takes long: `commands` modules import it inside functions."""
+    assert [name for name, path in MODULES.items() for one in imports_of(path) if one.endswith(".commands")] == []
+    light = {"wwlib", "wwlib.base.command", "wwlib.base.paths"}
+    for name, path in MODULES.items():
+        if name.endswith(".commands"):
+            top = [
+                node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)
+            ]
+            assert {node.module for node in top if node.module.startswith("wwlib")} <= light, name
+
+
 def test_nothing_imports_in_a_circle():
     TopologicalSorter({name: imports_of(path) - {name} for name, path in MODULES.items()}).prepare()
 
@@ -116,25 +129,24 @@ def test_tests_mirror_the_packages():
 # modules that no test imports, since they are tried through what calls them
 THROUGH = {
     "base.stopping": "training/test_step.py",
-    "course.grading.commands": "course/grading/test_grading.py",
     "course.grading.session": "course/grading/test_grading.py",
     "course.grading.warm": "course/grading/test_grading.py",
     "course.grading.wire": "course/grading/test_grading.py",
     "course.lessons.profiles": "course/lessons/test_lessons.py",
     "experiments.perturbation.tables": "test_project.py",
     "lesson": "course/lessons/test_lessons.py",
-    "training.commands": "course/lessons/test_lessons.py",
 }
 
 
 def test_every_module_has_a_test():
-    """The answers are collected from their folder; `course/test_exercises.py` tries each of them."""
+    """Answers and commands are collected from the folders; `course/test_exercises.py`, `test_commands.py` try them."""
     assert all((ROOT / "tests" / file).is_file() for file in THROUGH.values())
     seen = set().union(*(imports_of(path) for path in (ROOT / "tests").rglob("*.py")))
     untested = {name.removeprefix("wwlib.") for name, path in MODULES.items() if path.stem != "__init__"} - {
         name.removeprefix("wwlib.") for name in seen
     }
-    assert {name for name in untested if not name.startswith("course.answers.")} == set(THROUGH)
+    collected = {name for name in untested if name.startswith("course.answers.") or name.endswith("commands")}
+    assert untested - collected == set(THROUGH)
 
 
 def test_imports_in_strings_lead_somewhere():

@@ -135,7 +135,7 @@ def test_rendering_is_repeatable():
 
 
 def test_layers_are_rendered_once_and_damage_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(shapes3d, "DATA", tmp_path)
+    monkeypatch.setattr(shapes3d, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(shapes3d, "render_layers", lambda resolution: torch.full((2, 3, 4, 4), next(numbers)))
     numbers = iter((1.0, 2.0, 3.0))
     layers = shapes3d.cached_layers.__wrapped__  # as a new process would call it
@@ -156,14 +156,14 @@ def test_a_disk_without_room_only_costs_time(tmp_path, monkeypatch):
     def full(*_):
         raise OSError("the file cannot be written: no space left on device")
 
-    monkeypatch.setattr(shapes3d, "DATA", tmp_path)
+    monkeypatch.setattr(shapes3d, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(shapes3d, "save_tensors", full)
     monkeypatch.setattr(shapes3d, "render_layers", lambda resolution: torch.ones(1))
     assert shapes3d.cached_layers.__wrapped__(32) == 1
 
 
 def test_a_new_version_removes_the_old_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(shapes3d, "DATA", tmp_path)
+    monkeypatch.setattr(shapes3d, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(shapes3d, "render_layers", lambda resolution: torch.ones(1))
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "shapes3d-32-0123456789ab.safetensors").write_bytes(b"old")
@@ -173,7 +173,7 @@ def test_a_new_version_removes_the_old_file(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_only_costs_time(tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("in the way")
-    monkeypatch.setattr(shapes3d, "DATA", tmp_path)
+    monkeypatch.setattr(shapes3d, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(shapes3d, "render_layers", lambda resolution: torch.ones(1))
     assert shapes3d.cached_layers.__wrapped__(32) == 1
 

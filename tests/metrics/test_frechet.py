@@ -131,7 +131,7 @@ def test_without_weights_and_internet_one_line_says_what_to_put_where(tmp_path, 
     folder = tmp_path / "pictures"
     folder.mkdir()
     Image.new("RGB", (32, 32)).save(folder / "a.png")
-    assert main(["fid", "shapes3d-32-seed0", "--pictures", str(folder), "--device", "cpu"]) == 1
+    assert main(["score", "shapes3d-32-seed0", "--pictures", str(folder), "--device", "cpu"]) == 1
     errors = capsys.readouterr().err
     place = tmp_path / "torch" / "hub" / "checkpoints" / "weights-inception-2015-12-05-6726825d.pth"
     assert errors.count("\n") == 1

@@ -16,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from wwlib.base.paths import missing
+
 
 class Damaged(ValueError):
     """A file that this library wrote and that can no longer be read."""
@@ -53,6 +55,14 @@ def save_json(path: str | Path, content: object) -> None:
     """Write `content` as indented JSON, whole or not at all."""
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def load_json(path: str | Path):
+    """Read what `save_json` wrote; FileNotFoundError where it is not there, which says where a file of `data/` is."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(missing(path))
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def save_tensors(path: str | Path, tensors: dict[str, Tensor], about: dict) -> None:
@@ -94,7 +104,7 @@ def load_about(path: str | Path) -> dict:
 def _opened(path: str | Path) -> Iterator[tuple]:
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no weights at {path}")
+        raise FileNotFoundError(missing(path))
     try:
         with safe_open(path, framework="pt") as file:
             yield file, json.loads((file.metadata() or {})["about"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from wwlib.base.files import half_floats, load_tensors, prefixed, save_json, save_tensors, unprefixed
+from wwlib.base.files import half_floats, load_json, load_tensors, prefixed, save_json, save_tensors, unprefixed
+from wwlib.base.paths import require_clone
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -71,6 +71,7 @@ class Shelf:
         """
         tensors = unprefixed(name, load_tensors(self.weights)[0]) if self.weights.exists() else {}
         if not tensors:
+            require_clone(f"data/{self.weights.name}")
             raise FileNotFoundError(f"{self.weights.name} holds no {name!r}; make it with: {self.command}")
         network.load_state_dict(tensors)
         return network.eval().requires_grad_(False)
@@ -92,7 +93,7 @@ class Shelf:
 
     def read(self) -> dict:
         """Return the record of every run."""
-        return json.loads(self.record.read_text(encoding="utf-8"))
+        return load_json(self.record)
 
     def note(self, change: Callable[[dict], None]) -> None:
         """Read the record, change it and write it; several processes may do so at the same time."""

@@ -1,7 +1,8 @@
 """Faces composed from parts that artists drew: real drawings whose factors and footprints are known exactly.
 
 The drawings are "Pixel Art" by DiceBear (CC0 1.0). Colours recolour layers, as in `wwlib.datasets.shapes3d`, so a small
-archive of layer weights (`data/avatars.safetensors`, written by `python -m wwlib avatars`) holds all 138,240 faces.
+archive of layer weights holds all 138,240 faces: `data/avatars.safetensors`, which `python -m wwlib remake avatars`
+writes.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def make_archive(path: str | Path = ARCHIVE) -> None:
     tensors = dict(base=torch.stack(base).to(torch.uint8), weights=torch.stack(weights).to(torch.uint8))
     about = dict(
         kind="avatars",
-        command="python -m wwlib avatars",
+        command="python -m wwlib remake avatars",
         source="Pixel Art by DiceBear, CC0 1.0, https://www.figma.com/community/file/1198754108850888330",
     )
     save_tensors(path, tensors, about)

@@ -2,7 +2,8 @@
 
 The drawings are "ToonHead" by Johan Melin, a remix under CC BY 4.0, through DiceBear. A face is nine layers painted one
 over the other. Each layer is stored once for each of its variants, as opacity and as weights of the colours it uses, so
-a small archive (`data/portraits.safetensors`, written by `python -m wwlib portraits`) holds all the faces there can be.
+a small archive holds all the faces there can be: `data/portraits.safetensors`, which `python -m wwlib remake portraits`
+writes.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def make_archive(path: str | Path = ARCHIVE) -> None:
             weights = np.stack([(_premultiplied(white) - _premultiplied(base)).max(axis=2) for white in whites])
             drawn.append(np.concatenate([base[None, :, :, 3], _premultiplied(base).transpose(2, 0, 1), weights]))
         tensors[layer] = torch.from_numpy(np.stack(drawn).round().clip(0, 255).astype(np.uint8))
-    save_tensors(path, tensors, dict(kind="portraits", command="python -m wwlib portraits", source=SOURCE))
+    save_tensors(path, tensors, dict(kind="portraits", command="python -m wwlib remake portraits", source=SOURCE))
 
 
 def draw(parts: dict[str, str | None], colours: dict[str, str], background: str | None = None) -> np.ndarray:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wwlib.base.files import load_tensors, save_tensors, tensor_digest
-from wwlib.base.paths import DATA
+from wwlib.base.paths import CACHE
 from wwlib.datasets.factors import FactorData
 
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
@@ -64,13 +64,13 @@ class Shapes3D(FactorData):
 
 @lru_cache(maxsize=4)
 def cached_layers(resolution: int) -> Tensor:
-    """Return what `render_layers` returns, read from `data/cache/` if this version has rendered it before.
+    """Return what `render_layers` returns, read from the cache where this version of it has been rendered before.
 
     Args:
         resolution: side R in pixels.
     """
     version = hashlib.sha256(Path(__file__).read_bytes() + torch.__version__.encode()).hexdigest()[:12]
-    file = DATA / "cache" / f"shapes3d-{resolution}-{version}.safetensors"
+    file = CACHE / f"shapes3d-{resolution}-{version}.safetensors"
     with suppress(OSError, ValueError):  # not rendered yet, or damaged
         stored, about = load_tensors(file)
         if about.get("digest") == tensor_digest(stored):

@@ -120,3 +120,20 @@ def rows_by_value(column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     # numpy sorts whole numbers of one or two bytes in linear time
     small = column.numpy().astype(np.uint8 if len(counts) <= 256 else np.int16 if len(counts) < 2**15 else np.int64)
     return torch.from_numpy(small.argsort(kind="stable")), size.cumsum(0) - size, size
+
+
+def rows_in_order(factors: np.ndarray) -> bool:
+    """Say whether rows come in the order of a factor: neighbours share a value far more often than by chance.
+
+    Scores that train on the first rows and test on the last then see other values in each.
+
+    Args:
+        factors: `[N, K]`, whole numbers from 0.
+    """
+    for column in factors.T:
+        shares = np.bincount(column) / len(column)
+        chance = float((shares**2).sum())
+        spread = (chance * (1 - chance) / (len(column) - 1)) ** 0.5
+        if spread and (column[1:] == column[:-1]).mean() > chance + 8 * spread:
+            return True
+    return False

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wwlib.base.device import Compute, choose_compute, choose_threads
-from wwlib.metrics.lengths import PRESETS
-from wwlib.models.config import Config, replace_config
-from wwlib.training.distributed import Team, team
-from wwlib.training.loop import train
-from wwlib.training.recipes import DATASETS, FOLDER, RECIPES, recipe, training_data
+from wwlib.base.command import Command
+
+if TYPE_CHECKING:
+    from wwlib.base.device import Compute
+    from wwlib.training.distributed import Team
 
 HELP = {
     "modules": "generator's module list, comma separated, such as Const-128,C_spgroup-4-3,ResConv-up-1",
@@ -22,7 +22,7 @@ HELP = {
     "features": "length of the feature vector of D and Q",
     "resolution": "image side, pixels",
     "channels": "image channels, 1 or 3",
-    "dataset": f"one of {', '.join(DATASETS)}, or {FOLDER} (with --pictures)",
+    "dataset": "a rendered set (shapes3d, dsprites, avatars, portraits), or folder (with --pictures)",
     "mirror": "show half of a folder's pictures mirrored left to right: true or false",
     "objective": "ps, infogan or gan",
     "C_lambda": "weight of the PS (or InfoGAN) loss",
@@ -41,13 +41,13 @@ HELP = {
 }
 
 
-def add(commands) -> None:
-    """Add the command to a parser's subcommands."""
-    parser = commands.add_parser(
-        "train",
-        help="train a model; Ctrl-C saves, the same command continues",
-        description="Train a model. Ctrl-C saves and leaves; the same command continues where it stopped. "
-        "On several GPUs: torchrun --nproc-per-node 2 -m wwlib train ..., with the same options.",
+def _add(parser) -> None:
+    from wwlib.models.config import Config
+    from wwlib.training.recipes import RECIPES, recipe
+
+    parser.description = (
+        "Train a model. Ctrl-C saves and leaves; the same command continues where it stopped. "
+        "On several GPUs: torchrun --nproc-per-node 2 -m wwlib train ..., with the same options."
     )
     parser.add_argument("--recipe", default="shapes3d-32", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="where checkpoint and run record go (default: runs/RECIPE-seedN)")
@@ -81,10 +81,11 @@ def add(commands) -> None:
         parser.add_argument(
             f"--{field.name.replace('_', '-')}", dest=field.name, help=f"{HELP[field.name]} (shapes3d-32: {default})"
         )
-    parser.set_defaults(run=_train)
 
 
 def _add_watching(parser) -> None:
+    from wwlib.metrics.lengths import PRESETS
+
     parser.add_argument(
         "--tpl",
         choices=("off", "alex", "vgg"),
@@ -107,12 +108,19 @@ def _add_watching(parser) -> None:
 
 
 def _train(options) -> int:
+    from wwlib.base.device import choose_compute
+    from wwlib.training.distributed import team
+
     compute = choose_compute(options.device, options.precision)
     with team(compute.device) as together:
         return _train_together(options, compute, together)
 
 
 def _train_together(options, compute: Compute, together: Team) -> int:
+    from wwlib.base.device import choose_threads
+    from wwlib.models.config import Config, replace_config
+    from wwlib.training.loop import train
+    from wwlib.training.recipes import FOLDER, recipe, training_data
     from wwlib.training.watch import BestByTPL, BestRule, watcher
 
     texts = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config)}
@@ -167,3 +175,6 @@ def parse(name: str, text: str, example: object) -> object:
         return type(example)(text)
     except (ValueError, KeyError):
         raise ValueError(f"--{name.replace('_', '-')} expects {HELP[name]}; got {text!r}") from None
+
+
+COMMANDS = (Command("train", "train a model; Ctrl-C saves, the same command continues", _train, _add),)

@@ -21,7 +21,10 @@ FOLDER = "folder"  # the name in a config of pictures from a folder
 def make_data(dataset: str, resolution: int, device: torch.device | str = "cpu"):
     """Return the rendered data set of that name; ValueError for an unknown one."""
     if dataset == FOLDER:
-        raise ValueError("a model of a folder of pictures has no known factors to draw or score; ship it --record-only")
+        raise ValueError(
+            "a model of a folder of pictures has no known factors to draw or score; `remake shipped --record-only` "
+            "ships its record alone"
+        )
     if dataset not in DATASETS:
         raise ValueError(f"dataset must be one of {tuple(DATASETS)}, got {dataset!r}")
     return DATASETS[dataset](resolution, device)

@@ -54,7 +54,7 @@ def test_every_criterion_was_measured_over_five_seeds(record):
         runs = runs_of(record, case)
         assert {run["seed"] for run in runs} == set(range(5))
         assert all(TranslationSchedule(**run["schedule"]) and run["seconds"] > 0 for run in runs)
-    assert record["command"] == "python -m wwlib fuse"
+    assert record["command"] == "python -m wwlib remake fusion"
 
 
 def test_the_image_model_is_the_same_bit_for_bit_in_every_run(record):

@@ -48,7 +48,7 @@ def test_every_case_was_run_over_seeds_and_says_with_what(record):
         assert all(run["schedule"]["pairs"] and Schedule(**run["schedule"]) for run in runs)
         assert all(sum(run["sizes"]) % 2 == 0 and run["seconds"] > 0 for run in runs)
     assert all(len(interpreted.runs_of(record, f"autoencoder {ablation}")) >= 5 for ablation in ABLATIONS)
-    assert record["command"] == "python -m wwlib interpret"
+    assert record["command"] == "python -m wwlib remake interpretation"
 
 
 def test_recorded_sizes_follow_from_recorded_shares(record):

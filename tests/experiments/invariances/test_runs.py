@@ -210,7 +210,7 @@ def test_every_question_was_asked_with_five_seeds(record):
     asked += [LayerCase(LAST, "logits", spoilt) for spoilt in ("shuffled", "softmax")]
     for case in (*(layer_case.case for layer_case in asked), "attack conv1", "attack logits"):
         assert {run["seed"] for run in tables.runs_of(record, case)} == set(range(5))
-    assert record["command"] == "python -m wwlib invariances"
+    assert record["command"] == "python -m wwlib remake invariances"
 
 
 def test_accuracy_goes_from_chance_to_nearly_always(record):

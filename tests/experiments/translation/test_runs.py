@@ -65,7 +65,7 @@ def pairs():
 def test_every_case_was_run_over_five_seeds(record):
     for case in (*CASES, *DEPTHS, "reading"):
         assert [run["seed"] for run in record["runs"] if run["case"] == case] == [0, 1, 2, 3, 4]
-    assert record["command"] == "python -m wwlib translate"
+    assert record["command"] == "python -m wwlib remake translation"
     assert {"encoder", "poses"} <= set(record["hosts"])
 
 

@@ -9,15 +9,15 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from wwlib.base.command import INSTRUCTORS, Command
+from wwlib.base.paths import require_own_clone
 
-def add(commands) -> None:
-    """Add the command to the parser's commands."""
-    parser = commands.add_parser(
-        "grade",
-        help="grade a folder of submitted notebooks",
-        description="Grade a folder of notebooks in sandboxes. Run it again to go on after an interruption.",
-        epilog="Exit codes: 0 graded, 2 some submissions could not be read, 3 grading itself failed (for some or all), "
-        "64 a wrong option.",
+
+def _add(parser) -> None:
+    parser.description = "Grade a folder of notebooks in sandboxes. Run it again to go on after an interruption."
+    parser.epilog = (
+        "Exit codes: 0 graded, 2 some submissions could not be read, 3 grading itself failed (for some or all), "
+        "64 a wrong option."
     )
     parser.add_argument("submissions", type=Path, help="folder, or one zip: ID.ipynb, ID/…/*.ipynb, ID.zip")
     parser.add_argument("--out", type=Path, required=True, help="folder for grades, feedback and reports")
@@ -34,12 +34,12 @@ def add(commands) -> None:
     parser.add_argument("--due", type=datetime.fromisoformat, help="such as 2026-11-30T23:59 (default: never late)")
     parser.add_argument("--late-penalty", type=float, default=0, help="share lost a begun day (default: %(default)s)")
     parser.add_argument("--roster", type=Path, help="CSV with student_id, last_name, first_name, email")
-    parser.set_defaults(run=run)
 
 
 def run(options) -> int:
     """Grade a batch; return its exit code."""
     try:
+        require_own_clone("grading")  # which hides the clone's answers: another copy's would lie open to submissions
         return _grade(options)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -86,3 +86,6 @@ def _grade(options) -> int:
     print(f"{len(results) - len(ungraded)} graded ({summary['kept']} kept from before), {len(ungraded)} not, "
           f"{len(summary['unreadable'])} unreadable, {summary['seconds']:.0f} s; see {options.out}")  # fmt: skip
     return 3 if ungraded else 2 if summary["unreadable"] else 0
+
+
+COMMANDS = (Command("grade", "grade a folder of submitted notebooks", run, _add, INSTRUCTORS),)

@@ -7,13 +7,12 @@ import os
 import re
 import sys
 import time
-import tomllib
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 from wwlib.base.files import save_json, write_whole
-from wwlib.base.paths import DATA, NOTEBOOKS, ROOT
+from wwlib.base.paths import CACHE, DATA, NOTEBOOKS, ROOT, repository_url
 
 COSTS = DATA / "lessons.json"
 COST_LINE = re.compile(r"^\*\*Cost\*\* · .*$", re.MULTILINE)
@@ -47,11 +46,6 @@ def choose_lessons(numbers: list[str] | None = None) -> list[Path]:
 def exercise_cell(exercise: str, role: str = "exercise") -> str:
     """Return the id of the cell that belongs to an exercise: "exercise-02-1" for "02.1"."""
     return f"{role}-{exercise.replace('.', '-')}"
-
-
-def repository_url() -> str:
-    """Return the address of the public repository, which `pyproject.toml` alone names."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 
 
 def badge(lesson: Path) -> str:
@@ -170,7 +164,7 @@ def run_all(numbers: list[str] | None = None) -> None:
     lessons = choose_lessons(numbers)
     costs = json.loads(COSTS.read_text(encoding="utf-8")) if COSTS.exists() else {}
     for lesson in lessons:
-        output = ROOT / "data" / "cache" / lesson.name
+        output = CACHE / lesson.name
         output.parent.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             seconds, memory = pool.submit(_execute_measured, lesson, output).result()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from wwlib.base.files import load_json
 from wwlib.base.paths import DATA
 from wwlib.base.table import Table
 from wwlib.experiments.examination.runs import RECORD, THRESHOLD
@@ -20,12 +19,12 @@ POSTER = {
 
 def load_examination() -> dict:
     """Return the record that `examine` wrote."""
-    return json.loads(RECORD.read_text(encoding="utf-8"))
+    return load_json(RECORD)
 
 
 def names_by_strangers() -> dict:
     """Return what somebody who knew neither model nor factors called each code, and how it was asked."""
-    return json.loads(NAMES.read_text(encoding="utf-8"))
+    return load_json(NAMES)
 
 
 def codes_table(record: dict) -> Table:

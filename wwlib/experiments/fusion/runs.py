@@ -24,7 +24,7 @@ from wwlib.flows.world import JUDGED, PICTURES, TESTED, World, make_world
 from wwlib.models.autoencoder import Autoencoder, train_autoencoder
 from wwlib.models.judges import Judge, new_judge, train_judge
 
-SHELF = Shelf(DATA / "fusion-weights.safetensors", DATA / "fusion.json", "python -m wwlib fuse")
+SHELF = Shelf(DATA / "fusion-weights.safetensors", DATA / "fusion.json", "python -m wwlib remake fusion")
 STEPS = 7_000  # of the image model's training
 PARTS = ("image-model", "judge", "layout")
 _MAPS = dict(blocks=6, hidden=88, embedding=80, steps=2000, rate=3e-3)

@@ -23,7 +23,7 @@ from wwlib.flows.latents import Latents, encode_pictures
 from wwlib.flows.translation import Translation, TranslationSchedule, draws_of, train_translation
 from wwlib.models.judges import Judge, new_judge
 
-SHELF = Shelf(DATA / "invariances-weights.safetensors", DATA / "invariances.json", "python -m wwlib invariances")
+SHELF = Shelf(DATA / "invariances-weights.safetensors", DATA / "invariances.json", "python -m wwlib remake invariances")
 SHARED = ("digit", "ink", "paper")
 BLOCKS = ("residual", *SHARED)  # of lesson 17's interpretation
 LAYERS = ("conv1", "conv2", "features", "logits")
@@ -225,7 +225,7 @@ def explain_attack(classifier: Judge, layer: str, seed: int) -> dict:
     network, lesson 19's judge of poses, still sees the true digit.
 
     Raises:
-        FileNotFoundError: if that judge was not made yet (`python -m wwlib translate host-poses`).
+        FileNotFoundError: if that judge was not made yet (`python -m wwlib remake translation host-poses`).
     """
     from wwlib.experiments.hosts import load_pose_judge  # lesson 19's; what lesson 18 itself shows needs nothing of it
 

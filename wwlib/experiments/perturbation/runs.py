@@ -61,4 +61,4 @@ def compare(images: int = 6_400, seeds: int = 3, path: Path = RECORD) -> None:
             named.append(naming_accuracy(state.average, state.recogniser))
             print(f"{objective}, seed {seed}: score {scores[-1]:.3f}, moves named {named[-1]:.3f}", flush=True)
         runs.append(dict(objective=objective, images=images, scores=scores, named=named))
-    save_json(path, dict(command="python -m wwlib compare", runs=runs))
+    save_json(path, dict(command="python -m wwlib remake perturbation", runs=runs))

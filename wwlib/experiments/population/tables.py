@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from wwlib.base.files import load_tensors
+from wwlib.base.files import load_json, load_tensors
 from wwlib.base.paths import DATA
 from wwlib.base.table import Table
 from wwlib.base.viz import FAINT, Picture, figure_picture
@@ -281,12 +280,12 @@ RECORDS, ARRAYS = DATA / "population.json", DATA / "population-arrays.safetensor
 
 def load_search() -> dict:
     """Return the record of the shipped search without labels: its trials, the chosen one's number, the command."""
-    return json.loads(SEARCH.read_text(encoding="utf-8"))
+    return load_json(SEARCH)
 
 
 def load_population(path: Path = RECORDS) -> list[dict]:
     """Return the records of the shipped population."""
-    return json.loads(path.read_text(encoding="utf-8"))["members"]
+    return load_json(path)["members"]
 
 
 def load_arrays(path: Path = ARRAYS) -> dict:

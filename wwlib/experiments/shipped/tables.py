@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from wwlib.base.files import load_json
 from wwlib.base.paths import DATA
 from wwlib.base.table import Table
 from wwlib.experiments.criteria import median_and_range
@@ -98,7 +97,7 @@ def estimate_at(record: dict, images: int) -> float:
 
 def ablation_record() -> dict:
     """Return the run record of the generator without masks."""
-    return json.loads((DATA / "no-masks.json").read_text(encoding="utf-8"))
+    return load_json(DATA / "no-masks.json")
 
 
 def ablation_table() -> Table:
