@@ -22,16 +22,7 @@ ALLOWED = {
     "experiments": "base datasets models metrics training flows appearance",
     "course": "base datasets models metrics training flows appearance experiments",
 }
-SYSTEMS = (
-    "shipped",
-    "perturbation",
-    "population",
-    "examination",
-    "interpretation",
-    "invariances",
-    "translation",
-    "fusion",
-)
+SYSTEMS = tuple(sorted(path.parent.name for path in (ROOT / "wwlib" / "experiments").glob("*/__init__.py")))
 # inside a package: a part may import the parts before it, within the limits of `BETWEEN`; a `commands` module lies in
 # the room of what its commands run, and nothing imports it (below)
 ORDER = {"experiments": (("criteria", "hosts"), SYSTEMS, ("commands",)),

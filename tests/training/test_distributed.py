@@ -19,6 +19,7 @@ from wwlib.base.device import Compute
 from wwlib.base.files import load_about
 from wwlib.datasets.shapes3d import Shapes3D
 from wwlib.models.config import replace_config
+from wwlib.models.losses import OBJECTIVES
 from wwlib.training.checkpoint import load_checkpoint, save_checkpoint
 from wwlib.training.distributed import ALONE, Team, team
 from wwlib.training.loop import train
@@ -31,10 +32,8 @@ COMMANDED = replace_config(
     recogniser_widths={16: 4, 8: 4, 4: 8}, discriminator_residual=(8,), features=8,
 )  # fmt: skip
 VARIANTS = {
-    "ps": TINY,
+    **{name: replace_config(TINY, objective=name) for name in OBJECTIVES},
     "ps, shared noise": replace_config(TINY, share_noise=True),
-    "infogan": replace_config(TINY, objective="infogan"),
-    "gan": replace_config(TINY, objective="gan"),
 }
 
 

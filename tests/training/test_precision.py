@@ -6,7 +6,8 @@ import torch
 from tests.tiny import CPU, TINY, Noise, flat
 from wwlib.base.device import Compute
 from wwlib.base.files import load_about
-from wwlib.models.config import OBJECTIVES, replace_config
+from wwlib.models.config import replace_config
+from wwlib.models.losses import OBJECTIVES
 from wwlib.training.checkpoint import load_checkpoint, save_checkpoint
 from wwlib.training.step import Training
 

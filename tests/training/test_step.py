@@ -19,6 +19,7 @@ from wwlib.base.files import load_about, load_tensors, save_tensors
 from wwlib.datasets.shapes3d import SmallRooms
 from wwlib.experiments.perturbation.runs import pair_config
 from wwlib.models.config import Config, replace_config
+from wwlib.models.losses import OBJECTIVES
 from wwlib.training.checkpoint import load_checkpoint, save_checkpoint
 from wwlib.training.loop import train
 from wwlib.training.recipes import recipe
@@ -30,7 +31,7 @@ def weights(state):
     return [p for network in state.networks().values() for p in network.state_dict().values()]
 
 
-@pytest.mark.parametrize("objective", ["ps", "infogan", "gan"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("share_noise", [False, True])
 def test_one_step_moves_every_network_that_has_a_loss(objective, share_noise):
     state = Training(replace_config(TINY, objective=objective, share_noise=share_noise), Noise(), CPU)

@@ -116,7 +116,7 @@ def _score_model(options) -> None:
     choose_threads(options.threads)
     device = choose_compute(options.device or "auto").device
     model = load_model(options.files[0], device)
-    pictures = ImageFolder(options.pictures, model.config.resolution, kept=0)
+    pictures = ImageFolder(options.pictures, model.config.resolution, cache_bytes=0)
     distance = fid(model.generator, pictures, images, device, seed=options.seed)
     real = min(images, len(pictures))
     if options.json:

@@ -12,33 +12,13 @@ if TYPE_CHECKING:
     from wwlib.base.device import Compute
     from wwlib.training.distributed import Team
 
-HELP = {
-    "modules": "generator's module list, comma separated, such as Const-128,C_spgroup-4-3,ResConv-up-1",
-    "widths": "generator's channels by resolution, such as 8:64,16:32,32:16",
-    "discriminator_widths": "D's channels after each halving, such as 16:32,8:64,4:128",
-    "recogniser_widths": "Q's channels after each halving",
-    "discriminator_residual": "resolutions at which D has a residual convolution, such as 16,8",
-    "recogniser_residual": "resolutions at which Q has one",
-    "features": "length of the feature vector of D and Q",
-    "resolution": "image side, pixels",
-    "channels": "image channels, 1 or 3",
-    "dataset": "a rendered set (shapes3d, dsprites, avatars, portraits), or folder (with --pictures)",
-    "mirror": "show half of a folder's pictures mirrored left to right: true or false",
-    "objective": "ps, infogan or gan",
-    "C_lambda": "weight of the PS (or InfoGAN) loss",
-    "perturbation": "standard deviation of the perturbation p, in units of the prior's",
-    "average": "regress unchanged codes from the average of both answers: true or false",
-    "recogniser_noise": "standard deviation of noise on the images Q is trained on (images span -1 to 1)",
-    "share_noise": "same noise maps in both images of a pair: true or false",
-    "gamma": "weight of the R1 penalty",
-    "r1_every": "steps between two R1 penalties",
-    "batch": "real images per step",
-    "images": "real images to show in all",
-    "learning_rate": "Adam's, at the start",
-    "decay_from": "share of the run after which the learning rate falls linearly to 0",
-    "ema_images": "half-life of the generator's running average, images",
-    "seed": "of weights, data, codes and noise",
-}
+
+def meaning(entry: dataclasses.Field) -> str:
+    """Return what an entry of `Config` means, in half a sentence."""
+    from wwlib.training.recipes import DATASETS, FOLDER
+
+    names = f": one of {', '.join(DATASETS)}, or {FOLDER} (with --pictures)"  # which the models do not know
+    return entry.metadata["help"] + names * (entry.name == "dataset")
 
 
 def _add(parser) -> None:
@@ -76,11 +56,10 @@ def _add(parser) -> None:
     )
     _add_watching(parser)
     shown = recipe("shapes3d-32")
-    for field in dataclasses.fields(Config):
-        default = getattr(shown, field.name)
-        parser.add_argument(
-            f"--{field.name.replace('_', '-')}", dest=field.name, help=f"{HELP[field.name]} (shapes3d-32: {default})"
-        )
+    for entry in dataclasses.fields(Config):
+        default = getattr(shown, entry.name)
+        text = f"{meaning(entry)} (shapes3d-32: {default})"
+        parser.add_argument(f"--{entry.name.replace('_', '-')}", dest=entry.name, help=text)
 
 
 def _add_watching(parser) -> None:
@@ -174,7 +153,10 @@ def parse(name: str, text: str, example: object) -> object:
             return tuple(parts) if name == "modules" else tuple(int(part) for part in parts)
         return type(example)(text)
     except (ValueError, KeyError):
-        raise ValueError(f"--{name.replace('_', '-')} expects {HELP[name]}; got {text!r}") from None
+        from wwlib.models.config import Config
+
+        expected = meaning(Config.__dataclass_fields__[name])
+        raise ValueError(f"--{name.replace('_', '-')} expects {expected}; got {text!r}") from None
 
 
 COMMANDS = (Command("train", "train a model; Ctrl-C saves, the same command continues", _train, _add),)

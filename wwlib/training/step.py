@@ -12,14 +12,7 @@ from torch import Tensor, nn
 from wwlib.base.device import Compute
 from wwlib.datasets.factors import FactorData
 from wwlib.models.config import GROUP, Config, build_networks
-from wwlib.models.losses import (
-    discriminator_loss,
-    generator_loss,
-    infogan_loss,
-    perceptual_simplicity_loss,
-    perturb,
-    r1_penalty,
-)
+from wwlib.models.losses import OBJECTIVES, Readings, discriminator_loss, generator_loss, perturb, r1_penalty
 from wwlib.training.distributed import ALONE, Team
 
 
@@ -82,6 +75,7 @@ class Training:
         if channels != config.channels:
             raise ValueError(f"channels of the config must be those of the images, {channels}, got {config.channels}")
         self.config, self.data, self.compute, self.team = config, data, compute, team
+        self.objective = OBJECTIVES[config.objective]
         self.rows = team.rows(config.batch)
         self.micro_batch = check_micro_batch(micro_batch, self.rows.stop - self.rows.start)
         networks = [network.to(compute.device) for network in build_networks(config)]
@@ -130,7 +124,7 @@ class Training:
         """Draw a step's codes, perturbations, noise and real images, the same in every process."""
         config, random = self.config, self.random
         codes, perturbed, k, images = torch.randn(config.batch, self.generator.codes, generator=random), None, None, 1
-        if config.objective == "ps":
+        if self.objective.pairs:
             perturbed, k = perturb(codes, config.perturbation, random)
             images = 2
         if images == 2 and config.share_noise:
@@ -177,18 +171,17 @@ class Training:
         codes = draws.codes[part].to(device)
         noise = [draws.of_pairs(n, part).to(device) for n in draws.noise]
         q_noise = None if draws.recogniser_noise is None else draws.of_pairs(draws.recogniser_noise, part)
-        if draws.perturbed is None:
-            fake = self.generator(codes, noise)
-            adversarial = generator_loss(at_least_float32(self.discriminator(fake)))
-            # in a plain GAN, Q learns to read the codes, but its loss has no effect on G
-            what = infogan_loss(codes, self._recognise(fake.detach() if config.objective == "gan" else fake, q_noise))
-        else:
-            perturbed, k = draws.perturbed[part].to(device), draws.k[part].to(device)
-            images = self.generator(torch.cat([codes, perturbed]), noise)
-            fake = images[: len(codes)]  # D sees the images of c only, since c' is not a sample of the prior
-            adversarial = generator_loss(at_least_float32(self.discriminator(fake)))
-            answers = self._recognise(images, q_noise).split(len(codes))
-            what = perceptual_simplicity_loss(codes, perturbed, k, *answers, average=config.average)
+        drawn, pair = codes, ()
+        if self.objective.pairs:
+            pair = draws.perturbed[part].to(device), draws.k[part].to(device)
+            drawn = torch.cat([codes, pair[0]])
+        images = self.generator(drawn, noise)
+        # D judges only c: the far-away c' are no sample of the prior
+        fake = images[: len(codes)] if pair else images
+        adversarial = generator_loss(at_least_float32(self.discriminator(fake)))
+        answers = self._recognise(images if self.objective.reaches_generator else images.detach(), q_noise)
+        recognised, *recognised_perturbed = answers.split(len(codes))
+        what = self.objective.loss(Readings(codes, recognised, *pair, *recognised_perturbed), config)
         return adversarial + config.C_lambda * what, fake.detach(), {"G": adversarial, "what": what}
 
     def _recognise(self, images: Tensor, noise: Tensor | None) -> Tensor:

@@ -22,16 +22,10 @@ from wwlib.metrics.ranking import (
     standing,
     without_seed,
 )
+from wwlib.metrics.scores import SCORES
 from wwlib.models.shipped import seed_names, seed_scores, shipped_record
 
-SHOWN = {
-    "factor_vae": "FactorVAE score",
-    "dci": "DCI disentanglement",
-    "mig": "MIG",
-    "beta_vae": "BetaVAE score",
-    "sap": "SAP",
-    "where": "where score",
-}
+SHOWN = {name: score.label for name, score in SCORES.items()} | {"where": "where score"}
 PAPER = {"dci": "−0.719", "factor_vae": "−0.596"}  # poster, dSprites, about 1,450 of 1,800 models
 LEAST = 4  # active codes a model needs to enter; the author's scripts try more than 3 and more than 4
 OBJECTIVES = {
