@@ -147,7 +147,7 @@ def clean(notebook: dict) -> dict:
         "metadata": {
             "kernelspec": KERNEL,
             "language_info": {"name": "python"},
-            **{key: notebook["metadata"][key] for key in HOSTED if key in notebook["metadata"]},
+            **{key: notebook["metadata"][key] for key in ("ww", *HOSTED) if key in notebook["metadata"]},
         },
         "nbformat": 4,
         "nbformat_minor": 5,
