@@ -94,8 +94,8 @@ def test_the_workflow_tests_every_python_that_the_project_names_and_the_known_go
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), DATA / "README.md"]
 BY_DOCUMENT = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 VERBS = {"train", "prepare", "score", "select", "population", "grade", "release", "remake"}
-RECORDS = {"lessons", "tables", "costs", "memory", "perturbation", "interpretation", "invariances", "translation", "fusion",
-           "avatars", "portraits", "shipped", "examination", "scores"}  # fmt: skip
+RECORDS = {"lessons", "tables", "costs", "memory", "perturbation", "interpretation", "invariances", "translation",
+           "fusion", "avatars", "portraits", "shipped", "examination", "scores"}  # fmt: skip
 
 
 def anchors(text):
@@ -128,7 +128,7 @@ def test_readme_is_read_in_five_minutes_and_holds_one_table_of_results():
     text = DOCUMENTS[0].read_text(encoding="utf-8")
     assert len(text.encode()) <= 8192
     assert re.findall(r"<!-- (?!end)(.+?) -->", text) == ["lessons", "results"]
-    assert text.count("| --- |") == 2
+    assert sum(line.startswith("| --- ") for line in text.splitlines()) == 2
 
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, *sorted((ROOT / "notebooks").iterdir())], ids=lambda p: p.name)
