@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 
 class Table:
@@ -35,3 +36,20 @@ class Table:
         widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
         lines = [self.header, ["-" * w for w in widths], *self.rows]
         return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A table of `docs/results.md`, which collects what the modules of `wwlib.experiments` list as `RESULTS`.
+
+    Args:
+        lesson: number of the lesson that it belongs to, such as "17".
+        name: heading of the table, no two alike in one lesson.
+        says: one plain sentence: what the table shows, and whether it falls short of its goal.
+        table: makes the table from the records in `data/`.
+    """
+
+    lesson: str
+    name: str
+    says: str
+    table: Callable[[], Table]

@@ -141,7 +141,7 @@ def clean_notebook(notebook: dict) -> dict:
         "metadata": {
             "kernelspec": KERNEL,
             "language_info": {"name": "python"},
-            **{key: notebook["metadata"][key] for key in HOSTED if key in notebook["metadata"]},
+            **{key: notebook["metadata"][key] for key in ("ww", *HOSTED) if key in notebook["metadata"]},
         },
         "nbformat": 4,
         "nbformat_minor": 5,

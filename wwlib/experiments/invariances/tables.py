@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.base.shelf import runs_of
-from wwlib.base.table import Table
+from wwlib.base.table import Result, Table
 from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range
 from wwlib.experiments.invariances.attacks import ATTACKED, EPSILON, LARGE, SURE
 from wwlib.experiments.invariances.runs import BLOCKS, LAYERS, MOMENTS, LayerCase, load_record
@@ -174,3 +174,61 @@ def said_and_measured(record: dict | None = None) -> Table:
          ", ".join(f"{layer} {' / '.join(pair)}" for layer, pair in PAPER_FID.items()), "not measured"),
     ]  # fmt: skip
     return Table(["what", "paper", "ours"], rows)
+
+
+RESULTS = (
+    Result(
+        "18",
+        "Every criterion",
+        "How much of digit, ink and paper a layer decides, by depth and time, and what an attack does to it; the "
+        "two bars on attacks are missed by the lesson's flows in every seed, and some seeds miss a few others. "
+        "Lines that begin with a dash are flows that trained longer, with attacks after which the classifier is "
+        "sure of its error.",
+        criteria_table,
+    ),
+    Result(
+        "18",
+        "Over training",
+        "S, the share of a concept's variance that the logits decide, rises for the digit and falls for ink and paper.",
+        time_table,
+    ),
+    Result(
+        "18",
+        "Over depth",
+        "The deeper the layer, the more of the picture it leaves open (last column).",
+        layer_table,
+    ),
+    Result(
+        "18",
+        "First and last moment of training",
+        "Training hardly changes what the first convolution tells; it changes what features and logits tell.",
+        first_table,
+    ),
+    Result(
+        "18",
+        "Attacked pictures, by layer",
+        "Pictures drawn from the first layer still show the true digit, those from the logits more often the "
+        "wrong one; neither reaches its goal.",
+        attack_table,
+    ),
+    Result(
+        "18",
+        "Stronger attacks, longer training",
+        "With flows that trained longer and attacks that the classifier is sure of, logits reach the goal on "
+        "average, though not in every seed.",
+        thorough_table,
+    ),
+    Result(
+        "18",
+        "Conditions spoilt",
+        "With the logits of other pictures as its condition the flow learns nothing, as it should; the softmax "
+        "keeps the digit and loses the colours.",
+        ablation_table,
+    ),
+    Result(
+        "18",
+        "Beside the paper",
+        "Other data and other networks, so only the direction of each change compares.",
+        said_and_measured,
+    ),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wwlib.base.files import load_json
 from wwlib.base.paths import DATA
-from wwlib.base.table import Table
+from wwlib.base.table import Result, Table
 from wwlib.experiments.criteria import median_and_range
 
 
@@ -16,3 +16,14 @@ def perturbation_said_and_measured() -> Table:
         for row in record["runs"]
     ]
     return Table(["loss", "moves named rightly", "FactorVAE score", "images a run"], rows)
+
+
+RESULTS = (
+    Result(
+        "04",
+        "Perturbation loss against InfoGAN",
+        "Small networks trained with each loss, all alike otherwise: how often a moved code is named, and what the "
+        "FactorVAE score says.",
+        perturbation_said_and_measured,
+    ),
+)
