@@ -47,8 +47,10 @@ def begin(profile: str, seed: int = 0, version: str | None = None) -> str:
     print(f"Where & What {__version__}; profile {chosen}, seed {seed}; {choose_compute()}; "
           f"PyTorch {torch.__version__.split('+')[0]}, Python {platform.python_version()}")  # fmt: skip
     if version != __version__:
-        print(f"This lesson was written for version {version} of the course, and the library here is version "
-              f"{__version__}: where a cell fails, get the lesson anew, or check out the tag v{version} of the course.")  # fmt: skip
+        print(
+            f"This lesson was written for version {version} of the course, and the library here is version {__version__}"
+            f": where a cell fails, get the lesson anew, or check out the tag v{version} of the course."
+        )
     return chosen
 
 
