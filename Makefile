@@ -24,7 +24,7 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 setup: $(READY)  ## create .venv and install the course into it; CONSTRAINTS=constraints.txt for the known-good versions
 
 lab: $(READY)  ## open the course in JupyterLab on lesson 00
-	$(VENV)/bin/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_start_here.ipynb $(LAB_OPTIONS)
+	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" $(VENV)/bin/jupyter lab $(LAB_OPTIONS)
 
 test: $(READY)  ## run every test: library, each lesson under nbval, one papermill pass
 	WW_HEADLESS=1 WW_THREADS=1 WW_CONSTRAINTS=$(CONSTRAINTS) $(PY) -m pytest tests notebooks -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_OPTIONS)

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from wwlib import __version__
 from wwlib import colab as bootstrap
 from wwlib.base.device import choose_compute
 from wwlib.base.paths import ROOT
@@ -36,6 +38,15 @@ def fresh(colab, colab_packages, tmp_path):
     from tests.colab.machine import Machine
 
     return Machine(tmp_path / "session", colab_packages[0], colab.repository)
+
+
+@pytest.fixture
+def emptied(colab):
+    """The module's machine with every package there and an empty /content, as it is again for the next test."""
+    colab.run(setup_cell())
+    shutil.rmtree(colab.content / "ww")
+    yield colab
+    shutil.rmtree(colab.content / "ww", ignore_errors=True)
 
 
 def versions(machine):
@@ -68,6 +79,60 @@ def test_run_again_the_setup_cell_asks_neither_git_nor_pip(colab):
     colab.run(setup_cell())
     again = colab.run(setup_cell(), WW_REPOSITORY="file:///gone", PIP_FIND_LINKS=os.devnull)
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_a_lesson_fetches_the_tag_of_its_own_version_when_the_course_has_moved_on(emptied, tmp_path):
+    """The newest state has lost its library, as a house that was moved: the copy of the lesson does not meet it."""
+    from tests.colab.machine import commit
+
+    repository = tmp_path / "moved"
+    address = commit(repository, f"v{__version__}")
+    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["rm", "-q", "-r", "wwlib"], [*who, "commit", "-q", "-m", "moved on"]):
+        subprocess.run(["git", *command], cwd=repository, check=True, capture_output=True)
+    result = emptied.run(f"{setup_cell()}\nprint(wwlib.__version__)", WW_REPOSITORY=address)
+    assert (result.stdout.split(), result.stderr) == ([__version__], "")
+
+
+def test_where_the_tag_does_not_exist_yet_the_newest_state_is_fetched_and_that_is_said(emptied, tmp_path):
+    from tests.colab.machine import commit
+
+    result = emptied.run(setup_cell(), WW_REPOSITORY=commit(tmp_path / "untagged"))
+    said = f"The course has no tag v{__version__} yet; its newest state was fetched, version {__version__}."
+    assert (result.returncode, result.stdout.splitlines(), result.stderr) == (0, [said], "")
+
+
+@pytest.mark.parametrize("rest", ["ww/.git/HEAD", "ww/wwlib/__init__.py", "ww.part/.git/HEAD"])
+def test_half_a_clone_is_fetched_again(emptied, rest):
+    """What an interrupted session leaves, of this setup cell or of an older one."""
+    left = emptied.content / rest
+    left.parent.mkdir(parents=True)
+    left.write_text("")
+    result = emptied.run(f"{setup_cell()}\nprint(wwlib.colab.missing_packages())")
+    assert result.stdout.splitlines()[-1] == "[]", result.stderr
+    assert (emptied.content / "ww" / "data" / "README.md").is_file()
+    assert not (emptied.content / "ww.part").exists()
+
+
+def test_an_old_lesson_ends_in_one_sentence_there_too(colab, tmp_path):
+    """Its setup cell fetches the newest state and gives no version."""
+    from papermill import PapermillExecutionError
+
+    from tests.course.lessons.test_begin import old_lesson
+
+    notebook = old_lesson()
+    colab.run(setup_cell())
+    old_setup = 'import os, sys; sys.path.insert(0, os.path.abspath("ww")); import wwlib.colab; wwlib.colab.prepare()'
+    notebook.cells[0].source += f"\n{old_setup}"
+    notebook.cells[0].metadata.tags = ["parameters"]
+    notebook.metadata.kernelspec = dict(name="colab", display_name="Colab", language="python")
+    write_notebook(tmp_path / "old.ipynb", notebook)
+    with pytest.raises(PapermillExecutionError):
+        colab.execute(tmp_path / "old.ipynb", tmp_path / "out.ipynb")
+    cells = json.loads((tmp_path / "out.ipynb").read_text())["cells"]
+    (error,) = [o for cell in cells for o in cell.get("outputs", []) if o["output_type"] == "error"]
+    assert error["traceback"] == [error["evalue"]]
+    assert error["evalue"].startswith("This lesson was written for the course before version 0.2.0")
 
 
 def test_kaggle_is_recognised_by_its_environment(colab):

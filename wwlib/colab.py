@@ -17,6 +17,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from wwlib import __version__
 from wwlib.base.paths import ROOT
 
 MODULES = {"pillow": "PIL", "scikit-learn": "sklearn"}  # packages imported under another name
@@ -26,17 +27,29 @@ class RestartNeeded(RuntimeError):
     """The kernel runs with a version of numpy that is no longer the installed one."""
 
 
-def prepare() -> None:
+def prepare(version: str | None = None) -> None:
     """Install the packages that the course needs and this kernel lacks, and no other; silent where none is missing.
+
+    Args:
+        version: of the lesson; if its tag is not what was cloned, one printed sentence says so. Lessons before 0.2.0
+            give none.
 
     Raises:
         ConnectionError: if packages are missing and cannot be fetched.
         RestartNeeded: if the numpy on disk is not the one in memory.
     """
+    if version is not None and f"v{version}" not in cloned_tags():
+        print(f"The course has no tag v{version} yet; its newest state was fetched, version {__version__}.")
     if missing := missing_packages():
         print(f"installing {', '.join(missing)}; this happens once a session", flush=True)
         install(missing)
     check_numpy()
+
+
+def cloned_tags() -> list[str]:
+    """Return the tags of the commit that this copy of the course is a clone of."""
+    command = ["git", "-C", str(ROOT), "tag", "--points-at", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
 
 
 def missing_packages() -> list[str]:

@@ -11,16 +11,18 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from wwlib import __version__
 from wwlib.base.files import save_json, write_whole
 from wwlib.base.paths import CACHE, DATA, NOTEBOOKS, ROOT, repository_url
 
 COSTS = DATA / "lessons.json"
 COST_LINE = re.compile(r"^\*\*Cost\*\* · .*$", re.MULTILINE)
 BADGES = re.compile(r"^\[!\[Open in Colab\].*$", re.MULTILINE)
+BEGIN = re.compile(r"\bbegin\(profile, seed[^)]*\)")
 SETUP = """\
 import os, sys; hosted = "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ  # elsewhere this cell does nothing
-if hosted and os.system("test -d ww || git clone -q --depth 1 ${{WW_REPOSITORY:-{url}}} ww"): raise ConnectionError("The course could not be fetched. Check the connection (on Kaggle: Settings → Internet → On) and run this cell again.")
-if hosted: sys.path.insert(0, os.path.abspath("ww")); import wwlib.colab; wwlib.colab.prepare()"""  # noqa: E501
+if hosted and os.system('clone() {{ rm -rf ww ww.part; git clone -q --depth 1 "$@" ${{WW_REPOSITORY:-{url}}} ww.part && mv ww.part ww; }}; test -f ww/wwlib/colab.py || clone -b v{version} 2> /dev/null || clone'): raise ConnectionError("The course could not be fetched. Check the connection (on Kaggle: Settings → Internet → On) and run this cell again.")
+if hosted: sys.path.insert(0, os.path.abspath("ww")); import wwlib.colab; wwlib.colab.prepare("{version}")"""  # noqa: E501
 GPU_LESSONS = ("05", "11")  # those whose `full` profile a GPU shortens; Colab then offers one
 HOSTED = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}  # as Colab itself stores it
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -60,16 +62,26 @@ def badge(lesson: Path) -> str:
 
 
 def setup_cell() -> str:
-    """Return the source of the setup cell that every lesson has: on Colab and Kaggle it fetches course and packages."""
-    return SETUP.format(url=repository_url())
+    """Return the source of the setup cell that every lesson has: on Colab and Kaggle it fetches course and packages.
+
+    It clones the tag of the lesson's own version, so that a copy keeps working when the course moves on, or the default
+    branch where there is no such tag. The clone gets its name when it is whole: an interrupted one is fetched again.
+    """
+    return SETUP.format(url=repository_url(), version=__version__)
 
 
 def with_addresses(notebook: dict, lesson: Path) -> dict:
-    """Return the notebook with what follows from its name and the repository's address: badges, setup cell, a GPU."""
+    """Return the notebook with what follows from its name, the course's address and version.
+
+    These are the badges, the setup cell, the version in the call of `begin`, and a GPU where the lesson asks for one.
+    """
     source = BADGES.sub(lambda _: badge(lesson), "".join(notebook["cells"][0]["source"]))
     notebook["cells"][0]["source"] = source.splitlines(keepends=True)
     setup = next(cell for cell in notebook["cells"] if "setup" in cell["metadata"].get("tags", []))
     setup["source"] = setup_cell().splitlines(keepends=True)
+    first = next(cell for cell in notebook["cells"] if BEGIN.search("".join(cell["source"])))
+    begun = BEGIN.sub(f'begin(profile, seed, version="{__version__}")', "".join(first["source"]))
+    first["source"] = begun.splitlines(keepends=True)
     hosted = HOSTED if lesson.name[:2] in GPU_LESSONS else {}
     others = {key: value for key, value in notebook["metadata"].items() if key not in HOSTED}
     notebook["metadata"] = {**others, **hosted}
