@@ -75,10 +75,10 @@ def codes_by_side(modules):
     return found
 
 
-def _codes_at(modules, number=-1, global_too=True, count=lambda n: n, begin=4, before=False):
+def _codes_at(modules, number=-1, global_too=True, count=lambda n: n, begin=4, before=False, up="ResConv-up"):
     side, found = begin, {}
     for token, following in zip(modules, (*modules[1:], ""), strict=True):
-        side *= 2 if (following if before else token).startswith("ResConv-up") else 1
+        side *= 2 if up in (following if before else token) else 1
         if token.startswith("C_spgroup") or (global_too and token.startswith("C_global")):
             found[side] = found.get(side, 0) + count(int(token.split("-")[number]))
     return found
@@ -109,6 +109,7 @@ EXERCISES = (
             ),
             Mistake("every module has its own n", lambda m: _codes_at(m, count=lambda n: 1)),
             Mistake("C_global consumes codes too", lambda m: _codes_at(m, global_too=False)),
+            Mistake('"up" is also in "C_spgroup": ask for "ResConv-up"', lambda m: _codes_at(m, up="up")),
             Mistake("the constant is 4 x 4", lambda m: _codes_at(m, begin=1)),
             Mistake("the map doubles before the codes that follow", lambda m: _codes_at(m, before=True)),
         ),

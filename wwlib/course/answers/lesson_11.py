@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -30,10 +32,15 @@ def closest(drawn, pictures):
     return found.indices, found.values
 
 
-def _faces(n: int, seed: int) -> Tensor:
+@functools.cache
+def _portraits():
     from wwlib.datasets.portraits import Portraits
 
-    return Portraits(32).sample_images(n, random_of(seed))
+    return Portraits(32)
+
+
+def _faces(n: int, seed: int) -> Tensor:
+    return _portraits().sample_images(n, random_of(seed))
 
 
 def _finds_copies(answer, seed):
