@@ -167,6 +167,22 @@ def test_exactly_one_choice_of_each_question_is_right(id):
     assert not quiz("99.z", "a").passed
 
 
+@pytest.mark.parametrize("id", sorted(QUESTIONS))
+def test_every_wrong_choice_is_told_in_a_sentence_why_it_tempts(id):
+    right = quiz(id, next(choice for choice in "abcd" if quiz(id, choice).passed))
+    sentences = [quiz(id, choice).body for choice in "abcd" if not quiz(id, choice).passed]
+    assert len(set(sentences)) == 3
+    for sentence in sentences:
+        assert 5 <= len(sentence.split()) <= 25
+        assert sentence[-1] in ".?"
+        assert right.body not in sentence
+
+
+def test_no_letter_is_right_much_more_often_than_another():
+    keys = [choice for id in sorted(QUESTIONS) for choice in "abcd" if quiz(id, choice).passed]
+    assert max(map(keys.count, "abcd")) - min(map(keys.count, "abcd")) <= 2
+
+
 def test_lessons_use_every_exercise_and_every_question():
     text = "".join("".join(c["source"]) for f in lesson_files() for c in json.loads(f.read_text())["cells"])
     assert [id for id in EXERCISES if f'check("{id}"' not in text] == []

@@ -125,13 +125,32 @@ SOLUTIONS = (
 QUESTIONS = (
     Question(
         "01.a",
-        "03bd2b728bbcad6d",
+        "c6cffd9451898c69",
         "Both hold the same information, and the decoder can turn it back; the loss never sees axes.",
+        dict(
+            a="Noise would blur any comparison; this one stays blind without any noise.",
+            b="More data lets both be rebuilt better, and equally well.",
+            c="Try it: turn back by the same angle. What is missing?",
+        ),
     ),
     Question(
-        "01.b", "c0bf289fb5ec0088", "Where all four shapes show the same surface in the same light, nothing changes."
+        "01.b",
+        "c0bf289fb5ec0088",
+        "Where all four shapes show the same surface in the same light, nothing changes.",
+        dict(
+            b="Antialiasing mixes colours at edges, and these pixels lie in the middle.",
+            c="The threshold is a share of the range, above 0 by definition.",
+            d="A convex object has no holes, but the footprint is not the object.",
+        ),
     ),
     Question(
-        "01.c", "4f737eba93fdba13", "A code that moves little or at random wins some votes for every factor by chance."
+        "01.c",
+        "194b0fd248ead37f",
+        "A code that moves little or at random wins some votes for every factor by chance.",
+        dict(
+            a="Larger batches make variances surer, for all codes alike.",
+            b="The score counts votes for the majority factor: how many would be right here?",
+            d="If it held three factors well it would stand still for each; what else spreads votes evenly?",
+        ),
     ),
 )

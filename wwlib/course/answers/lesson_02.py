@@ -182,14 +182,44 @@ SOLUTIONS = (
 )
 
 QUESTIONS = (
-    Question("02.a", "3b1a7f7e285e5e09", "cumax ends at exactly 1, so 1 - cumax ends at 0, in rows and in columns."),
-    Question("02.b", "95c0e78b6ec465ca", "The mask is the mean of the four: one rectangle alone contributes 1/J."),
     Question(
-        "02.c", "0c8d0e532f364c36", "The last code is painted over the others: its weight is 1 and the rest get 0."
+        "02.a",
+        "3b1a7f7e285e5e09",
+        "cumax ends at exactly 1, so 1 - cumax ends at 0, in rows and in columns.",
+        dict(
+            a="Objects do stand in the middle, but the column is 0 for random logits too.",
+            c="Nothing is cut off: look at the formula's last position.",
+            d="Padding comes with convolutions; a mask is computed without one.",
+        ),
+    ),
+    Question(
+        "02.b",
+        "95c0e78b6ec465ca",
+        "The mask is the mean of the four: one rectangle alone contributes 1/J.",
+        dict(
+            a="It would be so if the mask were a maximum of the rectangles.",
+            b="Count again how many rectangles there are, and how many still show.",
+            d="One rectangle is still there, and it counts.",
+        ),
+    ),
+    Question(
+        "02.c",
+        "4f81136af02c9918",
+        "The last code is painted over the others: its weight is 1 and the rest get 0.",
+        dict(
+            a="A mean would need weights of a half; painting does not share like that.",
+            b="A mask of 1 lets nothing of the input through.",
+            c="What was painted first is under what was painted last.",
+        ),
     ),
     Question(
         "02.d",
-        "3a4cbed1fb499c5f",
+        "040f458314c5e77d",
         "A linear layer reads the mask from the map's mean over space; the code does not enter its own mask.",
+        dict(
+            a="The code decides what happens; then turning it would move the place as well.",
+            b="A table would give the same masks for all pictures; later modules adapt.",
+            d="The discriminator sees finished pictures and no mask.",
+        ),
     ),
 )

@@ -192,15 +192,32 @@ SOLUTIONS = (
 QUESTIONS = (
     Question(
         "03.a",
-        "15cf2bf5eb7a81a3",
+        "8aea29b2d3268e7b",
         "The saturating loss is flat where D is sure; the non-saturating one has slope -1 there.",
+        dict(
+            b="One of the curves is steep at −9.",
+            c="Its value at −9 is fine. What is its slope there?",
+            d="Compare the slopes of the two curves at −9, not their values.",
+        ),
     ),
     Question(
-        "03.b", "8619c431f8485d35", "Without detach the backward pass of D's loss runs through the drawings into G."
+        "03.b",
+        "5661b34c856b87e2",
+        "Without detach the backward pass of D's loss runs through the drawings into G.",
+        dict(
+            a="No error: autograd follows every path that it is given.",
+            b="D does the same work; ask who else is reached.",
+            c="Nothing visible, and the loss is the same; ask where backward() goes.",
+        ),
     ),
     Question(
         "03.c",
-        "f5001835bb88f1ec",
+        "d841166ee5de4f61",
         "The losses say that the players are even, not how good the pictures are. Look at them.",
+        dict(
+            b="Against noise D would be sure, and its loss would fall.",
+            c="A crash shows as nan or as a jump; these are the values of a draw.",
+            d="D might be too weak to see the faults: its verdict is no proof of quality.",
+        ),
     ),
 )

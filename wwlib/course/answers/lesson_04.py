@@ -191,17 +191,32 @@ SOLUTIONS = (
 QUESTIONS = (
     Question(
         "04.a",
-        "8ad2c0b65c9b15d4",
+        "ad28025ca5cd5e55",
         "A rotation keeps the norm, and the two networks can absorb it: same pictures, same reading.",
+        dict(
+            a="Q is a deep network; the argument needs another property than linearity.",
+            c="Their distribution does look the same after a turn, but the loss compares two vectors.",
+            d="The cell in section 2 compares the loss before and after a turn.",
+        ),
     ),
     Question(
         "04.b",
-        "9b04fb1c80119503",
+        "c17ddc64aef4f0d5",
         "c' lies far outside N(0, 1): asking its picture to look real would be another task.",
+        dict(
+            a="x' has gradients like x: Q's loss uses them.",
+            b="Q judges whether codes can be read, D whether pictures look real: neither replaces the other.",
+            c="It would save time, but the reason lies in where c' comes from.",
+        ),
     ),
     Question(
         "04.c",
         "6ba1737ecc32fafb",
         "The average is 0.5 too high as well, so the term is 0.5 squared: 0.25. Nothing cancels.",
+        dict(
+            a="0 would be right for errors of opposite sign.",
+            b="Both pictures have this term: two halves make a whole.",
+            d="Errors are squared.",
+        ),
     ),
 )

@@ -147,17 +147,32 @@ SOLUTIONS = (
 QUESTIONS = (
     Question(
         "05.a",
-        "123765fbe96cd569",
+        "e45165aed4ed27e4",
         "The published code has no penalty on masks. Overlap makes codes hard to read, so it does not pay.",
+        dict(
+            a="D sees pictures only; it has no opinion on who drew which pixel.",
+            c="R1 acts on the discriminator's slope at real pictures.",
+            d="It sounds natural, but read the losses of the run: no term names a mask.",
+        ),
     ),
     Question(
         "05.b",
-        "63e3f49fe86567d4",
+        "8274621fce97a290",
         "Adam's estimates set every weight's step size; without them the first steps differ, and a GAN amplifies that.",
+        dict(
+            b="The weights agree, but a step is made of more than weights.",
+            c="Speed does not change: the same operations are done.",
+            d="Random codes come from the generator's state, which another part of a checkpoint holds.",
+        ),
     ),
     Question(
         "05.c",
-        "b06d79716ef4c349",
+        "128d7a23019a71cf",
         "High positions act at fine resolution: the geometry is laid out already, colour is what is left.",
+        dict(
+            a="All codes begin alike; look at where their modules stand in the list.",
+            b="Every module of the list has the same number of rectangles.",
+            d="The data set knows no positions: the network never sees a label.",
+        ),
     ),
 )

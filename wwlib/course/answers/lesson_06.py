@@ -145,7 +145,34 @@ SOLUTIONS = (
 )
 
 QUESTIONS = (
-    Question("06.a", "aa4779f3929a7530", "A threshold fitted to the pictures that judge it would flatter the masks."),
-    Question("06.b", "44ab6d54a301e23c", "Where is not whether. Look at the row beside the mask."),
-    Question("06.c", "5954a7419e6d56ca", "Rebuilding alone costs 0.05; the transfer adds the difference."),
+    Question(
+        "06.a",
+        "3dca9b1c9972dcef",
+        "A threshold fitted to the pictures that judge it would flatter the masks.",
+        dict(
+            b="IoU compares two regions of one picture; it needs no halves.",
+            c="Scoring both halves would cost hardly more.",
+            d="They do differ a little, but that alone would be no reason to keep them apart.",
+        ),
+    ),
+    Question(
+        "06.b",
+        "44ab6d54a301e23c",
+        "Where is not whether. Look at the row beside the mask.",
+        dict(
+            a="The mask lies on the wall, but does the wall change when the code moves?",
+            b="It may have learned exactly this; nothing says that something failed.",
+            d="Entangled codes change too much, not too little.",
+        ),
+    ),
+    Question(
+        "06.c",
+        "c793f0678e587ba8",
+        "Rebuilding alone costs 0.05; the transfer adds the difference.",
+        dict(
+            a="Two measurements of the same kind can be compared.",
+            b="That is the whole error; a part of it was there without any transfer.",
+            c="Adding counts the rebuilding twice: it is in both numbers.",
+        ),
+    ),
 )

@@ -189,11 +189,32 @@ SOLUTIONS = (
 QUESTIONS = (
     Question(
         "07.a",
-        "6469415769614bbd",
-        "A classifier on all codes still sees a pattern for each factor; the gap of single codes cannot.",
+        "113a01f72db38b8f",
+        "Doubled codes: the runner-up knows as much as the winner, and each copy speaks of one factor only.",
+        dict(
+            a="Turned axes lower MIG too, but turned codes mix factors, and modularity sees that.",
+            b="Too few codes must mix factors, and modularity would fall.",
+            d="A representation that knows nothing scores at chance in the BetaVAE score.",
+        ),
     ),
     Question(
-        "07.b", "8804f62962938895", "The classifier decides: one representation got 0.004 to 0.61 from different ones."
+        "07.b",
+        "ac9cf6c93581020a",
+        "The classifier decides: one representation got 0.004 to 0.61 from different ones.",
+        dict(
+            a="Both used the same data.",
+            c="It matters a little, but the score weighs codes by their importance.",
+            d="Training time changes the representation, not how its score is computed.",
+        ),
     ),
-    Question("07.c", "12ae7e2bf9df4b09", "Only the where score looks at pixels; the rest see what can be read off."),
+    Question(
+        "07.c",
+        "12ae7e2bf9df4b09",
+        "Only the where score looks at pixels; the rest see what can be read off.",
+        dict(
+            b="Explicitness asks whether factors can be read off, and here they can.",
+            c="MIG looks at codes and factors; a tint is in neither table.",
+            d="A tint changes pixels: does every score of this lesson look at tables only?",
+        ),
+    ),
 )

@@ -125,7 +125,34 @@ SOLUTIONS = (
 )
 
 QUESTIONS = (
-    Question("08.a", "954bed1f23664e56", "A sum over seven codes and a sum over three are not comparable."),
-    Question("08.b", "2c6bc80867a8f4b1", "Half the step, a quarter of its square, twice as many: one half."),
-    Question("08.c", "c12013fefc1941d6", "Mixtures pass through the change of both factors at every step."),
+    Question(
+        "08.a",
+        "954bed1f23664e56",
+        "A sum over seven codes and a sum over three are not comparable.",
+        dict(
+            a="Lower is better among models with equally many active codes.",
+            c="More active codes may also mean that factors are split.",
+            d="Per code they are 0.70 and 0.49: is a mean over other codes a fair comparison?",
+        ),
+    ),
+    Question(
+        "08.b",
+        "6761f746b1d21336",
+        "Half the step, a quarter of its square, twice as many: one half.",
+        dict(
+            a="Work it out: the square of half a step, times twice as many steps.",
+            b="An ordinary length would stay; here steps are squared.",
+            d="Twice as many steps, but each is shorter: by how much does its square fall?",
+        ),
+    ),
+    Question(
+        "08.c",
+        "1fc93d1fdc14682e",
+        "Mixtures pass through the change of both factors at every step.",
+        dict(
+            a="The paths are equally long in code space; only their direction differs.",
+            c="Such mixtures are drawn from the same prior: training was full of them.",
+            d="LPIPS knows no codes, and lines in code space are no lines in pictures.",
+        ),
+    ),
 )

@@ -102,9 +102,34 @@ SOLUTIONS = (
 )
 
 QUESTIONS = (
-    Question("10.a", "d184c6637cfc2eb9", "With three seeds, apart means that no seed of one reaches any of the other."),
     Question(
-        "10.b", "bdc0cceb85e9ae94", "A plain GAN's codes are whatever they happen to be: Q reads them, G does not care."
+        "10.a",
+        "89eb922d350c3ee4",
+        "With three seeds, apart means that no seed of one reaches any of the other.",
+        dict(
+            b="The difference of means is there, but look at the single seeds.",
+            c="The best of three rewards spread as much as quality.",
+            d="Means differ, and equality is as hard to prove as a difference.",
+        ),
     ),
-    Question("10.c", "d2a2757fb4d2cfc9", "The change shows where a code acts; the score needs no mask."),
+    Question(
+        "10.b",
+        "bdc0cceb85e9ae94",
+        "A plain GAN's codes are whatever they happen to be: Q reads them, G does not care.",
+        dict(
+            a="No labels were used in any of these runs.",
+            b="It happens in every seed: look for a cause, not for a fault.",
+            c="If all were disentangled there would be nothing to compare.",
+        ),
+    ),
+    Question(
+        "10.c",
+        "1c78f56c08cee0ed",
+        "The change shows where a code acts; the score needs no mask.",
+        dict(
+            b="A GAN without masks could be given white ones, but the score does not ask for any.",
+            c="Q chooses the codes to start from; the place is found otherwise.",
+            d="Read its definition in lesson 07: does a mask occur in it?",
+        ),
+    ),
 )
