@@ -216,7 +216,7 @@ QUESTIONS = (
         dict(
             a="0 would be right for errors of opposite sign.",
             b="Both pictures have this term: two halves make a whole.",
-            d="Errors are squared.",
+            d="It is the error itself: errors are squared before they are added.",
         ),
     ),
 )
