@@ -99,14 +99,14 @@ def test_a_graded_answer_may_not_call_the_library_function_that_is_the_answer():
 
 
 def test_an_answer_that_is_right_to_six_digits_passes_with_a_remark():
-    result = check("02.1", lambda logits: logits.float().softmax(-1).cumsum(-1))
+    result = check("02.1", lambda logits: logits.float().softmax(-1).flip(-1).cumsum(-1).flip(-1))
     assert result.passed
     assert "A remark: right to six digits" in result.body
     assert "A remark" not in check("02.1", EXERCISES["02.1"].reference).body
 
 
 def test_an_answer_that_only_float32_can_compute_passes_with_a_remark():
-    result = check("02.1", lambda logits: logits.softmax(-1) @ torch.ones(logits.shape[-1], logits.shape[-1]).triu())
+    result = check("02.1", lambda logits: logits.softmax(-1) @ torch.ones(logits.shape[-1], logits.shape[-1]).tril())
     assert result.passed
     assert "A remark: in float64 it raises RuntimeError" in result.body
 

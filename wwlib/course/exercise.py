@@ -287,7 +287,8 @@ def as_tensor(value: object) -> object:
     listed = isinstance(value, (list, tuple)) and bool(value)
     if isinstance(value, (np.ndarray, np.generic, int, float)) or listed:
         try:
-            return torch.as_tensor(value)
+            # torch takes no array that runs backwards, as x[::-1] does
+            return torch.as_tensor(np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value)
         except (TypeError, ValueError, RuntimeError, OverflowError):
             return value
     return value

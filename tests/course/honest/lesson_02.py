@@ -9,40 +9,50 @@ def step(logits):
     return torch.cumsum(torch.softmax(logits, dim=-1), dim=-1)
 
 
-def step_in_a_loop(logits):
+def falling(logits):
+    return logits.softmax(dim=-1).flip(-1).cumsum(dim=-1).flip(-1)
+
+
+def falling_in_a_loop(logits):
     weights = logits.softmax(-1)
     out = torch.zeros(weights.shape)
     total = 0
-    for r in range(weights.shape[-1]):
+    for r in reversed(range(weights.shape[-1])):
         total = total + weights[..., r]
         out[..., r] = total
     return out
 
 
-def step_by_matrix(logits):
+def falling_by_matrix(logits):
     length = logits.shape[-1]
-    upper = torch.ones(length, length, dtype=logits.dtype).triu()
-    return F.softmax(logits, dim=-1) @ upper
+    lower = torch.ones(length, length, dtype=logits.dtype).tril()
+    return F.softmax(logits, dim=-1) @ lower
 
 
-def step_in_numpy(logits):
+def falling_in_numpy(logits):
     v = logits.numpy()
     e = np.exp(v - v.max(axis=-1, keepdims=True))
-    return np.cumsum(e / e.sum(axis=-1, keepdims=True), axis=-1)
+    return np.cumsum((e / e.sum(axis=-1, keepdims=True))[..., ::-1], axis=-1)[..., ::-1]
 
 
-def step_by_einsum(logits):
-    below = torch.tril(torch.ones(logits.size(-1), logits.size(-1)))
-    return torch.einsum("rs,...s->...r", below, logits.softmax(dim=-1).float())
+def falling_by_einsum(logits):
+    later = torch.triu(torch.ones(logits.size(-1), logits.size(-1)))
+    return torch.einsum("rs,...s->...r", later, logits.softmax(dim=-1).float())
 
 
-def step_of_exponentials(logits):
-    powers = (logits - logits.amax(dim=-1, keepdim=True)).exp()
-    return powers.cumsum(-1) / powers.sum(-1, keepdim=True)
+def falling_from_the_rising_step(logits):
+    weights = torch.softmax(logits, dim=-1)
+    return 1 - weights.cumsum(dim=-1) + weights
 
 
-def step_by_logs(logits):
-    return (torch.logcumsumexp(logits, dim=-1) - torch.logsumexp(logits, dim=-1, keepdim=True)).exp()
+def falling_one_position_later(logits):
+    rising = step(logits)
+    return 1 - torch.cat([torch.zeros_like(rising[..., :1]), rising[..., :-1]], dim=-1)
+
+
+def falling_by_logs(logits):
+    turned = torch.flip(logits, dims=(-1,))
+    return torch.flip((torch.logcumsumexp(turned, -1) - turned.logsumexp(-1, keepdim=True)).exp(), (-1,))
 
 
 def window_of_or(open_logits, close_logits):
@@ -184,7 +194,8 @@ def loss_with_a_helper(mask, target):
 
 
 RIGHT = {
-    "02.1": (step, step_in_a_loop, step_by_matrix, step_in_numpy, step_by_einsum, step_of_exponentials, step_by_logs),
+    "02.1": (falling, falling_in_a_loop, falling_by_matrix, falling_in_numpy, falling_by_einsum,
+             falling_from_the_rising_step, falling_one_position_later, falling_by_logs),
     "02.2": (window_of_or, window_of_inclusion, window_in_numpy, window_row_by_row, window_by_addcmul,
              window_of_both_steps_at_once, window_by_interpolation),
     "02.3": (front_in_a_loop, front_by_cumprod, front_in_place_on_a_clone, front_by_two_loops, front_in_numpy,

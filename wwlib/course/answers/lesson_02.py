@@ -83,6 +83,11 @@ _OVERLAP = (
 )  # fmt: skip
 
 
+def falling_cumax(logits):
+    """Return a soft step that begins at exactly 1 and falls to near 0."""
+    return masks.cumax(logits.flip(-1)).flip(-1)
+
+
 def wrapped_window(open_logits, close_logits):
     """Return a window on a circle: open already, or not yet closed."""
     return 1 - masks.soft_window(close_logits, open_logits)
@@ -97,14 +102,32 @@ def covered_from_the_front(m):
 EXERCISES = (
     Exercise(
         "02.1",
-        "cumax",
-        masks.cumax,
+        "a step that falls",
+        falling_cumax,
         (_randn(7), _randn(3, 5), _randn(2, 3, 4, 16)),
         (
+            Mistake("sum from the other end: this one rises", masks.cumax),
+            Mistake(
+                "one minus cumax ends at 0 and does not begin at 1: the position itself counts",
+                lambda v: 1 - masks.cumax(v),
+            ),
             Mistake("the running sum needs the softmax first", lambda v: v.cumsum(-1)),
-            Mistake("softmax over the last axis, not the first", lambda v: v.softmax(0).cumsum(-1)),
-            Mistake("this is a running maximum, not a running sum", lambda v: v.softmax(-1).cummax(-1).values),
+            Mistake("the running sum needs the softmax first, here as well", lambda v: v.flip(-1).cumsum(-1).flip(-1)),
+            Mistake("softmax over the last axis, not the first", lambda v: v.softmax(0).flip(-1).cumsum(-1).flip(-1)),
+            Mistake(
+                "the running sum goes along the last axis, not along axis 0",
+                lambda v: v.softmax(-1).flip(0).cumsum(0).flip(0),
+            ),
+            Mistake(
+                "turn the result around again: its first position belongs to the first row",
+                lambda v: masks.cumax(v.flip(-1)),
+            ),
+            Mistake(
+                "this is a running maximum, not a running sum",
+                lambda v: v.softmax(-1).flip(-1).cummax(-1).values.flip(-1),
+            ),
         ),
+        library=(masks.cumax,),
     ),
     Exercise(
         "02.2",
@@ -158,7 +181,7 @@ EXERCISES = (
 
 
 def my_cumax(logits):
-    return logits.softmax(dim=-1).cumsum(dim=-1)
+    return logits.softmax(dim=-1).flip(-1).cumsum(dim=-1).flip(-1)
 
 
 def my_window(open_logits, close_logits):
