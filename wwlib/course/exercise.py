@@ -172,6 +172,8 @@ def _try_property(exercise: Exercise, one: Property, answer: Callable, seed: int
         else:  # what came back is of no use; the message would speak of our code, not of the learner's
             body += watched.last()
             hint = "\nhint       the stub says what comes back: its kind and its shape"
+            if isinstance(error, ValueError):  # a sentence of the library's about what it was given
+                hint = f"\nhint       {error}"
     if any(returned is None for _, returned in watched.calls):
         hint = FORGOTTEN
     return Result(False, f"✗ {exercise.id} {exercise.title}: not yet", body + hint, RED)
