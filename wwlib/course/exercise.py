@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import html
 import inspect
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -244,7 +243,8 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, i
 
 
 def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+    value = as_tensor(value)
+    return isinstance(value, Tensor) and value.numel() == 1 and bool(value.isnan())
 
 
 def _call(exercise: Exercise, function: Callable, arguments: tuple) -> tuple[object, list[Tensor] | None]:
@@ -305,10 +305,10 @@ def remarks(exercise: Exercise, answer: Callable, seed: int = 0) -> str:
         expected = exercise.reference(*given)
         try:
             got = answer(*as_double(make(torch.Generator().manual_seed(seed + number))))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return f"A remark: in float64 it raises {type(error).__name__}. Take the dtype from the input."
-        if isinstance(expected, Tensor) and not isinstance(got, Tensor):
-            return f"A remark: a {type(got).__name__} came back where the library returns a tensor."
+        if isinstance(expected, Tensor) and not isinstance(got, (Tensor, np.ndarray)):
+            return f"A remark: a {type(got).__name__} came back; a tensor is the usual form."
         if not same(got, expected, min(exercise.tolerance, 1e-8)):
             return (
                 "A remark: right to six digits. The dtype of the input, and no constant inside a logarithm, keep more."

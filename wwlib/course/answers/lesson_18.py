@@ -36,6 +36,11 @@ def _plain_entropy(values: Tensor, size: int) -> Tensor:
     return -(shares * (shares + 0.01).log()).sum()
 
 
+def _with_nan(values: Tensor, size: int) -> Tensor:
+    shares = values.bincount(minlength=size) / len(values)
+    return -(shares * shares.log()).sum()
+
+
 # 18.4 a share that sees more than the mean
 
 
@@ -128,6 +133,7 @@ EXERCISES = (
         (_values(40, 5), _values(7, 10), _values(100, 3)),
         (
             Mistake("no grain of salt inside the logarithm: xlogy takes a value that never occurs", _plain_entropy),
+            Mistake("a value that never occurs has share 0, and 0 log 0 is nan: xlogy takes it", _with_nan),
             Mistake("nats, not bits",
                     lambda v, n: invariances.value_entropy(v, n) / math.log(2)),
             Mistake("an entropy is not negative", lambda v, n: -invariances.value_entropy(v, n)),
