@@ -1,7 +1,6 @@
 """Seeing and using: pictures have words, traversals move one code, masks and edits stay in place."""
 
 import io
-import sys
 
 import numpy as np
 import pytest
@@ -138,21 +137,6 @@ def test_a_gif_runs_there_and_back():
     animation = decoded(viz.gif(frames, "grey from black to white"))
     assert animation.format == "GIF"
     assert animation.n_frames == 6
-
-
-def test_explore_without_ipywidgets_is_the_static_sheet(network, monkeypatch):
-    monkeypatch.setattr("wwlib.models.explorer.headless", lambda: False)
-    monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    assert explore(network, torch.zeros(3)).alt == explore(network, torch.zeros(3)).alt
-
-
-def test_a_front_end_without_widgets_shows_a_line_in_their_place(network, monkeypatch):
-    shown = []
-    monkeypatch.setattr("wwlib.models.explorer.headless", lambda: False)
-    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
-    explore(network, torch.zeros(3))
-    assert shown[0]["text/plain"].startswith("sliders, where widgets can be shown")
-    assert shown[0]["application/vnd.jupyter.widget-view+json"]["model_id"]
 
 
 def test_headless_explore_is_the_static_sheet_and_the_widget_swaps_pictures(network):

@@ -281,22 +281,6 @@ def swapping_picture(sliders: Sequence, frame: Callable[[], bytes], width: int):
     return picture
 
 
-def show_widget(build: Callable[[], object]) -> None:
-    """Show the widget that `build` makes; without ipywidgets do nothing, and elsewhere leave a line of text for it.
-
-    The line is what front ends without widgets show: by itself a widget would print its own insides.
-    """
-    try:
-        import ipywidgets  # noqa: F401
-    except ImportError:
-        return
-    from IPython.display import display
-
-    view = {"version_major": 2, "version_minor": 0, "model_id": build().model_id}
-    text = "sliders, where widgets can be shown; the sheet below has the same pictures"
-    display({"application/vnd.jupyter.widget-view+json": view, "text/plain": text}, raw=True)
-
-
 def png_bytes(pixels: np.ndarray) -> bytes:
     """Return a picture `[H, W, 3]` of uint8 as PNG."""
     buffer = io.BytesIO()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wwlib.base.device import headless
-from wwlib.base.viz import mask_images, png_bytes, show_widget, swapping_picture, to_pixels
+from wwlib.base.viz import mask_images, png_bytes, swapping_picture, to_pixels
 from wwlib.models.traversals import code_masks, traversal, traversal_sheet
 
 
@@ -27,14 +27,17 @@ def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.
         side: size of one picture on the page, pixels.
 
     Returns:
-        The static sheet. The sliders are shown above it, unless headless or without ipywidgets.
+        A widget, shown above the static sheet; when headless, the sheet alone.
     """
     alt = (
         f"Traversal of {len(base)} codes, one row each, from {-span:g} to {span:g}; the last column is the code's mask."
     )
     sheet = traversal_sheet(generator, base, alt, names, span)
-    if not headless():
-        show_widget(lambda: explorer_widget(generator, base, names, span, steps, side))
+    if headless():
+        return sheet
+    from IPython.display import display
+
+    display(explorer_widget(generator, base, names, span, steps, side))
     return sheet
 
 

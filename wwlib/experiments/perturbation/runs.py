@@ -40,23 +40,11 @@ def pair_config(objective: str, images: int, seed: int) -> Config:
     )
 
 
-def train_pair(objective: str, images: int, seed: int, until_interrupted: bool = False) -> Training:
-    """Train one small pair on the CPU and return its state.
-
-    Args:
-        objective: "infogan", "ps" or "ps without averaging".
-        images: shown in all.
-        seed: of networks and pictures.
-        until_interrupted: return what has been trained so far when the user stops it, and say so.
-    """
+def train_pair(objective: str, images: int, seed: int) -> Training:
+    """Train one small pair on the CPU and return its state."""
     state = Training(pair_config(objective, images, seed), SmallRooms(), choose_compute("cpu"))
-    try:
-        while state.step_number < state.config.steps:
-            state.step()
-    except KeyboardInterrupt:
-        if not until_interrupted:
-            raise
-        print(f"stopped: the {objective} pair has {state.step_number} of {state.config.steps} steps")
+    while state.step_number < state.config.steps:
+        state.step()
     return state
 
 
