@@ -224,6 +224,28 @@ def test_a_loss_that_nothing_can_be_trained_with_is_not_right():
     assert "create_graph" in check("03.2", without_graph).body
 
 
+def is_scalar(value):
+    return isinstance(value, torch.Tensor) and value.dim() == 0
+
+
+def test_a_stub_asks_for_a_tensor_exactly_where_gradients_are_asked_for():
+    stubs = {task.exercise: task.stub for master in masters().values() for task in master.tasks}
+    trained = [id for id, exercise in EXERCISES.items() if exercise.trains]
+    assert trained == ["03.1", "03.2", "04.2", "17.2"]
+    assert all("a tensor" in stubs[id] for id in [*trained, "02.4"])
+    assert [id for id in stubs if "a tensor" in stubs[id]] == ["02.4", *trained]
+
+
+@pytest.mark.parametrize("id", sorted(id for id, exercise in EXERCISES.items() if exercise.cases))
+def test_a_number_may_be_a_float_or_a_tensor_where_no_gradients_are_asked_for(id):
+    exercise = EXERCISES[id]
+    value = exercise.reference(*exercise.cases[0](torch.Generator().manual_seed(0)))
+    if is_scalar(value) or isinstance(value, float):
+        assert check(id, lambda *a: float(exercise.reference(*a))).passed != bool(exercise.trains)
+        if not exercise.trains:
+            assert check(id, lambda *a: torch.as_tensor(exercise.reference(*a))).passed
+
+
 def test_gradients_count_only_for_what_is_trained():
     """Two ways to write one formula: they split what the codes get between the two pictures differently."""
 
