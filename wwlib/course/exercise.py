@@ -170,7 +170,8 @@ def _try_property(exercise: Exercise, one: Property, answer: Callable, seed: int
             body += f"\nraised     {type(error).__name__}: {error}{line_of(error, answer)}"
         else:  # what came back is of no use; the message would speak of our code, not of the learner's
             body += watched.last()
-            hint = "\nhint       the stub says what comes back: its kind and its shape"
+            kind = type(watched.calls[-1][1]).__name__ if watched.calls else "nothing"
+            hint = f"\nhint       a {kind} came back; the stub says which kind and shape are asked for"
             if isinstance(error, ValueError):  # a sentence of the library's about what it was given
                 hint = f"\nhint       {error}"
     if any(returned is None for _, returned in watched.calls):
@@ -366,6 +367,8 @@ def describe(value: object) -> str:
         shown = ", ".join(f"{n:.4g}" if isinstance(n, float) else str(n) for n in numbers)
         more = ", …" if value.numel() > 8 else ""
         return f"{_shape(value)}: {shown}{more}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
     if isinstance(value, np.ndarray):
         return f"numpy {describe(as_tensor(value))}" if value.dtype.kind in "biuf" else f"numpy array of {value.dtype}"
     if isinstance(value, (tuple, list)):
