@@ -1,5 +1,7 @@
 """Exercises: the stub waits, the reference passes, every wrong answer fails with a message that names the mistake."""
 
+import ast
+import importlib
 import json
 import re
 
@@ -309,3 +311,19 @@ def test_an_open_exercise_never_speaks_of_its_own_attributes(id):
 def test_odd_answers_are_refused_without_raising(answer):
     assert not check("04.3", lambda d, scale, share: answer() if answer is exit else answer).passed
     assert not check("02.1", lambda v: answer).passed
+
+
+def printed_functions(lesson):
+    """The functions that a lesson prints in the cells named after a module."""
+    sources = ["".join(c["source"]) for c in json.loads(lesson.read_text(encoding="utf-8"))["cells"]]
+    cells = [(named[1], text) for text in sources if (named := re.match(r"# (wwlib(?:\.\w+)+)\n", text))]
+    names = [(module, node.name) for module, text in cells for node in ast.parse(text).body if hasattr(node, "name")]
+    return [getattr(importlib.import_module(module), name) for module, name in names]
+
+
+@pytest.mark.parametrize("lesson", [f for f in lesson_files() if f.name < "17"], ids=lambda f: f.stem)
+def test_no_easy_exercise_asks_for_a_function_that_the_lesson_prints(lesson):
+    easy = re.findall(r"### (\d\d\.\d) [^·]*? · easy ·", lesson.read_text(encoding="utf-8"))
+    assert easy
+    for id in easy:
+        assert [function.__name__ for function in printed_functions(lesson) if check(id, function).passed] == []
