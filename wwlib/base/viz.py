@@ -169,16 +169,31 @@ def where_truth(images: Tensor, masks: Tensor, footprints: Tensor, labels: Seque
     return grid(rows, alt, row_labels=("image", "mask", "truth"), column_labels=labels, side=115)
 
 
-def filmstrip(files: Sequence[str | Path], alt: str, labels: Sequence[str] = ()) -> Picture:
-    """Show pictures that a training saved, side by side."""
+def filmstrip(files: Sequence[str | Path], alt: str, labels: Sequence[str] = (), rows: Sequence[str] = ()) -> Picture:
+    """Show pictures saved during a training in two columns, large enough to see what their rows show.
+
+    Args:
+        files: the pictures, all of one size.
+        alt: what they show, in words.
+        labels: a title for each picture.
+        rows: names of the equally high rows that each picture consists of.
+    """
     pictures = [np.asarray(Image.open(file).convert("RGB")) for file in files]
     labels = labels or [""] * len(pictures)
-    figure = Figure(figsize=(2.6 * len(pictures), 2.6 * pictures[0].shape[0] / pictures[0].shape[1]))
-    for axis, picture, label in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, labels, strict=True):
+    lines, shape = -(-len(pictures) // 2), pictures[0].shape
+    figure = Figure(figsize=(7.6, 3.6 * lines * shape[0] / shape[1]))
+    axes = figure.subplots(lines, 2, squeeze=False).flatten()
+    for axis, picture, label in zip(axes, pictures, labels, strict=False):
         axis.imshow(picture, interpolation="nearest")
         axis.set_title(label, fontsize=9, color=INK)
+        height = shape[0] / max(1, len(rows))
+        axis.set_yticks([height * (k + 0.5) for k in range(len(rows))], rows, fontsize=7, color=INK)
+        axis.set_xticks([])
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+    for axis in axes[len(pictures) :]:
         axis.axis("off")
-    figure.subplots_adjust(wspace=0.04)
+    figure.subplots_adjust(wspace=0.16, hspace=0.08)
     return figure_picture(figure, alt)
 
 

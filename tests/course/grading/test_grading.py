@@ -225,7 +225,7 @@ def test_hidden_cases_of_the_instructor_count(tmp_path):
     folder.mkdir()
     hidden.mkdir()
     put(folder, "anna", first_answer("def my_cumax(logits):\n    if logits.shape[-1] == 77:\n        return logits\n"
-                                     "    return logits.softmax(-1).cumsum(-1)"))  # fmt: skip
+                                     "    return logits.softmax(-1).flip(-1).cumsum(-1).flip(-1)"))  # fmt: skip
     (hidden / "more.py").write_text("import torch\nCASES = {'02.1': [lambda g: (torch.randn(77, generator=g),)]}\n")
     run(folder, "--out", tmp_path / "plain", "--seed", 2)
     run(folder, "--out", tmp_path / "hard", "--seed", 2, "--hidden", hidden)
