@@ -143,9 +143,10 @@ def test_every_module_has_a_test():
 
 def test_imports_in_strings_lead_somewhere():
     """Code that is written into a cell, a kernel or another process: no tool follows its addresses."""
-    texts = [node.value for path in [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
-             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-             if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
+    files = [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
+    files = [path for path in files if path.name != "test_begin.py"]  # which tries the addresses of old lessons
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     lines = {match for text in texts for match in re.findall(r"from (wwlib[\w.]*) import (\w+(?:, \w+)*)", text)}
     assert len(lines) > 5
     for module, names in lines:
