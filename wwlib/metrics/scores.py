@@ -14,7 +14,7 @@ from wwlib.metrics.beta_vae import beta_vae_score
 from wwlib.metrics.dci import dci_score
 from wwlib.metrics.factor_vae import factor_vae_score
 from wwlib.metrics.information import mig_score, modularity_score
-from wwlib.metrics.points import encode_sample
+from wwlib.metrics.points import as_points, encode_sample
 from wwlib.metrics.separability import explicitness_score, sap_score
 
 SUPERVISED = ("factor_vae", "beta_vae", "mig", "modularity", "sap", "explicitness", "dci")
@@ -31,7 +31,7 @@ def score_points(
 
     Args:
         codes: `[N, d]`.
-        factors: `[N, K]`, in random order.
+        factors: `[N, K]`, whole numbers, in random order; one that never varies does not count in any score.
         names: which scores.
         seed: of votes, points and trees.
         threads: CPU threads of DCI.
@@ -42,7 +42,7 @@ def score_points(
     """
     if unknown := sorted(set(names) - set(SUPERVISED)):
         raise ValueError(f"names must be among {SUPERVISED}, got {unknown}")
-    codes, factors = torch.as_tensor(codes), torch.as_tensor(factors)
+    codes, factors = as_points(codes, factors)
     train = TRAIN if len(codes) >= TRAIN + TEST else len(codes) * 2 // 3
     head, rest = slice(0, train), slice(train, train + TEST)
     split = codes[head], factors[head], codes[rest], factors[rest]
