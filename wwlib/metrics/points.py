@@ -122,7 +122,7 @@ def split_points(codes, factors, test_codes, test_factors, least_codes: int = 1)
         )
     for name, train, test in (("codes", codes, test_codes), ("factors", factors, test_factors)):
         if train.ndim != 2 or test.ndim != 2 or train.shape[1] != test.shape[1]:
-            raise ValueError(f"{name} must have as many columns in training as in test, got {train.shape}, {test.shape}")
+            raise ValueError(f"{name} must have the columns of training in test, got {train.shape} and {test.shape}")
     both = np.concatenate([codes, test_codes]), np.concatenate([factors, test_factors])
     codes, factors = as_points(*both, least_codes=least_codes)
     for k in range(factors.shape[1]):
