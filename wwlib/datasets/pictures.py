@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from itertools import islice
@@ -13,12 +14,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 KEPT = 2**31
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+FLIP = Image.Transpose
+TURNS = {  # by EXIF's orientation; 1 is upright
+    2: FLIP.FLIP_LEFT_RIGHT, 3: FLIP.ROTATE_180, 4: FLIP.FLIP_TOP_BOTTOM, 5: FLIP.TRANSPOSE, 6: FLIP.ROTATE_270,
+    7: FLIP.TRANSVERSE, 8: FLIP.ROTATE_90,
+}  # fmt: skip
 
 
 class Unreadable(ValueError):
@@ -28,33 +34,98 @@ class Unreadable(ValueError):
 def list_pictures(folder: str | Path) -> list[Path]:
     """Return every picture file below a folder, sorted; files and folders that begin with a dot are passed over.
 
+    Links to other folders are followed, each folder is read once, and a link back up the tree leads nowhere. A name
+    that is no UTF-8 (it could stand in no record) and a folder called like a picture are passed over with a line on
+    standard error.
+
     Raises:
         FileNotFoundError: if the folder is missing or holds no picture.
     """
-    found = sorted(
-        f
-        for f in Path(folder).rglob("*")
-        if f.suffix.lower() in PICTURES and not any(part[0] == "." for part in f.relative_to(folder).parts)
-    )
-    if not found:
+    folder = Path(folder)
+    files, passed_over = _walk(folder)
+    if passed_over:
+        some = ", ".join(passed_over[:5]) + (", ..." if len(passed_over) > 5 else "")
+        print(f"{folder}: {len(passed_over)} passed over: {some}", file=sys.stderr, flush=True)
+    if not files:
         raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURES))}) below {folder}")
-    return found
+    return sorted(files)
+
+
+def _walk(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the picture files below a folder, and what was passed over, with the reason."""
+    files: list[Path] = []
+    passed_over: list[str] = []
+    seen: set[str] = set()
+    places = [folder]  # first the folder itself, then what links lead to: where names begin must not depend on links
+    while places:
+        for path, folders, names in os.walk(places.pop(0)):
+            here = os.path.realpath(path)
+            if here in seen:
+                folders.clear()
+                continue
+            seen.add(here)
+            plain = [name for name in sorted(folders) if name[0] != "." and _told(path, name, passed_over)]
+            called = [name for name in plain if Path(name).suffix.lower() in PICTURES]
+            passed_over += [f"{Path(path, name)} (a folder called like a picture)" for name in called]
+            linked = [Path(path, name) for name in plain if os.path.islink(os.path.join(path, name))]
+            places += [link for link in linked if not _leads_up(link, here, os.path.realpath(folder))]
+            folders[:] = [name for name in plain if Path(path, name) not in linked]
+            wanted = [name for name in names if name[0] != "." and Path(name).suffix.lower() in PICTURES]
+            files += [Path(path, name) for name in wanted if _told(path, name, passed_over)]
+    return files, passed_over
+
+
+def _leads_up(link: Path, *places: str) -> bool:
+    """Say whether a link leads to one of these folders or above it: to where everything comes again, and much more."""
+    target = os.path.realpath(link)
+    return any(Path(place).is_relative_to(target) for place in places)
+
+
+def _told(path: str, name: str, passed_over: list[str]) -> bool:
+    """Say whether a name can be written down; note it otherwise."""
+    try:
+        name.encode()
+        return True
+    except UnicodeEncodeError:
+        passed_over.append(f"{os.fsencode(name)!r} in {path} (a name that is no UTF-8)")
+        return False
 
 
 def read_picture(file: Path) -> Image.Image:
-    """Read a picture as RGB, turned as the camera held it (EXIF).
+    """Read a picture as RGB, turned as the camera held it (EXIF); what is transparent shows white paper.
 
     Raises:
         Unreadable: for a damaged file; the message names it.
     """
     try:
         with Image.open(file) as picture:
-            picture = ImageOps.exif_transpose(picture)
+            picture.load()
+            turn = _turn(picture)
             if picture.mode.startswith("I"):  # 16 bits a pixel: PIL would cut them off at 255
                 picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
-            return picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Unreadable(f"{file} is not a readable picture: {error}") from None
+            picture = _on_white(picture)
+            return picture.transpose(turn) if turn is not None else picture
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files make PIL raise errors of a dozen kinds
+        raise Unreadable(f"{file} is not a readable picture: {error or type(error).__name__}") from None
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    """Return how to turn a picture by EXIF's orientation; whatever else EXIF holds, right or wrong, does not matter."""
+    try:
+        return TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # EXIF damaged as a whole, beside whole pixels: browsers show such a picture as it lies
+        return None
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Return a picture as RGB: transparent pixels hold any colour, often black, and mean the paper below."""
+    if not ({"A", "a"} & set(picture.getbands()) or "transparency" in picture.info):
+        return picture.convert("RGB")
+    picture = picture.convert("RGBA")
+    paper = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(paper, picture).convert("RGB")
 
 
 class ImageFolder:

@@ -35,7 +35,10 @@ class Backbone:
 
 BACKBONES = {
     "alex": Backbone(
-        "alexnet-owt-7be5be79.pth", 31, "alexnet.ckpt", "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"
+        "alexnet-owt-7be5be79.pth",
+        31,
+        "alexnet.ckpt",
+        "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
     ),
     "vgg": Backbone(
         "vgg16-397923af.pth", 16, "vgg16.ckpt", "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
