@@ -14,11 +14,13 @@ from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import IFDRational
 from safetensors.torch import save_file
 
+from wwlib.base import files
 from wwlib.base.device import choose_compute
 from wwlib.base.files import digest, load_tensors, save_json, save_tensors
 from wwlib.datasets.pictures import ImageFolder, Unreadable, list_pictures, read_picture
 from wwlib.datasets.prepare import prepare
 from wwlib.datasets.published import Published3DShapes, PublishedDSprites
+from wwlib.models import shipped
 from wwlib.models.config import replace_config
 from wwlib.models.shipped import load_model
 from wwlib.models.vaes import load_vae
@@ -448,6 +450,17 @@ def test_files_that_are_no_weights_are_named(loader, kind, tmp_path):
     WEIGHTS[kind](tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match=r"model\.safetensors"):
         loader(tmp_path / "model.safetensors")
+
+
+def test_a_shipped_model_whose_weights_are_gone_is_named_with_the_way_to_restore_it(tmp_path, monkeypatch):
+    for module in (files, shipped):
+        monkeypatch.setattr(module, "DATA", tmp_path)
+    (tmp_path / "rooms.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match=r"rooms\.safetensors is missing: restore it with `git checkout"):
+        load_model("rooms")
+    (tmp_path / "rooms.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(ValueError, match=r"rooms\.safetensors.*Git LFS pointer.*restore it with `git checkout"):
+        load_model("rooms")
 
 
 # checkpoints

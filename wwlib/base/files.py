@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -15,6 +16,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from wwlib.base.paths import DATA
+
+POINTER = b"version https://git-lfs"  # how a Git LFS pointer begins, which stands where the file should be
 
 
 class Damaged(ValueError):
@@ -45,8 +50,13 @@ def write_whole(path: str | Path, write: Callable[[Path], None], sync: bool = Tr
 def remove_unfinished(path: str | Path) -> None:
     """Remove what a killed process left of its attempts to write `path`: the file itself never suffers from them."""
     path = Path(path)
-    for temporary in path.parent.glob(f".{path.name}.*"):
-        temporary.unlink(missing_ok=True)
+    # the second is safetensors' own, which earlier versions let it write beside the file
+    for pattern in (f".{glob.escape(path.name)}.*", ".tmp??????"):
+        for temporary in path.parent.glob(pattern):
+            if temporary.is_dir() and not temporary.is_symlink():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
 
 
 def save_json(path: str | Path, content: object) -> None:
@@ -61,11 +71,15 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], about: dict) -> N
     Raises:
         OSError: if the file cannot be written, for want of room or another reason.
     """
+    path = Path(path)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
     def write(file: Path) -> None:
         try:
-            save_file(tensors, file, metadata={"about": json.dumps(about)})
+            # safetensors writes another file beside the one it is given; in here `remove_unfinished` meets it too
+            with tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as room:
+                save_file(tensors, Path(room) / path.name, metadata={"about": json.dumps(about)})
+                os.replace(Path(room) / path.name, file)
         except SafetensorError as error:  # which safetensors raises for a full disk as well
             raise OSError(f"{path} cannot be written: {error}") from None
 
@@ -94,12 +108,26 @@ def load_about(path: str | Path) -> dict:
 def _opened(path: str | Path) -> Iterator[tuple]:
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no weights at {path}")
+        raise FileNotFoundError(f"{path} is missing{how_to_restore(path)}")
     try:
         with safe_open(path, framework="pt") as file:
             yield file, json.loads((file.metadata() or {})["about"])
     except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
-        raise Damaged(f"{path} is not a readable wwlib weights file: {error}") from None
+        with open(path, "rb") as file:
+            pointer = file.read(len(POINTER)) == POINTER
+        reason = "a Git LFS pointer stands in its place" if pointer else error
+        raise Damaged(f"{path} is not a readable wwlib weights file, {reason}{how_to_restore(path)}") from None
+
+
+def is_shipped(path: Path) -> bool:
+    """Say whether a file belongs to what the repository ships in `data/`."""
+    path = path.resolve()
+    return path.is_relative_to(DATA.resolve()) and not path.is_relative_to(DATA.resolve() / "cache")
+
+
+def how_to_restore(path: Path) -> str:
+    """Return the end of a sentence about a file that is missing or damaged: what to do, if the repository has it."""
+    return ": restore it with `git checkout -- data`" if is_shipped(path) else ""
 
 
 def keep_previous(path: Path, previous: Path) -> None:

@@ -13,7 +13,16 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from wwlib.base.files import half_floats, load_tensors, prefixed, save_json, save_tensors, unprefixed
+from wwlib.base.files import (
+    half_floats,
+    is_shipped,
+    load_tensors,
+    prefixed,
+    remove_unfinished,
+    save_json,
+    save_tensors,
+    unprefixed,
+)
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -64,9 +73,10 @@ class Shelf:
         """Fill an untrained network with the kept weights of `name`; return it frozen.
 
         Raises:
-            FileNotFoundError: if nothing of that name is kept.
+            FileNotFoundError: if nothing of that name is kept, or the file that the repository ships is gone.
         """
-        tensors = unprefixed(name, load_tensors(self.weights)[0]) if self.weights.exists() else {}
+        made = self.weights.exists() or (is_shipped(self.weights) and self.record.exists())
+        tensors = unprefixed(name, load_tensors(self.weights)[0]) if made else {}
         if not tensors:
             raise FileNotFoundError(f"{self.weights.name} holds no {name!r}; make it with: {self.command}")
         network.load_state_dict(tensors)
@@ -80,6 +90,7 @@ class Shelf:
             half: as float16.
         """
         with self._locked():
+            remove_unfinished(self.weights)
             tensors = load_tensors(self.weights)[0] if self.weights.exists() else {}
             for name, network in networks.items():
                 tensors = {key: value for key, value in tensors.items() if not key.startswith(f"{name}.")}

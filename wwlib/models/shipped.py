@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from wwlib.base.files import load_tensors, unprefixed
+from wwlib.base.files import how_to_restore, load_tensors, unprefixed
 from wwlib.base.paths import DATA
 from wwlib.models.config import Config, build_networks
 from wwlib.models.networks import Discriminator, Generator, Recogniser
@@ -40,8 +40,15 @@ class Model:
 
 
 def shipped(name: str) -> Path:
-    """Return the path of a shipped model; raise ValueError listing the known ones for an unknown name."""
+    """Return the path of a shipped model.
+
+    Raises:
+        ValueError: for an unknown name; the message lists the known ones.
+        FileNotFoundError: if its weights are gone; the message says how to restore them.
+    """
     path = DATA / f"{name}.safetensors"
+    if not path.is_file() and path.with_suffix(".json").is_file():
+        raise FileNotFoundError(f"{path} is missing{how_to_restore(path)}")
     if not path.is_file():
         raise ValueError(f"name must be one of {shipped_names()}, got {name!r}")
     return path

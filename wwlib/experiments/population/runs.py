@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from wwlib.base.device import choose_compute
-from wwlib.base.files import load_about, load_tensors, save_json, save_tensors
+from wwlib.base.files import load_about, load_tensors, remove_unfinished, save_json, save_tensors
 from wwlib.base.paths import DATA
 from wwlib.datasets.factors import FactorData
 from wwlib.experiments.population.work_queue import enqueue, open_study, requeue_dead, taken, waiting
@@ -222,6 +222,8 @@ def work(
         config = population[name]
         if shown := training_images if isinstance(config, VAEConfig) else gan_images:
             config = replace(config, images=shown)
+        for file in (weights, folder / f"{name}.arrays.safetensors"):
+            remove_unfinished(file)
         if not weights.exists():
             train_member(config, weights, data)
         trained, model = time.perf_counter(), load_member(weights)
