@@ -8,6 +8,7 @@ import platform
 import torch
 
 from wwlib.base.device import choose_compute, choose_threads
+from wwlib.course.lessons.parameters import check_parameters, declared, or_no_further_cell, session
 from wwlib.course.lessons.profiles import choose_profile
 
 
@@ -15,10 +16,14 @@ def begin(profile: str, seed: int = 0) -> str:
     """Settle a lesson's parameters and print where it will run; return the profile in force.
 
     Raises:
-        ValueError: for an unknown profile, or a parameter name the lesson does not have; both list the known ones.
+        ValueError: for an unknown profile, a parameter the lesson does not have, or a value that its parameter cannot
+            have; then no further cell of the lesson runs before this one has passed.
     """
-    refuse_unknown_parameters(_executed_cells())
-    chosen = choose_profile(profile)
+    cells, values = session()
+    with or_no_further_cell():
+        refuse_unknown_parameters(cells)
+        check_parameters(declared(cells), {**values, "profile": profile, "seed": seed})
+        chosen = choose_profile(profile)
     torch.manual_seed(seed)
     choose_threads()
     print(f"profile {chosen}, seed {seed}; {choose_compute()}; PyTorch {torch.__version__.split('+')[0]}, "
@@ -48,12 +53,3 @@ def _assigned(source: str) -> set[str]:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         names |= {target.id for target in targets if isinstance(target, ast.Name)}
     return names
-
-
-def _executed_cells() -> list[str]:
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return []
-    shell = get_ipython()
-    return [] if shell is None else [cell for cell in shell.user_ns.get("In", []) if cell]
