@@ -76,19 +76,33 @@ class Debian:
     def mounted(self) -> Iterator[None]:
         """Give the machine /proc and /dev; take them back at the end, whatever happened."""
         places = {"proc": ["mount", "-t", "proc", "proc"], "dev": ["mount", "--bind", "/dev"]}
-        done: list[Path] = []
+        self.unmount()  # what a killed run left
         try:
             for name, command in places.items():
                 subprocess.run([*command, str(self.folder / name)], check=True, capture_output=True, text=True)
-                done.append(self.folder / name)
             yield
         except subprocess.CalledProcessError as error:
             if error.cmd[0] != "mount":
                 raise
             raise Skipped(f"this machine does not let root mount: {error.stderr.strip()}") from None
         finally:
-            for place in reversed(done):
-                subprocess.run(["umount", "--lazy", str(place)], check=False)
+            self.unmount()
+
+    def unmount(self) -> None:
+        """Take back whatever is mounted in the folder.
+
+        Raises:
+            RuntimeError: if something stays: to delete the folder would then delete this machine's own /dev.
+        """
+        for place in reversed(self.mounts()):
+            subprocess.run(["umount", "--lazy", place], check=False)
+        if left := self.mounts():
+            raise RuntimeError(f"{left} cannot be unmounted; do so by hand before the next run")
+
+    def mounts(self) -> list[str]:
+        """Return the places in the folder where something is mounted, in the order of mounting."""
+        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+        return [place for place in mounted if Path(place).is_relative_to(self.folder.resolve())]
 
 
 def check_machine() -> None:
@@ -123,6 +137,7 @@ def build(folder: Path) -> Debian:
     debian, mark = Debian(folder), folder / "image.json"
     if mark.is_file() and json.loads(mark.read_text(encoding="utf-8")) == image():
         return debian
+    debian.unmount()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     print(f"building Debian {SUITE} and Colab's packages in {folder}", flush=True)
