@@ -131,6 +131,30 @@ def test_what_is_missing_is_read_from_pyproject(monkeypatch):
     assert not any("jax" in line for line in project["dependencies"])  # 64 MB that a connection makes needless
 
 
+def test_what_is_older_than_a_floor_of_pyproject_is_named_and_left_alone(monkeypatch, capsys):
+    assert bootstrap.older_packages() == []
+    installed = dict(torch="2.3.1+cu121", numpy="1.26.0", pillow="9.5", optuna="4.10.0rc1", scipy="1.9.3")
+    real = importlib.metadata.version
+    monkeypatch.setattr(bootstrap.importlib.metadata, "version", lambda name: installed.get(name) or real(name))
+    assert bootstrap.older_packages() == [
+        "pillow 9.5 (pillow>=10)", "scipy 1.9.3 (scipy>=1.11)", "torch 2.3.1+cu121 (torch>=2.5)"
+    ]  # fmt: skip
+    monkeypatch.setattr(bootstrap, "check_numpy", lambda: None)
+    monkeypatch.setattr(bootstrap, "install", lambda missing: pytest.fail("nothing is missing"))
+    bootstrap.prepare()
+    said = capsys.readouterr().out
+    assert "older here than what the course is tested with: pillow 9.5 (pillow>=10), scipy" in said
+    assert said.count("\n") == 1
+
+
+def test_a_package_that_is_missing_is_not_called_old(monkeypatch):
+    def gone(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(bootstrap.importlib.metadata, "version", gone)
+    assert bootstrap.older_packages() == []
+
+
 def test_versions_held_are_those_that_are_imported():
     held = dict(line.split("==", 1) for line in bootstrap.installed_versions())
     assert held["numpy"] == np.__version__

@@ -7,8 +7,8 @@ import torch
 from wwlib.course.answers.common import open_exercise, random_of
 from wwlib.course.exercise import Exercise, Mistake, Property, Question
 from wwlib.models import networks
-from wwlib.training.recipes import recipe
 from wwlib.training import step
+from wwlib.training.recipes import recipe
 
 
 def _half_life(g):
