@@ -236,6 +236,7 @@ class PictureStream:
 
         Raises:
             ValueError: for a picture that cannot be read; the message names it.
+            OSError: if a worker was killed.
         """
         return self.sample_rows(n, generator, slice(None))
 
@@ -244,7 +245,12 @@ class PictureStream:
         if self._batches is None or self._wanted != (n, rows):
             self.close()
             self._batches, self._wanted = self._start(n, rows), (n, rows)
-        batch = next(self._batches)
+        try:
+            batch = next(self._batches)
+        except RuntimeError as error:  # a worker was killed, for want of memory as a rule
+            self.close()
+            reason = str(error).splitlines()[0]
+            raise OSError(f"a process that reads pictures ended ({reason}); use fewer workers, or 0") from None
         if isinstance(batch, str):
             self.close()
             raise ValueError(batch)

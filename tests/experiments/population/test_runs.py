@@ -5,6 +5,7 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import optuna
 import pytest
 import torch
 
@@ -265,6 +266,32 @@ def test_a_trial_whose_process_was_killed_is_run_again_and_not_waited_for_in_vai
     study = search(storage, tmp_path, shapes, Pixels(), 1, 1, SMALL_BUDGET, heartbeat=1)
     assert len(ended(study)) == 1
     assert "waiting for 1 trials of other processes, or of ones that were killed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("at_the_end", [True, False])
+def test_a_process_that_slept_loses_its_trial_and_goes_on(at_the_end, shapes, tmp_path, monkeypatch, capsys):
+    """Another process takes the first trial for dead while its TPL is measured; the search still has two at the end."""
+    study, slept = open_study(f"sqlite:///{tmp_path}/s.db", "select"), []
+
+    def sleeping(*arguments):
+        found = tpl(*arguments)
+        if not slept:
+            slept.append(study.trials[0]._trial_id)
+            study._storage.set_trial_state_values(slept[0], optuna.trial.TrialState.FAIL)
+            if at_the_end:  # nothing is written to the trial before it ends
+                raise optuna.TrialPruned
+        return found
+
+    monkeypatch.setattr("wwlib.experiments.population.search.tpl", sleeping)
+    study = search(f"sqlite:///{tmp_path}/s.db", tmp_path, shapes, Pixels(), 2, 1, SMALL_BUDGET)
+    assert len(ended(study)) == 2
+    assert "trial 0 was given to another process while this one slept" in capsys.readouterr().out
+
+
+def test_an_error_of_the_work_itself_is_not_taken_for_sleep(shapes, tmp_path, monkeypatch):
+    monkeypatch.setattr("wwlib.experiments.population.search.tpl", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        search(f"sqlite:///{tmp_path}/s.db", tmp_path, shapes, Pixels(), 2, 1, SMALL_BUDGET)
 
 
 def few_scores(represent, data, names):

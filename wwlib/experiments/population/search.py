@@ -11,7 +11,7 @@ import optuna
 from wwlib.base.device import choose_compute
 from wwlib.base.files import remove_unfinished
 from wwlib.datasets.factors import FactorData
-from wwlib.experiments.population.work_queue import open_study, requeue_dead
+from wwlib.experiments.population.work_queue import open_study, requeue_dead, run_trials
 from wwlib.metrics.lengths import tpl
 from wwlib.metrics.perceptual import PerceptualDistance
 from wwlib.metrics.scores import score_representation
@@ -99,7 +99,7 @@ def search(
     while len(ended(study)) < trials:
         others = sum(trial.state == RUNNING for trial in study.get_trials(deepcopy=False))
         if (missing := trials - len(ended(study)) - others) > 0:
-            study.optimize(objective, missing, callbacks=[optuna.study.MaxTrialsCallback(trials, states=ENDED)])
+            run_trials(study, objective, missing, [optuna.study.MaxTrialsCallback(trials, states=ENDED)])
         else:
             if not told:
                 print(f"waiting for {others} trials of other processes, or of ones that were killed", flush=True)
