@@ -27,6 +27,7 @@ from wwlib.course.lessons.notebooks import choose_lessons, setup_cell
 HERE = Path(__file__).parent
 IMAGE = HERE / "image.txt"
 RECORD = DATA / "colab.json"
+TESTS_SAY = "/content/tests.log"
 SUITE = "trixie"  # Debian 13
 DEBIAN = "python3,python3-venv,python3-pip,ca-certificates,git"
 OURS = ("papermill", "nbval", "pytest", "nbclient", "nbformat", "h5py", "pyyaml")  # to run lessons and tests with
@@ -210,14 +211,13 @@ def run_tests(debian: Debian, tests: list[str]) -> dict:
     """Run the unit tests and return how many passed, were skipped and failed."""
     start = time.perf_counter()
     chosen = tests or ["tests", *(f"--ignore={path}" for path in LEFT_OUT)]
-    result = debian.run(
-        "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, cwd="/repository", WW_HEADLESS="1",
-        PYTHONPATH="/repository",
-    )  # fmt: skip
-    said = result.stdout.strip().splitlines()[-1]
+    command = f"python -m pytest -q -p no:cacheprovider {' '.join(chosen)} > {TESTS_SAY} 2>&1"  # to be watched
+    debian.run("sh", "-c", command, cwd="/repository", WW_HEADLESS="1", PYTHONPATH="/repository")
+    text = (debian.folder / TESTS_SAY.lstrip("/")).read_text(encoding="utf-8", errors="replace")
+    said = (text.strip().splitlines() or ["nothing"])[-1]
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|skipped|failed|error)", said)}
-    failures = re.findall(r"^(?:FAILED|ERROR) (\S+)", result.stdout, re.MULTILINE)
-    print(result.stdout[-6000:] if failures else said, flush=True)
+    failures = re.findall(r"^(?:FAILED|ERROR) (\S+)", text, re.MULTILINE)
+    print(text[-6000:] if failures else said, flush=True)
     return dict(minutes=round((time.perf_counter() - start) / 60, 1), **counts, failures=failures)
 
 
@@ -243,6 +243,9 @@ def main() -> int:
                 setup_cell=said,
                 lessons=[run_lesson(debian, lesson) for lesson in lessons],
             )
+            whole = not options.lessons and options.tests is None
+            if whole:
+                save_json(RECORD, record)  # the tests take longer than all that
             if options.tests != []:
                 record["tests"] = run_tests(debian, options.tests or [])
     except Skipped as reason:
@@ -250,7 +253,6 @@ def main() -> int:
         return 0
     failed = [line["lesson"] for line in record["lessons"] if line["outcome"] != "passed"]
     failed += record.get("tests", {}).get("failures", [])
-    whole = not options.lessons and options.tests is None
     if whole:
         save_json(RECORD, record)
     print(f"{'recorded in ' + RECORD.name if whole else 'not recorded, a part only'}; failed: {failed or 'nothing'}")

@@ -247,9 +247,9 @@ class PictureStream:
             self._batches, self._wanted = self._start(n, rows), (n, rows)
         try:
             batch = next(self._batches)
-        except RuntimeError as error:  # a worker was killed, for want of memory as a rule
+        except (RuntimeError, ConnectionError, EOFError, FileNotFoundError) as error:  # it was killed
             self.close()
-            reason = str(error).splitlines()[0]
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise OSError(f"a process that reads pictures ended ({reason}); use fewer workers, or 0") from None
         if isinstance(batch, str):
             self.close()
