@@ -211,7 +211,7 @@ def run_tests(debian: Debian, tests: list[str]) -> dict:
     """Run the unit tests and return how many passed, were skipped and failed."""
     start = time.perf_counter()
     chosen = tests or ["tests", *(f"--ignore={path}" for path in LEFT_OUT)]
-    command = f"python -m pytest -q -p no:cacheprovider {' '.join(chosen)} > {TESTS_SAY} 2>&1"  # to be watched
+    command = f"python -m pytest -p no:cacheprovider {' '.join(chosen)} > {TESTS_SAY} 2>&1"  # to be watched
     debian.run("sh", "-c", command, cwd="/repository", WW_HEADLESS="1", PYTHONPATH="/repository")
     text = (debian.folder / TESTS_SAY.lstrip("/")).read_text(encoding="utf-8", errors="replace")
     said = (text.strip().splitlines() or ["nothing"])[-1]
