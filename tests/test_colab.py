@@ -245,3 +245,33 @@ def test_where_colabs_packages_cannot_be_fetched_the_reason_is_told(monkeypatch,
     assert folder is None
     assert reason.startswith("Colab's packages cannot be fetched here: ERROR: No matching distribution found for")
     assert [path.name for path in (tmp_path / "data" / "cache").iterdir() if path.is_dir()] == []
+
+
+def test_where_colabs_machine_cannot_be_built_the_reason_is_printed_and_nothing_is_done(monkeypatch, capsys, tmp_path):
+    from tests.colab import real
+
+    monkeypatch.setattr(real, "build", lambda folder: pytest.fail("nothing may be built"))
+    monkeypatch.setattr(sys, "argv", ["real.py", "--folder", str(tmp_path / "machine")])
+    lacks = [("geteuid", lambda: 1000, "it needs root"), ("geteuid", lambda: 0, "it needs debootstrap")]
+    for name, answer, reason in lacks:
+        monkeypatch.setattr(real.os, name, answer, raising=False)
+        monkeypatch.setattr(real.shutil, "which", lambda command: command == "chroot")
+        monkeypatch.setattr(real.sys, "platform", "linux")
+        assert real.main() == 0
+        assert f"make colab is skipped: {reason}" in capsys.readouterr().out
+    monkeypatch.setattr(real.sys, "platform", "win32")
+    assert real.main() == 0
+    assert "it needs Linux" in capsys.readouterr().out
+
+
+def test_the_recorded_run_on_colabs_versions_had_those_versions_every_lesson_and_no_failure():
+    from tests.colab import machine, real
+
+    record = json.loads(real.RECORD.read_text())
+    asked = dict(line.split("==") for line in real.image() if "==" in line)
+    assert {name: record["versions"][name].split("+")[0] for name in asked} == asked
+    assert [line["lesson"] for line in record["lessons"]] == [lesson.stem for lesson in choose_lessons()]
+    assert {line["outcome"] for line in record["lessons"]} == {"passed"}
+    assert record["setup_cell"].startswith("installing lpips")
+    shared = set(asked) & set(machine.pinned())
+    assert {name: asked[name] for name in shared} == {name: machine.pinned()[name] for name in shared}

@@ -36,6 +36,7 @@ ATTEMPTS = DATA / "attempts.json"
 PEERS = DATA / "peers.json"
 GRADING = DATA / "grading.json"
 BROWSER = DATA / "browser.json"
+COLAB = DATA / "colab.json"
 
 # disentanglement_lib at commit 86a644d and Ubisoft's metrics, run once on the fixed points for the design notes
 REFERENCE = {
@@ -68,6 +69,24 @@ def speed_table() -> str:
         (row["what"], row["goal"], row["measured"]) for row in json.loads(BENCH.read_text(encoding="utf-8"))["rows"]
     ]
     return Table(["in one run on this machine", "goal", "measured"], rows).markdown()
+
+
+def colab_table() -> str:
+    """What came of the newest run on Colab's Python and versions."""
+    record = json.loads(COLAB.read_text(encoding="utf-8"))
+    seconds = [lesson["seconds"] for lesson in record["lessons"]]
+    passed = sum(lesson["outcome"] == "passed" for lesson in record["lessons"])
+    tests = record.get("tests") or {}
+    counts = ", ".join(f"{tests[word]:,} {word}" for word in ("passed", "skipped", "failed", "error") if tests.get(word))
+    rows = [
+        ("date, image", f"{record['date']}, {record['image']}"),
+        ("Python", record["python"]),
+        ("packages", ", ".join(f"{name} {version}" for name, version in record["versions"].items())),
+        ("the setup cell printed", record["setup_cell"].replace("\n", " ")),
+        ("lessons at quick", f"{passed} of {len(seconds)} passed, {min(seconds):.0f} to {max(seconds):.0f} s each"),
+        ("unit tests", f"{counts} in {tests['minutes']:.0f} minutes" if counts else "not run"),
+    ]
+    return Table(["run on Colab's versions", record["command"]], rows).markdown()
 
 
 def slider_table() -> str:
@@ -174,6 +193,7 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "time": time_table,
         "speed": speed_table,
         "sliders": slider_table,
+        "colab": colab_table,
         "paper": lambda: paper_table(load_population(), load_longer()).markdown(),
         "correlation": lambda: correlation_table(load_population()).markdown(),
         "choice": lambda: choice_table(load_population()).markdown(),
