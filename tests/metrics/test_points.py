@@ -129,6 +129,26 @@ def test_scores_that_compare_factors_need_two_that_vary(name):
         score_points(codes, factors, (name,))
 
 
+@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize("size", [1e30, 1e200])
+def test_codes_too_large_to_be_squared_are_refused_by_every_score(size, name):
+    codes, factors = points(60)
+    with pytest.raises(ValueError, match=r"codes must be at most 1e\+15 in size"):
+        score_points(codes * size, factors, (name,))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_a_handful_of_points_gives_a_number_or_one_sentence(n, name):
+    codes, factors = points(60)
+    try:
+        assert 0 <= score_points(codes[:n], factors[:n], (name,))[name].score <= 1
+    except ValueError as error:
+        if "\n" in str(error):
+            raise
+
+
 def test_counting_and_sorting_rank_alike():
     random = np.random.default_rng(0)
     column = random.integers(-50, 50, size=(400, 1))

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from wwlib.datasets.factors import FactorData
 
+LARGEST = 1e15  # of a code: a million squares still fit into float32
+
 
 def as_points(codes, factors, least_codes: int = 1, least_factors: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Return codes `[N, d]` (their own float type) and factors `[N, K]` (int64, each column counting from 0).
@@ -65,7 +67,7 @@ def as_pair(codes, factors, least_codes: int = 1) -> tuple[np.ndarray, np.ndarra
     """Return codes `[N, d]` and factors `[N, K]`, quantities of any kind; codes as floating-point numbers.
 
     Raises:
-        ValueError: for wrong shapes, values that are not finite numbers, too few points or codes.
+        ValueError: for wrong shapes, values that are not finite numbers or too large, too few points or codes.
     """
     codes, factors = as_numbers(codes, "codes"), as_numbers(factors, "factors")
     codes = codes if np.issubdtype(codes.dtype, np.floating) else codes.astype(np.float64)
@@ -76,6 +78,8 @@ def as_pair(codes, factors, least_codes: int = 1) -> tuple[np.ndarray, np.ndarra
             f"this score needs at least 2 points, {least_codes} codes and 1 factor, "
             f"got codes {codes.shape} and factors {factors.shape}"
         )
+    if (largest := np.abs(codes).max()) > LARGEST:
+        raise ValueError(f"codes must be at most {LARGEST:g} in size, since scores square them, got {largest:g}")
     return codes, factors
 
 

@@ -102,7 +102,7 @@ def explicitness_score(codes, factors, test_codes, test_factors) -> Explicitness
         test_codes, test_factors: fresh points.
 
     Raises:
-        ValueError: for wrong shapes, values that are not finite, or nothing that varies.
+        ValueError: for wrong shapes, values that are not finite, or nothing that varies, in training or in test.
     """
     codes, factors, test_codes, test_factors = split_points(codes, factors, test_codes, test_factors)
     scaler = StandardScaler().fit(codes)
@@ -116,6 +116,8 @@ def explicitness_score(codes, factors, test_codes, test_factors) -> Explicitness
         model = fit_quietly(codes, factors[:, k])
         areas.append(_area(model.predict_proba(test_codes), test_factors[:, k]))
         train_areas.append(_area(model.predict_proba(codes), factors[:, k]))
+    if np.isnan(areas).all():
+        raise ValueError(f"test_factors must show two values of a factor at least, got {len(test_factors)} points")
     return ExplicitnessScore(float(np.nanmean(areas)), np.array(areas), float(np.mean(train_areas)))
 
 
