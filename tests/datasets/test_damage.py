@@ -112,6 +112,24 @@ def test_broken_pictures_are_named(kind, tmp_path):
         ImageFolder(tmp_path, 8).image(0)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_called_png_is_named_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match=r"pipe\.png is not a readable picture: no regular file"):
+        ImageFolder(tmp_path, 8).image(0)
+
+
+def test_a_damaged_description_of_a_folder_is_named_and_a_strangers_does_not_matter(tmp_path):
+    write_png(tmp_path / "a.png")
+    (tmp_path / "about.json").write_text("[1]")
+    assert len(ImageFolder(tmp_path, 8)) == 1
+    (tmp_path / "about.json").write_text('{"finished": tr')
+    with pytest.raises(ValueError, match=r"about\.json is damaged .* prepare the pictures anew"):
+        ImageFolder(tmp_path, 8)
+    with pytest.raises(ValueError, match="resolution must be at least 1, got 0"):
+        ImageFolder(tmp_path, 0)
+
+
 def names(folder):
     return [file.relative_to(folder).as_posix() for file in list_pictures(folder)]
 

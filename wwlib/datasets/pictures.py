@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Iterator
@@ -98,6 +99,8 @@ def read_picture(file: Path) -> Image.Image:
         Unreadable: for a damaged file; the message names it.
     """
     try:
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            raise OSError("no regular file")  # to open a named pipe would wait for ever
         with Image.open(file) as picture:
             picture.load()
             turn = _turn(picture)
@@ -128,6 +131,18 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(paper, picture).convert("RGB")
 
 
+def _about(folder: Path) -> dict:
+    """Return what `prepare` wrote about a folder; empty for any other folder."""
+    file = folder / "about.json"
+    if not file.is_file():
+        return {}
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged ({error}); delete it, or prepare the pictures anew") from None
+    return found if isinstance(found, dict) else {}
+
+
 class ImageFolder:
     """Every picture below a folder, cropped to its central square and resized: images without factors.
 
@@ -148,8 +163,9 @@ class ImageFolder:
 
     def __init__(self, folder: str | Path, resolution: int = 64, kept: int = KEPT):
         self.folder, self.resolution, self.kept = Path(folder), resolution, kept
-        about = self.folder / "about.json"
-        if about.is_file() and json.loads(about.read_text(encoding="utf-8")).get("finished") is False:
+        if resolution < 1:
+            raise ValueError(f"resolution must be at least 1, got {resolution}")
+        if _about(self.folder).get("finished") is False:
             raise ValueError(f"{folder} is half prepared; run `python -m wwlib prepare` once more as before")
         self.files = list_pictures(folder)
         self._cache: dict[int, Tensor] = {}

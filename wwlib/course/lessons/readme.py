@@ -77,7 +77,9 @@ def colab_table() -> str:
     seconds = [lesson["seconds"] for lesson in record["lessons"]]
     passed = sum(lesson["outcome"] == "passed" for lesson in record["lessons"])
     tests = record.get("tests") or {}
-    counts = ", ".join(f"{tests[word]:,} {word}" for word in ("passed", "skipped", "failed", "error") if tests.get(word))
+    counts = ", ".join(
+        f"{tests[word]:,} {word}" for word in ("passed", "skipped", "failed", "error") if tests.get(word)
+    )
     rows = [
         ("date, image", f"{record['date']}, {record['image']}"),
         ("Python", record["python"]),
