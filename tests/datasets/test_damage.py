@@ -126,8 +126,11 @@ def test_a_damaged_description_of_a_folder_is_named_and_a_strangers_does_not_mat
     (tmp_path / "about.json").write_text('{"finished": tr')
     with pytest.raises(ValueError, match=r"about\.json is damaged .* prepare the pictures anew"):
         ImageFolder(tmp_path, 8)
+    pictures_in(tmp_path / "others", "b.png")
+    with pytest.raises(ValueError, match=r"about\.json is damaged"):
+        prepare("folder", tmp_path / "others", tmp_path, 8, progress=False)
     with pytest.raises(ValueError, match="resolution must be at least 1, got 0"):
-        ImageFolder(tmp_path, 0)
+        ImageFolder(tmp_path / "others", 0)
 
 
 def names(folder):

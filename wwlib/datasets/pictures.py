@@ -131,8 +131,12 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(paper, picture).convert("RGB")
 
 
-def _about(folder: Path) -> dict:
-    """Return what `prepare` wrote about a folder; empty for any other folder."""
+def description(folder: Path) -> dict:
+    """Return what `prepare` wrote about a folder into `about.json`; empty for any other folder.
+
+    Raises:
+        ValueError: if that file is damaged.
+    """
     file = folder / "about.json"
     if not file.is_file():
         return {}
@@ -165,7 +169,7 @@ class ImageFolder:
         self.folder, self.resolution, self.kept = Path(folder), resolution, kept
         if resolution < 1:
             raise ValueError(f"resolution must be at least 1, got {resolution}")
-        if _about(self.folder).get("finished") is False:
+        if description(self.folder).get("finished") is False:
             raise ValueError(f"{folder} is half prepared; run `python -m wwlib prepare` once more as before")
         self.files = list_pictures(folder)
         self._cache: dict[int, Tensor] = {}
