@@ -137,7 +137,7 @@ def test_codes_too_large_to_be_squared_are_refused_by_every_score(size, name):
         score_points(codes * size, factors, (name,))
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("name", SUPERVISED)
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_a_handful_of_points_gives_a_number_or_one_sentence(n, name):
