@@ -8,7 +8,7 @@ READY := $(VENV)/.ready$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 QUIET := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PROGRESS_BAR=off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lessons release tables bench lint clean
+.PHONY: help setup lab test lessons release tables bench check lint format colab clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +41,14 @@ tables: $(READY)  ## write the generated tables of README.md, docs/ and data/REA
 bench: $(READY)  ## measure the speed ratios that README reports
 	$(PY) -m benchmarks
 
-lint: $(READY)  ## check and format the Python files
+lint: $(READY)  ## check the Python files; changes nothing
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+format: $(READY)  ## mend what ruff can mend, and format the Python files
 	$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
+
+colab: $(READY)  ## run the setup cell, lessons and tests on Colab's Python and versions (root, debootstrap, network)
+	PYTHONPATH=. $(PY) tests/colab/real.py
 
 clean:  ## delete the environment and every cache
 	rm -rf $(VENV) data/cache build .pytest_cache .ruff_cache *.egg-info

@@ -196,6 +196,30 @@ def test_what_is_missing_is_read_from_pyproject(monkeypatch):
     assert not any("jax" in line for line in project["dependencies"])  # 64 MB that a connection makes needless
 
 
+def test_what_is_older_than_a_floor_of_pyproject_is_named_and_left_alone(monkeypatch, capsys):
+    assert bootstrap.older_packages() == []
+    installed = dict(torch="2.3.1+cu121", numpy="1.26.0", pillow="9.5", optuna="4.10.0rc1", scipy="1.9.3")
+    real = importlib.metadata.version
+    monkeypatch.setattr(bootstrap.importlib.metadata, "version", lambda name: installed.get(name) or real(name))
+    assert bootstrap.older_packages() == [
+        "pillow 9.5 (pillow>=10)", "scipy 1.9.3 (scipy>=1.11)", "torch 2.3.1+cu121 (torch>=2.5)"
+    ]  # fmt: skip
+    monkeypatch.setattr(bootstrap, "check_numpy", lambda: None)
+    monkeypatch.setattr(bootstrap, "install", lambda missing: pytest.fail("nothing is missing"))
+    bootstrap.prepare()
+    said = capsys.readouterr().out
+    assert "older here than what the course is tested with: pillow 9.5 (pillow>=10), scipy" in said
+    assert said.count("\n") == 1
+
+
+def test_a_package_that_is_missing_is_not_called_old(monkeypatch):
+    def gone(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(bootstrap.importlib.metadata, "version", gone)
+    assert bootstrap.older_packages() == []
+
+
 def test_versions_held_are_those_that_are_imported():
     held = dict(line.split("==", 1) for line in bootstrap.installed_versions())
     assert held["numpy"] == np.__version__
@@ -286,3 +310,33 @@ def test_where_colabs_packages_cannot_be_fetched_the_reason_is_told(monkeypatch,
     assert folder is None
     assert reason.startswith("Colab's packages cannot be fetched here: ERROR: No matching distribution found for")
     assert [path.name for path in (tmp_path / "data" / "cache").iterdir() if path.is_dir()] == []
+
+
+def test_where_colabs_machine_cannot_be_built_the_reason_is_printed_and_nothing_is_done(monkeypatch, capsys, tmp_path):
+    from tests.colab import real
+
+    monkeypatch.setattr(real, "build", lambda folder: pytest.fail("nothing may be built"))
+    monkeypatch.setattr(sys, "argv", ["real.py", "--folder", str(tmp_path / "machine")])
+    lacks = [("geteuid", lambda: 1000, "it needs root"), ("geteuid", lambda: 0, "it needs debootstrap")]
+    for name, answer, reason in lacks:
+        monkeypatch.setattr(real.os, name, answer, raising=False)
+        monkeypatch.setattr(real.shutil, "which", lambda command: command == "chroot")
+        monkeypatch.setattr(real.sys, "platform", "linux")
+        assert real.main() == 0
+        assert f"make colab is skipped: {reason}" in capsys.readouterr().out
+    monkeypatch.setattr(real.sys, "platform", "win32")
+    assert real.main() == 0
+    assert "it needs Linux" in capsys.readouterr().out
+
+
+def test_the_recorded_run_on_colabs_versions_had_those_versions_every_lesson_and_no_failure():
+    from tests.colab import machine, real
+
+    record = json.loads(real.RECORD.read_text())
+    asked = dict(line.split("==") for line in real.image() if "==" in line)
+    assert {name: record["versions"][name].split("+")[0] for name in asked} == asked
+    assert [line["lesson"] for line in record["lessons"]] == [lesson.stem for lesson in choose_lessons()]
+    assert {line["outcome"] for line in record["lessons"]} == {"passed"}
+    assert record["setup_cell"].startswith("installing lpips")
+    shared = set(asked) & set(machine.pinned())
+    assert {name: asked[name] for name in shared} == {name: machine.pinned()[name] for name in shared}

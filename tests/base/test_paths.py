@@ -62,7 +62,7 @@ def test_what_is_shipped_is_had_from_the_repository(read, name, installed):
 
 
 def test_a_file_of_ones_own_that_is_not_there_is_just_not_there(installed):
-    with pytest.raises(FileNotFoundError, match=r"there is no file .*mine.safetensors$"):
+    with pytest.raises(FileNotFoundError, match=r"mine.safetensors is missing$"):
         load_tensors(installed / "mine.safetensors")
 
 

@@ -71,6 +71,20 @@ def test_half_of_the_pictures_are_mirrored_and_the_order_is_the_same_without():
     assert not any(mirrored for _, mirrored in without)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_a_worker_that_is_killed_is_one_sentence_and_the_stream_can_go_on(folder):
+    shown = stream(folder, workers=1)
+    first = shown.sample_images(2)
+    for worker in torch.multiprocessing.active_children():
+        os.kill(worker.pid, signal.SIGKILL)
+    read_on = lambda: [shown.sample_images(2) for _ in range(20)]  # some batches were ready before  # noqa: E731
+    with pytest.raises(OSError, match=r"a process that reads pictures ended .* use fewer workers, or 0") as told:
+        read_on()
+    assert "\n" not in str(told.value)
+    shown.seek(0)
+    assert torch.equal(shown.sample_images(2), first)
+
+
 def test_a_mirrored_picture_is_turned_left_to_right(folder):
     pictures = ImageFolder(folder, 32)
     images = PictureStream(pictures, seed=0, mirror=True).sample_images(20)

@@ -87,6 +87,26 @@ def test_actnorm_refuses_data_without_a_spread():
             ActNorm(2).initialise(x)
 
 
+@pytest.mark.parametrize(("value", "spread"), [(0, 0), (5, 0), (5, 1e-8), (-3e5, 1e-3)])
+def test_a_dimension_that_never_varies_is_only_shifted_and_training_goes_on(value, spread, generator):
+    z = torch.randn(256, 8, generator=generator)
+    flow = Flow(8, blocks=4, hidden=16)
+    z[:, 3] = value + spread * z[:, 3]
+    flow.initialise(z)
+    assert flow.norms[0].log_scale[3] == 0
+    assert flow(z)[0].abs().max() < 10
+    optimiser, losses = torch.optim.Adam(flow.parameters(), lr=1e-3), []
+    for _ in range(30):
+        loss = -log_density(*flow(z)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    assert max(map(abs, losses)) < 20
+    assert torch.allclose(flow.inverse(flow(z)[0]), z, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("dim", [-2, 0, 1, 3, 11])
 def test_odd_and_tiny_dimensions_are_refused(dim):
     with pytest.raises(ValueError, match=f"dim must be even and at least 2.*got {dim}"):

@@ -70,7 +70,7 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     try:
         chosen = torch.device(device)
         if chosen.type == "cuda" and chosen.index is None and "LOCAL_RANK" in os.environ:
-            chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # torchrun: one process a GPU
+            chosen = torch.device("cuda", environment_number("LOCAL_RANK", 0, 0))  # torchrun: one process a GPU
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device must be 'auto' or a device of this machine, got {device!r} ({error})") from None
@@ -86,18 +86,35 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     return Compute(chosen, formats[precision])
 
 
+def environment_number(name: str, default: int, least: int) -> int:
+    """Return the whole number that an environment variable holds, or `default` where it is not set.
+
+    Raises:
+        ValueError: if it holds anything else, or less than `least`.
+    """
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    if not text.strip().isdecimal() or int(text) < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, or not be set, got {text!r}")
+    return int(text)
+
+
 def choose_threads(threads: int | None = None) -> int:
     """Set how many CPU threads torch uses, and return that number.
 
     Without `threads`, one thread and all threads are timed, and the faster of the two is taken. On a machine that is
     busy with something else, two threads can be several times slower than one, since they wait for each other.
     `WW_THREADS` replaces the measurement. Also calls `keep_freed_memory`.
+
+    Raises:
+        ValueError: if `WW_THREADS` or `LOCAL_WORLD_SIZE` is no number of at least 1 (`WW_THREADS`: or 0, to measure).
     """
     keep_freed_memory()
-    threads = threads or int(os.environ.get("WW_THREADS", 0))
+    threads = threads or environment_number("WW_THREADS", 0, 0)
     if not threads:
         everything = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        everything //= int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun: processes share this machine's cores
+        everything //= environment_number("LOCAL_WORLD_SIZE", 1, 1)  # torchrun: processes share this machine's cores
         candidates = sorted({1, max(1, everything)})
         threads = min(candidates, key=_convolution_seconds) if len(candidates) > 1 else 1
     torch.set_num_threads(threads)

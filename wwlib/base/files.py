@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -16,7 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from wwlib.base.paths import missing
+from wwlib.base.paths import how_to_restore, missing
+
+POINTER = b"version https://git-lfs"  # how a Git LFS pointer begins, which stands where the file should be
 
 
 class Damaged(ValueError):
@@ -47,8 +50,13 @@ def write_whole(path: str | Path, write: Callable[[Path], None], sync: bool = Tr
 def remove_unfinished(path: str | Path) -> None:
     """Remove the temporary files that a killed process left beside `path`; `path` itself is not touched."""
     path = Path(path)
-    for temporary in path.parent.glob(f".{path.name}.*"):
-        temporary.unlink(missing_ok=True)
+    # the second is safetensors' own, which earlier versions let it write beside the file
+    for pattern in (f".{glob.escape(path.name)}.*", ".tmp??????"):
+        for temporary in path.parent.glob(pattern):
+            if temporary.is_dir() and not temporary.is_symlink():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
 
 
 def save_json(path: str | Path, content: object) -> None:
@@ -71,11 +79,15 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], about: dict) -> N
     Raises:
         OSError: if the file cannot be written, because the disk is full or for another reason.
     """
+    path = Path(path)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
     def write(file: Path) -> None:
         try:
-            save_file(tensors, file, metadata={"about": json.dumps(about)})
+            # safetensors writes another file beside the one it is given; in here `remove_unfinished` meets it too
+            with tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as room:
+                save_file(tensors, Path(room) / path.name, metadata={"about": json.dumps(about)})
+                os.replace(Path(room) / path.name, file)
         except SafetensorError as error:  # safetensors raises it for a full disk as well
             raise OSError(f"{path} cannot be written: {error}") from None
 
@@ -109,7 +121,10 @@ def _opened(path: str | Path) -> Iterator[tuple]:
         with safe_open(path, framework="pt") as file:
             yield file, json.loads((file.metadata() or {})["about"])
     except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
-        raise Damaged(f"{path} is not a readable wwlib weights file: {error}") from None
+        with open(path, "rb") as file:
+            pointer = file.read(len(POINTER)) == POINTER
+        reason = "a Git LFS pointer stands in its place" if pointer else error
+        raise Damaged(f"{path} is not a readable wwlib weights file, {reason}{how_to_restore(path)}") from None
 
 
 def keep_previous(path: Path, previous: Path) -> None:

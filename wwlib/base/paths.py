@@ -74,10 +74,21 @@ def needs_clone(what: str) -> str:
 
 
 def missing(path: Path) -> str:
-    """Return what to say of a file that is not there: of one in `data/`, outside of a clone, where it is to be had."""
+    """Return what to say of a file that is not there: of one in `data/`, where it is to be had."""
     if path.is_relative_to(DATA) and not is_clone(ROOT):
         return needs_clone(f"{path.name} is part of the repository's data/ folder")
-    return f"there is no file {path}"
+    return f"{path} is missing{how_to_restore(path)}"
+
+
+def is_shipped(path: Path) -> bool:
+    """Say whether a file belongs to what the repository ships in `data/`."""
+    path = path.resolve()
+    return path.is_relative_to(DATA.resolve()) and not path.is_relative_to(DATA.resolve() / "cache")
+
+
+def how_to_restore(path: Path) -> str:
+    """Return the end of a sentence about a file that is missing or damaged: what to do, if the repository has it."""
+    return ": restore it with `git checkout -- data`" if is_shipped(path) else ""
 
 
 def require_clone(what: str) -> None:

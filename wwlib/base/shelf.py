@@ -12,8 +12,17 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from wwlib.base.files import half_floats, load_json, load_tensors, prefixed, save_json, save_tensors, unprefixed
-from wwlib.base.paths import require_clone
+from wwlib.base.files import (
+    half_floats,
+    load_json,
+    load_tensors,
+    prefixed,
+    remove_unfinished,
+    save_json,
+    save_tensors,
+    unprefixed,
+)
+from wwlib.base.paths import is_shipped, require_clone
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -67,9 +76,10 @@ class Shelf:
         """Fill an untrained network with the stored weights of `name`, and return it frozen.
 
         Raises:
-            FileNotFoundError: if no weights of that name are stored.
+            FileNotFoundError: if no weights of that name are stored, or the shipped file is missing.
         """
-        tensors = unprefixed(name, load_tensors(self.weights)[0]) if self.weights.exists() else {}
+        made = self.weights.exists() or (is_shipped(self.weights) and self.record.exists())
+        tensors = unprefixed(name, load_tensors(self.weights)[0]) if made else {}
         if not tensors:
             require_clone(f"data/{self.weights.name}")
             raise FileNotFoundError(f"{self.weights.name} holds no {name!r}; make it with: {self.command}")
@@ -84,6 +94,7 @@ class Shelf:
             half: store the weights as float16.
         """
         with self._locked():
+            remove_unfinished(self.weights)
             tensors = load_tensors(self.weights)[0] if self.weights.exists() else {}
             for name, network in networks.items():
                 tensors = {key: value for key, value in tensors.items() if not key.startswith(f"{name}.")}

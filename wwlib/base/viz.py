@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import textwrap
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from wwlib.base.files import write_whole
 
+NO_SLIDERS = "sliders need a notebook with ipywidgets; the picture below shows the same at once"
 INK, ACCENT, SECOND, FAINT = "#1b1f2a", "#0b6fb8", "#d1495b", "#9aa3b2"
 
 
@@ -263,6 +265,23 @@ def heat_map(
         colour = "white" if light[row, column] < 0.18 and np.isfinite(table[row, column]) else INK
         axes.text(column, row, f"{table[row, column]:.{digits}f}", ha="center", va="center", fontsize=7, color=colour)
     return figure_picture(figure, f"{title}: a table of {height} {rows}s by {width} {columns}s.")
+
+
+def show_widget(make: Callable[[], object]) -> None:
+    """Show a widget; where there can be none, say so in a line: the sheet that stands below shows the same.
+
+    A front end without widgets would print their inside, "VBox(children=...", so it is given that line instead.
+
+    Args:
+        make: gives the widget; called only where `ipywidgets` is installed.
+    """
+    from IPython.display import display
+
+    if importlib.util.find_spec("ipywidgets") is None:
+        print(f"[{NO_SLIDERS} (pip install ipywidgets)]")
+        return
+    view = dict(version_major=2, version_minor=0, model_id=make().model_id)
+    display({"application/vnd.jupyter.widget-view+json": view, "text/plain": f"[{NO_SLIDERS}]"}, raw=True)
 
 
 def swapping_picture(sliders: Sequence, frame: Callable[[], bytes], width: int):

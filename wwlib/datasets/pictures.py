@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import signal
+import stat
+import sys
 import threading
 from collections.abc import Iterator
 from itertools import islice
@@ -13,12 +15,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 CACHE_BYTES = 2**31
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+FLIP = Image.Transpose
+TURNS = {  # by EXIF's orientation; 1 is upright
+    2: FLIP.FLIP_LEFT_RIGHT, 3: FLIP.ROTATE_180, 4: FLIP.FLIP_TOP_BOTTOM, 5: FLIP.TRANSPOSE, 6: FLIP.ROTATE_270,
+    7: FLIP.TRANSVERSE, 8: FLIP.ROTATE_90,
+}  # fmt: skip
 
 
 class Unreadable(ValueError):
@@ -28,33 +35,116 @@ class Unreadable(ValueError):
 def list_pictures(folder: str | Path) -> list[Path]:
     """Return every picture file below a folder, sorted; files and folders that begin with a dot are skipped.
 
+    Links to other folders are followed, each folder is read once, and a link back up the tree leads nowhere. A name
+    that is no UTF-8 (it could stand in no record) and a folder called like a picture are passed over with a line on
+    standard error.
+
     Raises:
         FileNotFoundError: if the folder is missing or holds no picture.
     """
-    files = sorted(
-        f
-        for f in Path(folder).rglob("*")
-        if f.suffix.lower() in PICTURES and not any(part[0] == "." for part in f.relative_to(folder).parts)
-    )
+    folder = Path(folder)
+    files, passed_over = _walk(folder)
+    if passed_over:
+        some = ", ".join(passed_over[:5]) + (", ..." if len(passed_over) > 5 else "")
+        print(f"{folder}: {len(passed_over)} passed over: {some}", file=sys.stderr, flush=True)
     if not files:
         raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURES))}) below {folder}")
-    return files
+    return sorted(files)
+
+
+def _walk(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the picture files below a folder, and what was passed over, with the reason."""
+    files: list[Path] = []
+    passed_over: list[str] = []
+    seen: set[str] = set()
+    places = [folder]  # first the folder itself, then what links lead to: where names begin must not depend on links
+    while places:
+        for path, folders, names in os.walk(places.pop(0)):
+            here = os.path.realpath(path)
+            if here in seen:
+                folders.clear()
+                continue
+            seen.add(here)
+            plain = [name for name in sorted(folders) if name[0] != "." and _can_be_written(path, name, passed_over)]
+            called = [name for name in plain if Path(name).suffix.lower() in PICTURES]
+            passed_over += [f"{Path(path, name)} (a folder called like a picture)" for name in called]
+            linked = [Path(path, name) for name in plain if os.path.islink(os.path.join(path, name))]
+            places += [link for link in linked if not _leads_up(link, here, os.path.realpath(folder))]
+            folders[:] = [name for name in plain if Path(path, name) not in linked]
+            pictures = [name for name in names if name[0] != "." and Path(name).suffix.lower() in PICTURES]
+            files += [Path(path, name) for name in pictures if _can_be_written(path, name, passed_over)]
+    return files, passed_over
+
+
+def _leads_up(link: Path, *places: str) -> bool:
+    """Say whether a link leads to one of these folders or above it: to where everything comes again, and much more."""
+    target = os.path.realpath(link)
+    return any(Path(place).is_relative_to(target) for place in places)
+
+
+def _can_be_written(path: str, name: str, passed_over: list[str]) -> bool:
+    """Say whether a name can be written down; note it otherwise."""
+    try:
+        name.encode()
+        return True
+    except UnicodeEncodeError:
+        passed_over.append(f"{os.fsencode(name)!r} in {path} (a name that is no UTF-8)")
+        return False
 
 
 def read_picture(file: Path) -> Image.Image:
-    """Read a picture as RGB, turned as the camera held it (EXIF).
+    """Read a picture as RGB, turned as the camera held it (EXIF); what is transparent shows white paper.
 
     Raises:
         Unreadable: for a damaged file; the message names it.
     """
     try:
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            raise OSError("no regular file")  # to open a named pipe would wait for ever
         with Image.open(file) as picture:
-            picture = ImageOps.exif_transpose(picture)
+            picture.load()
+            turn = _turn(picture)
             if picture.mode.startswith("I"):  # 16 bits a pixel: PIL would cut them off at 255
                 picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
-            return picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Unreadable(f"{file} is not a readable picture: {error}") from None
+            picture = _on_white(picture)
+            return picture.transpose(turn) if turn is not None else picture
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files make PIL raise errors of a dozen kinds
+        raise Unreadable(f"{file} is not a readable picture: {error or type(error).__name__}") from None
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    """Return how to turn a picture by EXIF's orientation; whatever else EXIF holds, right or wrong, does not matter."""
+    try:
+        return TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # EXIF damaged as a whole, beside whole pixels: browsers show such a picture as it lies
+        return None
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Return a picture as RGB: transparent pixels hold any colour, often black, and mean the paper below."""
+    if not ({"A", "a"} & set(picture.getbands()) or "transparency" in picture.info):
+        return picture.convert("RGB")
+    picture = picture.convert("RGBA")
+    paper = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(paper, picture).convert("RGB")
+
+
+def description(folder: Path) -> dict:
+    """Return what `prepare` wrote about a folder into `about.json`; empty for any other folder.
+
+    Raises:
+        ValueError: if that file is damaged.
+    """
+    file = folder / "about.json"
+    if not file.is_file():
+        return {}
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged ({error}); delete it, or prepare the pictures anew") from None
+    return found if isinstance(found, dict) else {}
 
 
 class ImageFolder:
@@ -77,8 +167,9 @@ class ImageFolder:
 
     def __init__(self, folder: str | Path, resolution: int = 64, cache_bytes: int = CACHE_BYTES):
         self.folder, self.resolution, self.cache_bytes = Path(folder), resolution, cache_bytes
-        about = self.folder / "about.json"
-        if about.is_file() and json.loads(about.read_text(encoding="utf-8")).get("finished") is False:
+        if resolution < 1:
+            raise ValueError(f"resolution must be at least 1, got {resolution}")
+        if description(self.folder).get("finished") is False:
             raise ValueError(
                 f"{folder} is not completely prepared; run the same `python -m wwlib prepare` command again"
             )
@@ -167,6 +258,7 @@ class PictureStream:
 
         Raises:
             ValueError: for a picture that cannot be read; the message names it.
+            OSError: if a worker was killed.
         """
         return self.sample_rows(n, generator, slice(None))
 
@@ -175,7 +267,12 @@ class PictureStream:
         if self._batches is None or self._request != (n, rows):
             self.close()
             self._batches, self._request = self._start(n, rows), (n, rows)
-        batch = next(self._batches)
+        try:
+            batch = next(self._batches)
+        except (RuntimeError, ConnectionError, EOFError, FileNotFoundError) as error:  # it was killed
+            self.close()
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise OSError(f"a process that reads pictures ended ({reason}); use fewer workers, or 0") from None
         if isinstance(batch, str):
             self.close()
             raise ValueError(batch)

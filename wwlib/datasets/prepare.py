@@ -10,7 +10,6 @@ cropped for the paper was never published (`Form.crop` says what we do instead).
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from tqdm.auto import tqdm
 
 from wwlib.base.device import headless
 from wwlib.base.files import save_json, write_whole
-from wwlib.datasets.pictures import PICTURES, Unreadable, list_pictures, read_picture
+from wwlib.datasets.pictures import PICTURES, Unreadable, description, list_pictures, read_picture
 
 ABOUT = "about.json"
 SEED = 123  # of the order, as in the authors' data set tool
@@ -191,7 +190,7 @@ def picture_path(out: Path, number: int) -> Path:
 def _check_out(out: Path, plan: dict) -> None:
     about = out / ABOUT
     if about.is_file():
-        recorded = json.loads(about.read_text(encoding="utf-8"))
+        recorded = description(out)
         if differing := sorted(key for key in plan if recorded.get(key) != plan[key]):
             differences = ", ".join(f"{key} {recorded.get(key)!r} instead of {plan[key]!r}" for key in differing)
             raise ValueError(f"{out} was prepared with {differences}; choose another folder")

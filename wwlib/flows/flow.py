@@ -29,13 +29,17 @@ class ActNorm(nn.Module):
     def initialise(self, x: Tensor) -> None:
         """Set scale and shift so that `x` `[B, d]` leaves with mean 0 and standard deviation 1.
 
+        A dimension that never varies is only shifted: to stretch rounding errors to 1 would end in infinities.
+
         Raises:
             ValueError: for fewer than two vectors, or a value that is not finite.
         """
         if len(x) < 2 or not x.isfinite().all():
             raise ValueError(f"x must be at least 2 finite vectors, got {tuple(x.shape)}")
-        self.shift.copy_(-x.mean(dim=0))
-        self.log_scale.copy_(-(x.std(dim=0, correction=0) + 1e-6).log())
+        mean, spread = x.mean(dim=0), x.std(dim=0, correction=0)
+        varies = spread > 1e-6 * mean.abs().clamp(min=1)  # more than rounding makes
+        self.shift.copy_(-mean)
+        self.log_scale.copy_(torch.where(varies, -(spread + 1e-6).log(), 0.0))
         self.initialised.fill_(True)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wwlib.base.device import headless
-from wwlib.base.viz import Picture, grid, png_bytes, swapping_picture, to_pixels
+from wwlib.base.viz import Picture, grid, png_bytes, show_widget, swapping_picture, to_pixels
 from wwlib.datasets.domains import STYLE, Domains, outline
 from wwlib.flows.translation import Translation, carry
 from wwlib.flows.world import World
@@ -86,9 +86,7 @@ def explore_fusions(world: World, fusions: Mapping[str, Translation], content: T
     sheet = fusion_sheet(world, fusions, content[:1], exemplars)
     if headless():
         return sheet
-    from IPython.display import display
-
-    display(fusion_widget(world, fusions, content, exemplars, side))
+    show_widget(lambda: fusion_widget(world, fusions, content, exemplars, side))
     return sheet
 
 

@@ -67,7 +67,8 @@ class Embedder(nn.Module):
         across = [0, *range(2, conditions.dim())]
         spread = conditions.std(dim=across, correction=0).view_as(self.scale)
         self.mean.copy_(conditions.mean(dim=across).view_as(self.mean))
-        self.scale.copy_(torch.where(spread > 1e-6, 1 / spread.clamp(min=1e-6), 1.0))
+        varies = spread > 1e-6 * self.mean.abs().clamp(min=1)  # more than rounding makes
+        self.scale.copy_(torch.where(varies, 1 / spread.clamp(min=1e-6), 1.0))
 
     def forward(self, conditions: Tensor) -> Tensor:
         """Return the embedding `[B, outputs]`.

@@ -15,12 +15,15 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from wwlib.base.viz import heat_map
-from wwlib.metrics.points import as_points, batch_mean, rows_by_value, rows_with
+from wwlib.metrics.points import as_points, batch_mean, rows_by_value, rows_with, varying
 
 
 @dataclass(frozen=True)
 class BetaVAEScore:
-    """Accuracy on fresh points, on training points, and the classifier's weights `[d, K]`. Chance is 1 / K."""
+    """Accuracy on fresh points, on training points, and the classifier's weights `[d, K]`.
+
+    Chance is 1 over the number of factors that vary.
+    """
 
     score: float
     train_score: float
@@ -37,7 +40,7 @@ def beta_vae_score(
     """Return how often a linear classifier names the factor that `batch` pairs of images share.
 
     For each point a factor is chosen, pairs of images that agree in it are drawn from the rows, and the absolute
-    difference of their codes is averaged.
+    difference of their codes is averaged. A factor that never varies is never chosen.
 
     Args:
         codes: `[N, d]`.
@@ -46,10 +49,12 @@ def beta_vae_score(
         train_points, test_points, batch: sizes; the defaults are the definition's.
 
     Raises:
-        ValueError: for wrong shapes, values that are not finite, or nothing that varies.
+        ValueError: for wrong shapes, values that are not finite, or fewer than two factors that vary.
     """
-    codes, factors = (torch.as_tensor(part) for part in as_points(codes, factors))
-    columns = [rows_by_value(factors[:, k]) for k in range(factors.shape[1])]
+    codes, factors = as_points(codes, factors, least_factors=2)
+    number_of_factors, counted = factors.shape[1], varying(factors)
+    codes, factors = torch.as_tensor(codes), torch.as_tensor(factors[:, counted])
+    columns = [rows_by_value(column) for column in factors.t().contiguous()]
 
     def points(n: int) -> tuple[np.ndarray, np.ndarray]:
         shared = torch.randint(len(columns), (n,), generator=generator)
@@ -62,8 +67,8 @@ def beta_vae_score(
     features, labels = points(train_points)
     classifier = fit_quietly(features, labels)
     test = points(test_points)
-    weights = np.zeros((codes.shape[1], len(columns)))
-    weights[:, classifier.classes_] = _per_class(classifier.coef_).T
+    weights = np.zeros((codes.shape[1], number_of_factors))
+    weights[:, counted[classifier.classes_]] = _per_class(classifier.coef_).T
     return BetaVAEScore(classifier.score(*test), classifier.score(features, labels), weights)
 
 

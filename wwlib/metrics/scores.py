@@ -16,7 +16,7 @@ from wwlib.metrics.beta_vae import beta_vae_score
 from wwlib.metrics.dci import dci_score
 from wwlib.metrics.factor_vae import factor_vae_score
 from wwlib.metrics.information import mig_score, modularity_score
-from wwlib.metrics.points import encode_sample
+from wwlib.metrics.points import as_points, encode_sample
 from wwlib.metrics.separability import explicitness_score, sap_score
 
 TRAIN, TEST = 10_000, 5_000  # points of the definitions
@@ -127,7 +127,7 @@ def score_points(
 
     Args:
         codes: `[N, d]`.
-        factors: `[N, K]`, in random order.
+        factors: `[N, K]`, whole numbers, in random order; one that never varies does not count in any score.
         names: which scores of `SCORES`.
         seed: of votes, points and trees.
         threads: CPU threads of DCI.
@@ -138,6 +138,7 @@ def score_points(
     """
     if unknown := sorted(set(names) - set(SUPERVISED)):
         raise ValueError(f"names must be among {SUPERVISED}, got {unknown}")
+    codes, factors = as_points(codes, factors)
     points = Points(torch.as_tensor(codes), torch.as_tensor(factors), seed, threads)
     bar = tqdm(names, mininterval=0.5, disable=headless() or not progress)
     results = {}

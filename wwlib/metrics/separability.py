@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from wwlib.base.viz import heat_map
 from wwlib.metrics.beta_vae import fit_quietly
-from wwlib.metrics.points import as_pair, split_points
+from wwlib.metrics.points import as_pair, split_points, varying
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def sap_score(codes, factors, test_codes, test_factors, C: float = 0.01, continu
             for factors that are quantities (Kumar's original).
 
     Raises:
-        ValueError: for wrong shapes, values that are not finite, fewer than two codes.
+        ValueError: for wrong shapes, values that are not finite, fewer than two codes, or nothing that varies.
     """
     if continuous:
         return _continuous_sap(codes, factors)
@@ -85,7 +85,10 @@ def _continuous_sap(codes, factors) -> SAPScore:
     """Return the score by squared correlation, for factors that are quantities."""
     codes, factors = (part.astype(np.float64) for part in as_pair(codes, factors, least_codes=2))
     scores = np.array([[_squared_correlation(z, v) for v in factors.T] for z in codes.T])
-    return _gap_of(scores, varies=np.ptp(factors, axis=0) > 0)
+    varies = np.ptp(factors, axis=0) > 0
+    if not varies.any():
+        raise ValueError("factors must vary, got one value throughout")
+    return _gap_of(scores, varies)
 
 
 def explicitness_score(codes, factors, test_codes, test_factors) -> ExplicitnessScore:
@@ -99,25 +102,30 @@ def explicitness_score(codes, factors, test_codes, test_factors) -> Explicitness
         test_codes, test_factors: fresh points.
 
     Raises:
-        ValueError: for wrong shapes, values that are not finite, or nothing that varies.
+        ValueError: for wrong shapes, values that are not finite, or nothing that varies, in training or in test.
     """
     codes, factors, test_codes, test_factors = split_points(codes, factors, test_codes, test_factors)
     scaler = StandardScaler().fit(codes)
     codes, test_codes = scaler.transform(codes), scaler.transform(test_codes)
     areas, train_areas = [], []
+    counted = varying(factors)
     for k in range(factors.shape[1]):
-        if factors[:, k].max() == 0:
+        if k not in counted:
             areas.append(np.nan)
             continue
         model = fit_quietly(codes, factors[:, k])
         areas.append(_area(model.predict_proba(test_codes), test_factors[:, k]))
         train_areas.append(_area(model.predict_proba(codes), factors[:, k]))
+    if np.isnan(areas).all():
+        raise ValueError(f"test_factors must show two values of a factor at least, got {len(test_factors)} points")
     return ExplicitnessScore(float(np.nanmean(areas)), np.array(areas), float(np.mean(train_areas)))
 
 
 def _area(probability: np.ndarray, factor: np.ndarray) -> float:
-    """Return the mean area under the curve over the values of a factor that occur."""
+    """Return the mean area under the curve over the values of a factor that occur; NaN where only one does."""
     present = np.flatnonzero(np.bincount(factor, minlength=probability.shape[1]))
+    if len(present) < 2:
+        return np.nan
     return float(np.mean([roc_auc_score(factor == value, probability[:, value]) for value in present]))
 
 

@@ -12,6 +12,8 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import Lasso
 from sklearn.preprocessing import StandardScaler
 
+from wwlib.metrics.points import as_numbers
+
 METHODS = ("lasso", "spearman")
 
 
@@ -33,16 +35,15 @@ def udr(codes: Sequence, divergences: Sequence | None = None, method: str = "las
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}")
-    arrays = [np.asarray(part, dtype=np.float64) for part in codes]
+    arrays = [as_numbers(part, "codes").astype(np.float64) for part in codes]
     if len(arrays) < 2 or len({part.shape for part in arrays}) != 1 or arrays[0].ndim != 2:
         raise ValueError(
             f"codes must be at least 2 arrays of one shape [N, d], got shapes {[part.shape for part in arrays]}"
         )
-    if not all(np.isfinite(part).all() for part in arrays):
-        raise ValueError("codes must be finite, got NaN or infinity")
     d = arrays[0].shape[1]
     masks = [
-        np.ones(d, bool) if divergences is None else np.asarray(divergences[m]) > least for m in range(len(arrays))
+        np.ones(d, bool) if divergences is None else as_numbers(divergences[m], "divergences") > least
+        for m in range(len(arrays))
     ]
     scaled = [StandardScaler().fit_transform(part) * mask for part, mask in zip(arrays, masks, strict=True)]
     table = np.full((len(arrays), len(arrays)), np.nan)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wwlib.base.device import headless
-from wwlib.base.viz import mask_images, png_bytes, swapping_picture, to_pixels
+from wwlib.base.viz import mask_images, png_bytes, show_widget, swapping_picture, to_pixels
 from wwlib.models.traversals import code_masks, traversal, traversal_sheet
 
 
@@ -27,7 +27,7 @@ def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.
         side: size of one picture on the page, pixels.
 
     Returns:
-        A widget, shown above the static sheet; when headless, the sheet alone.
+        A widget, shown above the static sheet; when headless or without ipywidgets, the sheet alone.
     """
     alt = (
         f"Traversal of {len(base)} codes, one row each, from {-span:g} to {span:g}; the last column is the code's mask."
@@ -35,9 +35,7 @@ def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.
     sheet = traversal_sheet(generator, base, alt, names, span)
     if headless():
         return sheet
-    from IPython.display import display
-
-    display(explorer_widget(generator, base, names, span, steps, side))
+    show_widget(lambda: explorer_widget(generator, base, names, span, steps, side))
     return sheet
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wwlib.base.files import load_json, load_tensors, unprefixed
-from wwlib.base.paths import DATA, ROOT, is_clone, needs_clone
+from wwlib.base.paths import DATA, ROOT, is_clone, missing, needs_clone
 from wwlib.models.config import Config, build_networks
 from wwlib.models.networks import Discriminator, Generator, Recogniser
 
@@ -43,9 +43,11 @@ def shipped(name: str) -> Path:
 
     Raises:
         ValueError: for an unknown name; lists the known ones.
-        FileNotFoundError: without a clone of the repository, which holds the models.
+        FileNotFoundError: if its weights are missing, or there is no clone of the repository, which holds them.
     """
     path = DATA / f"{name}.safetensors"
+    if not path.is_file() and path.with_suffix(".json").is_file():
+        raise FileNotFoundError(missing(path))
     if not path.is_file():
         if not is_clone(ROOT):
             raise FileNotFoundError(needs_clone(f"model {name!r} is not here; what is shipped is part of the "

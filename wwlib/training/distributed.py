@@ -9,6 +9,8 @@ the same time as the backward pass.
 from __future__ import annotations
 
 import os
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +20,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from wwlib.base.device import environment_number
 from wwlib.models.config import GROUP
 
 # How long to wait for a process that hangs (the others notice at once when one dies). It must be longer than anything
 # that the leader does alone, such as an FID or a long TPL at a snapshot.
 PATIENCE = timedelta(hours=4)
+JOINING, SILENCE = 30 * 60, 3  # seconds that processes may take to meet, and that pass before this is worth a line
 
 
 @dataclass(frozen=True)
@@ -104,17 +108,67 @@ ALONE = Team()
 def team(device: torch.device) -> Iterator[Team]:
     """Join the processes that `torchrun` started, through gloo on CPU and nccl on CUDA; alone without `torchrun`.
 
+    Where something else set `WORLD_SIZE`, `RANK`, `MASTER_ADDR` and `MASTER_PORT`, it says whom it waits for.
+
     Args:
         device: of this process's networks.
+
+    Raises:
+        ValueError: if one of these variables is missing or holds no such number.
+        ConnectionError: if the others do not come within `JOINING`.
     """
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    size = environment_number("WORLD_SIZE", 1, 1)
+    if size == 1:
         yield ALONE
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    if under_torchrun():  # which has gathered them all before it started any
+        dist.init_process_group(backend, timeout=PATIENCE)
+    else:
+        rank = environment_number("RANK", -1, 0)
+        dist.init_process_group(backend, store=_gather(rank, size), rank=rank, world_size=size, timeout=PATIENCE)
     yield Team(dist.get_rank(), dist.get_world_size())
     dist.destroy_process_group()  # not after an error, since it could wait for processes that have ended
+
+
+def _gather(rank: int, size: int) -> dist.Store:
+    """Return the store that all processes share, once all have come to it; say after a few seconds who is missing."""
+    host, port = os.environ.get("MASTER_ADDR", ""), environment_number("MASTER_PORT", 0, 1)
+    if not host or not port or not 0 <= rank < size:
+        given = {name: os.environ.get(name) for name in ("WORLD_SIZE", "RANK", "MASTER_ADDR", "MASTER_PORT")}
+        raise ValueError(f"WORLD_SIZE above 1 needs RANK below it, MASTER_ADDR and MASTER_PORT, got {given}")
+    place, start, told = f"{host}:{port}", time.monotonic(), ""
+
+    def wait(whom: str) -> None:
+        nonlocal told
+        waited = time.monotonic() - start
+        if waited > JOINING:
+            raise ConnectionError(f"waited {JOINING / 60:.0f} minutes for {whom} at {place}, in vain")
+        if waited > SILENCE and whom != told:
+            print(f"waiting for {whom} at {place}", flush=True)
+            told = whom
+        time.sleep(0.1)
+
+    while rank and not _answers(host, port):
+        wait(f"the first of {size} processes")
+    try:
+        store = dist.TCPStore(host, port, size, rank == 0, PATIENCE, wait_for_workers=False)
+    except RuntimeError as error:
+        raise ConnectionError(f"the processes cannot meet at {place}: {str(error).splitlines()[0]}") from None
+    store.set(f"joined {rank}", "")
+    while missing := sum(not store.check([f"joined {other}"]) for other in range(size)):
+        wait(f"{missing} of {size} processes")
+    return dist.PrefixStore("team", store)
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+        return True
+    except OSError:
+        return False
 
 
 def under_torchrun() -> bool:

@@ -9,6 +9,7 @@ import torch
 
 from wwlib import __version__
 from wwlib.base.device import choose_compute, choose_threads
+from wwlib.course.lessons.parameters import check_parameters, declared, or_no_further_cell, session
 from wwlib.course.lessons.profiles import choose_profile
 
 FIRST_WITH_VERSION = "0.2.0"  # lessons older than this do not name their version, and import modules that have moved
@@ -32,7 +33,8 @@ def begin(profile: str, seed: int = 0, version: str | None = None) -> str:
 
     Raises:
         OldLesson: without a version: the lesson is older than 0.2.0, and its imports would fail one by one.
-        ValueError: for an unknown profile, or a parameter name the lesson does not have; both list the known ones.
+        ValueError: for an unknown profile, a parameter the lesson does not have, or a value that its parameter cannot
+            have; then no further cell of the lesson runs before this one has passed.
     """
     if version is None:
         raise OldLesson(
@@ -40,8 +42,11 @@ def begin(profile: str, seed: int = 0, version: str | None = None) -> str:
             f"version {__version__}, whose modules have other names: get the lesson anew and copy your answers into "
             "it, or check out the tag v0.1.0 of the course."
         )
-    refuse_unknown_parameters(_executed_cells())
-    chosen = choose_profile(profile)
+    cells, values = session()
+    with or_no_further_cell():
+        refuse_unknown_parameters(cells)
+        check_parameters(declared(cells), {**values, "profile": profile, "seed": seed})
+        chosen = choose_profile(profile)
     torch.manual_seed(seed)
     choose_threads()
     print(f"Where & What {__version__}; profile {chosen}, seed {seed}; {choose_compute()}; "
@@ -76,12 +81,3 @@ def _assigned(source: str) -> set[str]:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         names |= {target.id for target in targets if isinstance(target, ast.Name)}
     return names
-
-
-def _executed_cells() -> list[str]:
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return []
-    shell = get_ipython()
-    return [] if shell is None else [cell for cell in shell.user_ns.get("In", []) if cell]

@@ -37,6 +37,7 @@ BENCH = DATA / "bench.json"
 ATTEMPTS = DATA / "attempts.json"
 PEERS = DATA / "peers.json"
 BROWSER = DATA / "browser.json"
+COLAB = DATA / "colab.json"
 FLAGSHIP = "shapes3d-32"  # recipe whose shipped seeds README reports
 STEP = "One PS-SC step at the shipped 32 px configuration, against a straight port of the official step"
 
@@ -54,6 +55,26 @@ def speed_table() -> str:
         (row["what"], row["goal"], row["measured"]) for row in json.loads(BENCH.read_text(encoding="utf-8"))["rows"]
     ]
     return Table(["in one run on this machine", "goal", "measured"], rows).markdown()
+
+
+def colab_table() -> str:
+    """What came of the newest run on Colab's Python and versions."""
+    record = json.loads(COLAB.read_text(encoding="utf-8"))
+    seconds = [lesson["seconds"] for lesson in record["lessons"]]
+    passed = sum(lesson["outcome"] == "passed" for lesson in record["lessons"])
+    tests = record.get("tests") or {}
+    counts = ", ".join(
+        f"{tests[word]:,} {word}" for word in ("passed", "skipped", "failed", "error") if tests.get(word)
+    )
+    rows = [
+        ("date, image", f"{record['date']}, {record['image']}"),
+        ("Python", record["python"]),
+        ("packages", ", ".join(f"{name} {version}" for name, version in record["versions"].items())),
+        ("the setup cell printed", record["setup_cell"].replace("\n", " ")),
+        ("lessons at quick", f"{passed} of {len(seconds)} passed, {min(seconds):.0f} to {max(seconds):.0f} s each"),
+        ("unit tests", f"{counts} in {tests['minutes']:.0f} minutes" if counts else "not run"),
+    ]
+    return Table(["run on Colab's versions", record["command"]], rows).markdown()
 
 
 def slider_table() -> str:
@@ -217,6 +238,7 @@ GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
         "costs": lambda: cost_table().markdown(),
         "gpus": lambda: gpu_table().markdown(),
     },
+    ROOT / "docs" / "using.md": {"colab": colab_table},
     ROOT / "docs" / "instructors.md": {"syllabus": syllabus_table, "times": time_table, "grading": grading_table},
     ROOT / "docs" / "mistakes.md": {"mistakes": mistakes_page},
     ROOT / "docs" / "submissions.md": {"kinds": kinds_table},
