@@ -12,9 +12,8 @@ from wwlib.course.lessons.readme import collect_results, promise_table, results_
 from wwlib.course.lessons.syllabus import lessons
 from wwlib.course.lessons.teaching import kinds_table, mistakes_page
 
-SOURCES = sorted((ROOT / "wwlib" / "experiments").glob("*/tables.py")) + [
-    ROOT / "wwlib" / "experiments" / "population" / "longer.py"
-]
+EXPERIMENTS = ROOT / "wwlib" / "experiments"
+SOURCES = [*sorted(EXPERIMENTS.glob("*/tables.py")), EXPERIMENTS / "population" / "longer.py"]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -53,7 +52,7 @@ def test_the_page_of_results_has_a_heading_a_sentence_and_a_table_for_each():
 def test_a_result_of_no_lesson_is_refused(monkeypatch):
     stray = Result("99", "Stray", "Nothing.", lambda: Table(["a"], []))
     monkeypatch.setattr(readme, "collect_results", lambda: [stray])
-    with pytest.raises(ValueError, match="lesson of result 'Stray' must be one of .*got '99'"):
+    with pytest.raises(ValueError, match=r"lesson of result 'Stray' must be one of .*got '99'"):
         results_page()
 
 
@@ -79,8 +78,8 @@ def test_every_exercise_is_listed_with_what_goes_wrong():
     page = mistakes_page()
     for lesson in lessons():
         for exercise in lesson.exercises:
-            assert re.search(rf"^\*\*{re.escape(exercise)} [^*]+\*\* · \d points? · (exact|open: what must hold)\n\n- ", page,
-                             re.MULTILINE), exercise  # fmt: skip
+            entry = rf"^\*\*{re.escape(exercise)} [^*]+\*\* · \d points? · (exact|open: what must hold)\n\n- "
+            assert re.search(entry, page, re.MULTILINE), exercise
 
 
 def test_what_the_learner_reads_is_cut_to_a_line():
