@@ -78,8 +78,8 @@ def test_every_exercise_is_listed_with_what_goes_wrong():
     page = mistakes_page()
     for lesson in lessons():
         for exercise in lesson.exercises:
-            kind = r"\d points? · (exact|open: what must hold)"
-            assert re.search(rf"^\*\*{re.escape(exercise)} [^*]+\*\* · {kind}\n\n- ", page, re.MULTILINE), exercise
+            entry = rf"^\*\*{re.escape(exercise)} [^*]+\*\* · \d points? · (exact|open: what must hold)\n\n- "
+            assert re.search(entry, page, re.MULTILINE), exercise
 
 
 def test_what_the_learner_reads_is_cut_to_a_line():

@@ -173,45 +173,41 @@ def promise_table() -> str:
             "FactorVAE score: codes match the world's causes, 1 at best",
             f"other methods: {PUBLISHED[0][1]} to {PUBLISHED[-1][1]}",
             median_and_range(seed_scores(FLAGSHIP)),
-            _read_more("05"),
+            "05",
         ),
         (
             "overlap (IoU) of masks with the true place of floor / wall / object, 1 at best",
             "pictures, no number",
             " / ".join(f"{sum(values) / len(values):.2f}" for values in zip(*ious, strict=True)),
-            _read_more("06"),
+            "06",
         ),
         (
             "where score: codes act in the right place",
             f"without masks {mean_and_spread(plain)}",
             f"with masks {mean_and_spread(masks)}; {apart}",
-            _read_more("10"),
+            "10",
         ),
         *(
             (f"rank correlation of TPL with {label}, −1 at best", f"paper {with_minus(PAPER[score])}",
-             _beside_the_paper(score), _read_more("09"))
+             _beside_the_paper(score), "09")
             for score, label in (("dci", "DCI, a score with labels"), ("factor_vae", "the FactorVAE score"))
         ),
         (
             "a named block swapped in another network's code changes its factor, 1 at best",
             f"goal ≥ {interpretation.SWAPPED:g}",
             mean_and_range(follows, ".3f"),
-            _read_more("17"),
+            "17",
         ),
         ("speed of a training step beside a plain port of the authors'", f"goal {step['goal']}", step["measured"],
-         "[speed](docs/speed.md)"),
+         "–"),
         (
             f"{speed['submissions']} notebooks graded in sandboxes",
             f"plain papermill {speed['plain_papermill_seconds']:.1f} s each",
             f"{speed['seconds_each']:.2f} s each",
-            "[teaching](docs/instructors.md)",
+            "–",
         ),
     ]  # fmt: skip
-    return Table(["what", "paper, rival or goal", "ours", "more"], rows).markdown()
-
-
-def _read_more(lesson: str) -> str:
-    return f"[lesson {lesson}](docs/results.md#lesson-{lesson})"
+    return Table(["what", "paper, rival or goal", "ours", "lesson"], rows).markdown()
 
 
 def _beside_the_paper(score: str) -> str:
