@@ -47,7 +47,6 @@ def test_what_is_not_kept_names_the_command(shelf):
         shelf.load("first", nn.Linear(3, 2))
 
 
-@pytest.mark.slow
 def test_two_processes_lose_nothing_of_each_other(shelf):
     """Ten runs and a network from each, all at once."""
     code = """import sys, pathlib, time, torch

@@ -21,7 +21,7 @@ class Damaged(ValueError):
     """A file of ours that cannot be read as what it says it is."""
 
 
-def write_whole(path: str | Path, write: Callable[[Path], object], sync: bool = True) -> None:
+def write_whole(path: str | Path, write: Callable[[Path], None], sync: bool = True) -> None:
     """Let `write` fill a temporary file beside `path`, then rename it: a reader sees the old file or the new one.
 
     Without `sync` that holds unless the power goes: for many small files that can be made again.
