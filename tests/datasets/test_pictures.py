@@ -257,6 +257,7 @@ def test_a_signal_reaches_the_workers_too_and_still_the_state_is_saved(folder, t
 
 
 @LINUX
+@pytest.mark.slow
 def test_workers_of_a_killed_process_end_by_themselves(folder, started, eventually):
     process, workers = started(sys.executable, "-c", READER, str(folder))
     process.kill()
