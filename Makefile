@@ -26,6 +26,10 @@ setup: $(READY)  ## create .venv and install the course into it; CONSTRAINTS=con
 lab: $(READY)  ## open the course in JupyterLab on lesson 00
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" $(VENV)/bin/jupyter lab $(LAB_OPTIONS)
 
+check: lint  ## what to run at every save: lint, types, the architecture and the fast tests, within two minutes
+	$(VENV)/bin/mypy
+	WW_HEADLESS=1 WW_THREADS=1 $(PY) -m pytest tests -m 'not slow' -n 2 --dist loadfile --durations=5 --durations-min=3
+
 test: $(READY)  ## run every test: library, each lesson under nbval, one papermill pass
 	WW_HEADLESS=1 WW_THREADS=1 WW_CONSTRAINTS=$(CONSTRAINTS) $(PY) -m pytest tests notebooks -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_OPTIONS)
 

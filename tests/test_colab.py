@@ -22,6 +22,8 @@ from wwlib.models.config import replace_config
 from wwlib.training.loop import train
 from wwlib.training.recipes import recipe
 
+pytestmark = pytest.mark.slow
+
 VERSIONS = """
 import importlib.metadata, json
 found = {}

@@ -22,7 +22,10 @@ from wwlib.models.explorer import explorer_frames
 from wwlib.models.shipped import load_model
 from wwlib.models.traversals import traversal
 
-pytestmark = pytest.mark.skipif(chromium_path() is None, reason="needs Debian's or Ubuntu's package `chromium`")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium_path() is None, reason="needs Debian's or Ubuntu's package `chromium`"),
+]
 
 ALL = os.environ.get("WW_BROWSER") == "all"
 FIRST, *OTHERS = choose_lessons() if ALL else choose_lessons(["00", "02"])

@@ -34,7 +34,7 @@ def test_a_learner_sees_lesson_00_and_no_buttons_for_graders(tmp_path, make):
         page.goto(f"{address}/?token={TOKEN}" if make else f"{address}/lab/tree/{lesson.name}?token={TOKEN}")
         ready(page)
         assert page.url.endswith(f"/lab/tree/{lesson.name}")
-        page.locator(".jp-Notebook h1", has_text="00 · Start here").first.wait_for()
+        page.get_by_role("heading", name="00 · Start here").wait_for()
         Lesson(page).picture(f"graders-{'absent' if make else 'present'}")
         plugins, shown = graders_parts(page)
     log = (tmp_path / "server.log").read_text()

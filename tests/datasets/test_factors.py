@@ -120,6 +120,7 @@ def test_shapes3d_object_grows_with_scale(shapes):
     assert (areas.diff() > 0).all()
 
 
+@pytest.mark.slow
 def test_shapes3d_resolutions_show_the_same_scene():
     large, small = Shapes3D(64), Shapes3D(32)
     factors = small.sample_factors(16, torch.Generator().manual_seed(0))

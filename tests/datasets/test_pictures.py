@@ -258,6 +258,7 @@ def test_the_train_command_takes_pictures_to_the_end_and_names_no_place(folder, 
 
 @LINUX
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
+@pytest.mark.slow
 def test_a_signal_reaches_the_workers_too_and_still_the_state_is_saved(folder, tmp_path, started, eventually, number):
     process, workers = started(*command(folder, tmp_path / "run"), "--snapshot-every=40")
     eventually(lambda: list((tmp_path / "run").glob("snapshots/*.png")))  # by then both workers have delivered
@@ -270,6 +271,7 @@ def test_a_signal_reaches_the_workers_too_and_still_the_state_is_saved(folder, t
 
 
 @LINUX
+@pytest.mark.slow
 def test_workers_of_a_killed_process_end_by_themselves(folder, started, eventually):
     process, workers = started(sys.executable, "-c", READER, str(folder))
     process.kill()

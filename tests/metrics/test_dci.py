@@ -29,6 +29,7 @@ def test_unit_cases_of_the_definition():
     assert disentanglement(np.zeros((3, 3))) == completeness(np.zeros((3, 3))) == 0
 
 
+@pytest.mark.slow
 def test_one_code_a_factor_is_perfect_in_every_part():
     result = dci_score(*split())
     assert result.disentanglement == pytest.approx(1, abs=1e-3)
@@ -73,6 +74,7 @@ def test_what_cannot_be_scored_is_an_error():
         dci_score(codes, np.minimum(factors, 1), test_codes, test_factors)
 
 
+@pytest.mark.slow
 def test_the_fixed_points_give_the_references_importances(fixed_points):
     """On 2,000 of the shared points, two factors: scikit-learn's own trees, importance by importance."""
     codes, factors = fixed_points["z_train"][:2000], fixed_points["f_train"][:2000, :2]

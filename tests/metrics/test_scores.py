@@ -150,6 +150,7 @@ def test_the_mig_of_the_reference(look_up, seed, theirs):
     assert mig_score(*points).score == pytest.approx(theirs, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_sap_modularity_and_explicitness_of_the_reference(look_up):
     random = np.random.RandomState(0)
     train = draw_points(look_up, dsprites_table.SIZES, 10_000, random)

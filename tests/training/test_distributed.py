@@ -152,6 +152,7 @@ def together(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(name, together, float64):
     alone, losses = trained(VARIANTS[name])
     for rank in range(2):
@@ -218,6 +219,7 @@ def launch(folder, until, number, rank):
     return process.returncode, output
 
 
+@pytest.mark.slow
 def test_a_job_that_loses_a_process_ends_and_the_same_command_continues_to_the_same_curve(together, tmp_path):
     code, output = launch(tmp_path, 20, signal.SIGKILL, 1)
     assert code != 0

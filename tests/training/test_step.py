@@ -214,6 +214,7 @@ def same_checkpoints(path, other_path):
     return same and curve(about["log"]) == curve(others["log"])
 
 
+@pytest.mark.slow
 def test_a_stopped_command_says_where_it_continues_and_comes_to_the_same_weights(shapes, tmp_path):
     train(COMMANDED, shapes, tmp_path / "undisturbed", CPU, progress=False)
     folder, checkpoint = tmp_path / "stopped", tmp_path / "stopped" / "checkpoint.safetensors"
@@ -239,6 +240,7 @@ def test_a_stopped_command_says_where_it_continues_and_comes_to_the_same_weights
     assert not [name for name in os.listdir(folder) if name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_24_moments_comes_to_the_same_weights_and_curve(tmp_path):
     """Each is forked from a process that imported torch once; every third dies while a checkpoint is half written."""
     train(MORTAL, Noise(), tmp_path / "undisturbed", CPU, log_every=10, progress=False)

@@ -80,7 +80,9 @@ def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> 
     if about.get("kind") not in ("model", "training"):
         raise ValueError(f"{path} must hold a model or a training, got kind {about.get('kind')!r}")
     config = Config.from_json(about["config"])
-    networks = dict(zip(("average", "discriminator", "recogniser"), build_networks(config), strict=True))
+    networks: dict[str, torch.nn.Module] = dict(
+        zip(("average", "discriminator", "recogniser"), build_networks(config), strict=True)
+    )
     networks["generator"] = build_networks(config)[0]
     loaded = {}
     for name, network in networks.items():

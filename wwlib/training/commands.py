@@ -151,7 +151,7 @@ def parse(name: str, text: str, example: object) -> object:
         if isinstance(example, tuple):
             parts = [part for part in text.split(",") if part]
             return tuple(parts) if name == "modules" else tuple(int(part) for part in parts)
-        return type(example)(text)  # type: ignore[call-arg]
+        return type(example)(text)
     except (ValueError, KeyError):
         from wwlib.models.config import Config
 

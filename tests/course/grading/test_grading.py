@@ -27,6 +27,8 @@ from wwlib.course.grading.submissions import Submission, find, read, safe_name
 from wwlib.course.lessons.check import check
 from wwlib.course.lessons.tasks import masters
 
+pytestmark = pytest.mark.slow
+
 RECORD = json.loads((DATA / "grading.json").read_text(encoding="utf-8"))
 
 

@@ -45,6 +45,7 @@ def test_an_old_lessons_imports_fail_one_by_one(line):
         exec(line, {})
 
 
+@pytest.mark.slow
 def test_an_old_lesson_ends_at_its_first_line_in_one_sentence_without_a_traceback():
     notebook = old_lesson()
     with pytest.raises(CellExecutionError):

@@ -172,6 +172,7 @@ def test_lessons_import_only_the_library_torch_and_matplotlib(lesson):
 
 
 @BY_NAME
+@pytest.mark.slow
 def test_papermill_runs_it_offline_at_quick(lesson, tmp_path, request, monkeypatch, colab_packages):
     """On a machine like Colab's, setup cell and widgets included; where its packages cannot be had, in this one."""
     output = tmp_path / "out.ipynb"
@@ -193,6 +194,7 @@ def test_papermill_runs_it_offline_at_quick(lesson, tmp_path, request, monkeypat
 @pytest.mark.parametrize(
     ("parameters", "message"), [({"profile": "qiuck"}, "profile must be one of"), ({"sed": 1}, "no parameter sed")]
 )
+@pytest.mark.slow
 def test_a_misspelt_profile_or_parameter_is_a_clear_error(parameters, message, tmp_path):
     papermill = pytest.importorskip("papermill")
     with pytest.raises(papermill.PapermillExecutionError, match=message):

@@ -66,6 +66,7 @@ def run(command, folder, **environment):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_nbgrader_itself_generates_grades_and_exports(released, tmp_path):
     course = tmp_path / "course"
     source = course / "source" / LESSON
@@ -96,6 +97,7 @@ def test_nbgrader_itself_generates_grades_and_exports(released, tmp_path):
     assert (row["student_id"], float(row["score"]), float(row["max_score"])) == ("anna", 5, 6)
 
 
+@pytest.mark.slow
 def test_gradescopes_archive_grades_a_submission(released, tmp_path):
     """The layout is Gradescope's: source/ from the archive, submission/, results/; only its root lies elsewhere."""
     with zipfile.ZipFile(released / "gradescope" / f"{LESSON}.zip") as archive:
@@ -115,6 +117,7 @@ def test_gradescopes_archive_grades_a_submission(released, tmp_path):
     assert [test["status"] for test in results["tests"]] == ["passed"] * 4
 
 
+@pytest.mark.slow
 def test_an_unreadable_submission_still_gives_gradescope_a_result(released, tmp_path):
     with zipfile.ZipFile(released / "gradescope" / f"{LESSON}.zip") as archive:
         archive.extractall(tmp_path / "source")

@@ -87,6 +87,7 @@ def worker(role, storage, folder):
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+@pytest.mark.slow
 def test_when_a_worker_is_killed_no_member_is_lost_and_none_is_done_twice(server, tmp_path, eventually):
     victim = worker("victim", server, tmp_path)
     name = eventually(lambda: (tmp_path / "victim.txt").is_file() and (tmp_path / "victim.txt").read_text())

@@ -91,6 +91,7 @@ def test_gans_are_trained_alike_but_for_what_their_name_says():
     assert changed == expected
 
 
+@pytest.mark.slow
 def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
     tiny = {f"beta-vae-{s}-seed{k}": VAEConfig("beta-vae", s, images=128, seed=k) for s in (1.0, 2.0) for k in (0, 1)}
     monkeypatch.setattr(population, "members", lambda seeds=2: tiny)
@@ -123,6 +124,7 @@ def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
         gather_members(tmp_path, "population-tiny", shipped)
 
 
+@pytest.mark.slow
 def test_a_record_cannot_claim_a_training_that_its_weights_never_had(monkeypatch, tmp_path):
     monkeypatch.setattr(population, "members", lambda seeds=2: {"beta-vae-1.0-seed0": VAEConfig(images=64)})
     monkeypatch.setattr(population, "PerceptualDistance", lambda net: Pixels())
