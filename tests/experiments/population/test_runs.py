@@ -26,6 +26,7 @@ from wwlib.experiments.population.runs import (
 )
 from wwlib.experiments.population.search import Budget, chosen_trial, reveal, search
 from wwlib.metrics.ranking import (
+    LENGTHS,
     by_family,
     choose,
     column,
@@ -217,6 +218,10 @@ def test_the_choice_is_the_shortest_among_those_with_enough_codes():
     ]
     assert choose(models)["name"] == "ps-seed0"
     assert choose(models, "udr")["name"] == "ps-seed1"
+    assert (*LENGTHS, "active_codes") == tuple(MEASURES)
+    for measure in LENGTHS:
+        lengths = [record("ps-seed0", **{measure: 3.0}), record("ps-seed1", **{measure: 2.0})]
+        assert choose(lengths, measure)["name"] == "ps-seed1"
     assert len(enough_active(models, 1)) == 2
     assert standing(models, models[1], "dci") == 0
     assert standing(models, models[2], "dci") == pytest.approx(1 / 3)
