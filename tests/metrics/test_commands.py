@@ -13,7 +13,7 @@ from wwlib.__main__ import main
 from wwlib.base.paths import ROOT
 from wwlib.metrics import commands
 from wwlib.metrics.points import rows_in_order
-from wwlib.metrics.scores import SUPERVISED, score_points
+from wwlib.metrics.scores import SCORES, SUPERVISED, score_points
 
 SIZES = (3, 4, 5)
 
@@ -38,7 +38,7 @@ def run(*arguments):
         return leaving.code
 
 
-def test_the_table_has_every_score_and_what_it_says(points, capsys):
+def test_the_table_has_every_score_and_what_it_asks(points, capsys):
     assert run(points, "--threads", 1) == 0
     said = capsys.readouterr()
     lines = said.out.splitlines()
@@ -47,7 +47,7 @@ def test_the_table_has_every_score_and_what_it_says(points, capsys):
     assert tuple(rows) == (*SUPERVISED, *commands.BESIDE)
     results = score_points(*draw().values())
     for name, result in results.items():
-        assert f" {result.score:.4f}  {commands.SCORES[name].says}" in rows[name]
+        assert f" {result.score:.4f}  {SCORES[name].question}" in rows[name]
     assert f"{results['dci'].completeness:.4f}" in rows["completeness"]
     assert max(map(len, lines)) < 110
     assert said.err == ""
@@ -124,15 +124,11 @@ def test_scores_that_few_columns_do_not_suffice_for_are_left_out_or_refused(tmp_
     assert capsys.readouterr().err == "error: modularity needs at least 2 factors, got 1\n"
 
 
-@pytest.mark.parametrize("name", commands.SCORES)
+@pytest.mark.parametrize("name", SCORES)
 def test_the_least_columns_are_enough_for_every_score(name):
-    given, about = draw(), commands.SCORES[name]
-    result = score_points(given["codes"][:, : about.codes], given["factors"][:, : about.factors], (name,))[name]
-    assert np.isfinite(result.score)
-
-
-def test_what_is_said_of_scores_is_said_of_those_there_are():
-    assert tuple(commands.SCORES) == SUPERVISED
+    given, needs = draw(), SCORES[name]
+    codes, factors = given["codes"][:, : needs.least_codes], given["factors"][:, : needs.least_factors]
+    assert np.isfinite(score_points(codes, factors, (name,))[name].score)
 
 
 def changed(**changes):
@@ -180,8 +176,8 @@ def test_a_wrong_option_ends_with_64(arguments, message, points, capsys):
 def test_the_help_says_what_each_score_is(capsys):
     assert run("--help") in (0, None)
     said = capsys.readouterr().out
-    for name, about in commands.SCORES.items():
-        assert f"  {name:12}  {about.says}" in said
+    for name, score in SCORES.items():
+        assert f"  {name:12}  {score.question}" in said
 
 
 def test_a_terminal_sees_a_bar(points):

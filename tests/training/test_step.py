@@ -66,7 +66,7 @@ def test_the_discriminator_never_sees_the_perturbed_images():
 def test_ps_loss_starts_near_d_plus_18_over_many_samples():
     state = Training(replace_config(TINY, batch=64), Noise(), CPU)
     state.recogniser.head.weight.data.zero_()
-    values = [state._generator_loss(state._draw(), slice(0, 64))[2]["what"].item() for _ in range(60)]
+    values = [state.loss_of_generator(state.draw(), slice(0, 64))[2]["what"].item() for _ in range(60)]
     assert sum(values) / len(values) == pytest.approx(5 + 18, rel=0.1)
 
 

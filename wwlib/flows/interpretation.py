@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from wwlib.base.checks import check_numbers
 from wwlib.base.codes import copy_codes
 from wwlib.base.descent import descend
 from wwlib.flows.flow import Flow, block_sizes, block_slices, log_density, pair_nll, shared_variance
@@ -50,8 +51,7 @@ class Schedule:
     seed: int = 0
 
     def __post_init__(self):
-        if min(self.blocks, self.hidden, self.steps, self.batch) < 1 or self.rate <= 0:
-            raise ValueError(f"blocks, hidden, steps, batch and rate must be positive, got {self}")
+        check_numbers(self, positive=("blocks", "hidden", "steps", "batch", "rate"))
 
 
 def sizes_from(latents: Latents, generator: torch.Generator, n: int = 4000) -> tuple[list[int], Tensor]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from wwlib.base.checks import check_numbers
 from wwlib.base.descent import descend
 from wwlib.flows.flow import Flow, log_density
 from wwlib.flows.latents import Latents
@@ -98,8 +99,7 @@ class TranslationSchedule:
     seed: int = 0
 
     def __post_init__(self):
-        if min(self.blocks, self.hidden, self.embedding, self.steps, self.batch) < 1 or self.rate <= 0:
-            raise ValueError(f"blocks, hidden, embedding, steps, batch and rate must be positive, got {self}")
+        check_numbers(self, positive=("blocks", "hidden", "embedding", "steps", "batch", "rate"))
         object.__setattr__(self, "shape", tuple(self.shape))  # JSON gives lists
 
 

@@ -7,42 +7,23 @@ import io
 import json
 import math
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from wwlib import __version__
 from wwlib.base.command import Command
 
-
-@dataclass(frozen=True)
-class About:
-    """What a score says, and the least number of codes and factors that it needs."""
-
-    says: str
-    codes: int = 1
-    factors: int = 1
-
-
-# the same names as `wwlib.metrics.scores.SUPERVISED`
-SCORES = {
-    "factor_vae": About("how often the code that moves least tells which factor was held fixed", factors=2),
-    "beta_vae": About("how often a linear classifier names the factor that pairs of points share", factors=2),
-    "mig": About("how much more the best code tells about a factor than the next one", codes=2),
-    "modularity": About("whether each code tells about one factor only", factors=2),
-    "sap": About("how much better the best code predicts a factor than the next one", codes=2),
-    "explicitness": About("how well all codes together rank a factor's values (chance: 0.5)"),
-    "dci": About("disentanglement: whether trees use each code for one factor only"),
-}
-# numbers that some scores have beside their own
+# numbers that some scores have beside their own, and what they ask
 BESIDE = {
-    "completeness": "whether one code is enough for each factor",
-    "informativeness": "how often the trees predict a factor right",
+    "completeness": "Is one code enough for each factor?",
+    "informativeness": "How often do the trees predict a factor right?",
 }
 LEAST = 30  # points; two thirds train and the rest test
 EXPECTS = "POINTS.npz with `codes` [N, d] and `factors` [N, K], or two files CODES.npy FACTORS.npy"
 
 
 def _add(parser) -> None:
+    from wwlib.metrics.scores import SCORES
+
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.usage = (
         "%(prog)s POINTS.npz [options]\n"
@@ -57,7 +38,7 @@ def _add(parser) -> None:
         "With --pictures: the FID of a model, how far its pictures are from those in a folder (needs torch-fidelity)."
     )
     width = max(map(len, SCORES))
-    parser.epilog = "scores:\n" + "\n".join(f"  {name:{width}}  {about.says}" for name, about in SCORES.items())
+    parser.epilog = "scores:\n" + "\n".join(f"  {name:{width}}  {score.question}" for name, score in SCORES.items())
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help=f"{EXPECTS}; with --pictures the name or file of a model"
     )
@@ -78,6 +59,8 @@ def _add(parser) -> None:
 
 def _score_names(text: str) -> list[str]:
     """Read one or several names, separated by commas."""
+    from wwlib.metrics.scores import SCORES
+
     names = [name for name in text.split(",") if name]
     if unknown := [name for name in names if name not in SCORES]:
         raise argparse.ArgumentTypeError(f"must be among {', '.join(SCORES)}, got {', '.join(unknown)}")
@@ -169,12 +152,14 @@ def _applicable(chosen: list[str], codes: int, factors: int) -> tuple[str, ...]:
     Raises:
         ValueError: if the points do not suffice for one that was asked for, or for any.
     """
+    from wwlib.metrics.scores import SCORES
+
     lacks = {}
-    for name, about in SCORES.items():
-        if codes < about.codes:
-            lacks[name] = f"{name} needs at least {about.codes} codes, got {codes}"
-        elif factors < about.factors:
-            lacks[name] = f"{name} needs at least {about.factors} factors, got {factors}"
+    for name, score in SCORES.items():
+        if codes < score.least_codes:
+            lacks[name] = f"{name} needs at least {score.least_codes} codes, got {codes}"
+        elif factors < score.least_factors:
+            lacks[name] = f"{name} needs at least {score.least_factors} factors, got {factors}"
     for name in chosen:
         if name in lacks:
             raise ValueError(lacks[name])
@@ -196,16 +181,19 @@ def _plain(value):
 
 
 def _table(results: dict):
-    """Every score with its value and what it says."""
+    """Every score with its value and what it asks."""
     from wwlib.base.table import Table
+    from wwlib.metrics.scores import SCORES
 
     rows = []
     for name, result in results.items():
-        rows.append((name, f"{result.score:.4f}", SCORES[name].says))
+        rows.append((name, f"{result.score:.4f}", SCORES[name].question))
         rows += [
-            (f"  {key}", f"{getattr(result, key):.4f}", says) for key, says in BESIDE.items() if hasattr(result, key)
+            (f"  {key}", f"{getattr(result, key):.4f}", question)
+            for key, question in BESIDE.items()
+            if hasattr(result, key)
         ]
-    return Table(("score", "value", "what it says"), rows)
+    return Table(("score", "value", "what it asks"), rows)
 
 
 def _draw(results: dict):

@@ -17,12 +17,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from wwlib.datasets.pictures import ImageFolder
+from wwlib.models.interface import GeneratorLike
 
 EXTRACTOR = "inception-v3-compat"  # torch-fidelity's name of the network that FID is defined with
 
 
 def fid(
-    generator,
+    generator: GeneratorLike,
     pictures: ImageFolder,
     images: int = 50_000,
     device: torch.device | str = "cpu",
@@ -33,7 +34,7 @@ def fid(
     """Return the FID of a generator whose codes are drawn from N(0, I).
 
     Args:
-        generator: G: `codes`, `sample_noise`, and codes and noise to images `[B, 3, H, W]`; clipped to [-1, 1] here.
+        generator: G; its images are clipped to [-1, 1] here.
         pictures: the real ones; all of them, or the first `images`. Their features are stored in torch-fidelity's
             cache, so that a run computes them once.
         images: to generate.
@@ -107,7 +108,7 @@ def _torch_fidelity():
     return torch_fidelity
 
 
-def _drawings(fidelity, generator, device: torch.device, seed: int):
+def _drawings(fidelity, generator: GeneratorLike, device: torch.device, seed: int):
     """Return the generator in the form that torch-fidelity asks for, from codes to uint8 pictures."""
     random = torch.Generator().manual_seed(seed)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from wwlib.base.codes import rotate_codes
 from wwlib.base.viz import heat_map
 from wwlib.metrics.perceptual import PerceptualDistance
+from wwlib.models.interface import GeneratorLike
 
 # points on a traversal, traversals, length from which a code counts as active (metric defaults of the author's code)
 PRESETS = {
@@ -67,7 +68,7 @@ class TPLScore:
 
 @torch.no_grad()
 def tpl(
-    generator,
+    generator: GeneratorLike,
     distance: PerceptualDistance,
     traversals: int = 10,
     points: int = 25,
@@ -84,7 +85,7 @@ def tpl(
     better. Every frame is embedded once; memory does not grow with the number of traversals.
 
     Args:
-        generator: G: `codes`, `sample_noise`, and codes and noise to images `[B, C, H, W]` in [-1, 1], not clipped.
+        generator: G; its images are in [-1, 1] and not clipped.
         distance: between neighbouring frames; the definition uses `PerceptualDistance("vgg")`.
         traversals, points, threshold: `PRESETS` has the published settings.
         bound: of the codes; the definition's lies far outside the prior.
@@ -147,7 +148,7 @@ def at_most(images: Tensor, side: int) -> Tensor:
 
 @torch.no_grad()
 def perceptual_path_length(
-    generator,
+    generator: GeneratorLike,
     distance: PerceptualDistance,
     samples: int = 1_000,
     space: str = "lerp",
@@ -207,7 +208,7 @@ def _slerp(first: Tensor, second: Tensor, t: Tensor) -> Tensor:
 
 @torch.no_grad()
 def turned_plane_lengths(
-    generator,
+    generator: GeneratorLike,
     distance: PerceptualDistance,
     i: int,
     j: int,

@@ -7,6 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# scores without labels that are lengths: the shortest is the best; of every other score the largest is
+LENGTHS = (
+    "tpl",
+    "tpl_root",
+    "tpl_64",
+    "tpl_64_root",
+    "tpl_fast",
+    "tpl_fast_root",
+    "tpl_fast_narrow",
+    "tpl_fast_narrow_root",
+)
+
 
 @dataclass(frozen=True)
 class Correlation:
@@ -82,7 +94,7 @@ def enough_active(records: list[dict], least: int) -> list[dict]:
 
 
 def choose(records: list[dict], score: str = "tpl", least: int = 5) -> dict:
-    """Return the record with the best score without labels: the shortest TPL, or the largest of another score.
+    """Return the record with the best score without labels: the smallest of one of `LENGTHS`, or else the largest.
 
     Raises:
         ValueError: if no model has `least` active codes.
@@ -91,7 +103,7 @@ def choose(records: list[dict], score: str = "tpl", least: int = 5) -> dict:
     values = column(candidates, score)
     if not np.isfinite(values).any():
         raise ValueError(f"no model has at least {least} active codes and a score {score!r}")
-    return candidates[int(np.nanargmin(values) if score.startswith("tpl") else np.nanargmax(values))]
+    return candidates[int(np.nanargmin(values) if score in LENGTHS else np.nanargmax(values))]
 
 
 def standing(records: list[dict], chosen: dict, score: str) -> float:

@@ -71,11 +71,14 @@ class Score:
         label: its name in tables.
         question: what it asks, one sentence.
         compute: points to a result object, which has `score` and `plot`; higher is better.
+        least_codes, least_factors: the least numbers of codes and of factors that it needs.
     """
 
     label: str
     question: str
     compute: Callable[[Points], Any]
+    least_codes: int = 1
+    least_factors: int = 1
 
 
 SCORES: dict[str, Score] = {
@@ -83,30 +86,35 @@ SCORES: dict[str, Score] = {
         "FactorVAE score",
         "Does the code that varies least tell which factor was held fixed?",
         lambda points: factor_vae_score(*points.all, points.generator()),
+        least_factors=2,
     ),
     "beta_vae": Score(
         "BetaVAE score",
-        "Can a linear classifier tell from differences of codes which factor two images share?",
+        "Can a linear classifier of code differences name the factor that a pair shares?",
         lambda points: beta_vae_score(*points.all, points.generator()),
+        least_factors=2,
     ),
     "mig": Score(
         "MIG",
         "Does one code know much more about each factor than any other code does?",
         lambda points: mig_score(*points.train),
+        least_codes=2,
     ),
     "modularity": Score(
         "modularity",
         "Does each code know about one factor only?",
         lambda points: modularity_score(*points.train),
+        least_factors=2,
     ),
     "sap": Score(
         "SAP",
         "Does one code predict each factor much better than any other code does?",
         lambda points: sap_score(*points.train_and_test),
+        least_codes=2,
     ),
     "explicitness": Score(
         "explicitness",
-        "Can a linear classifier read every value of each factor from all codes?",
+        "Can a linear classifier rank a factor's values by all codes (chance: 0.5)?",
         lambda points: explicitness_score(*points.train_and_test),
     ),
     "dci": Score(

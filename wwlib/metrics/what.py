@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from wwlib.models.interface import GeneratorLike
 from wwlib.models.losses import perturb
 
 
 @torch.no_grad()
-def naming_accuracy(generator, recogniser, scale: float = 2.0, n: int = 2048, seed: int = 0) -> float:
+def naming_accuracy(generator: GeneratorLike, recogniser, scale: float = 2.0, n: int = 2048, seed: int = 0) -> float:
     """Return how often the code that the recogniser sees change most is the one that moved, in [0, 1].
 
     Chance is one over the number of codes. Two images of a pair share their noise.

@@ -12,6 +12,7 @@ from wwlib.base.viz import heat_map, stretched
 from wwlib.datasets.factors import FactorData
 from wwlib.metrics.information import binned, entropies, mutual_information
 from wwlib.metrics.points import encode_sample
+from wwlib.models.interface import GeneratorLike
 from wwlib.models.traversals import code_masks
 
 
@@ -153,7 +154,9 @@ def where_score(
 
 
 @torch.no_grad()
-def change_map(generator, base: Tensor, code: int, span: float = 2.0, steps: int = 7, noise=None) -> Tensor:
+def change_map(
+    generator: GeneratorLike, base: Tensor, code: int, span: float = 2.0, steps: int = 7, noise=None
+) -> Tensor:
     """Return how much each pixel changes while one code runs from -span to span, `[B, H, W]` in [0, 1].
 
     Works for any generator, with masks or without.

@@ -78,7 +78,7 @@ class Autoencoder(nn.Module):
         """Return the images of codes `[B, d]`; called like a generator, so that the tools of Part I draw with it."""
         return self.decode(codes)
 
-    def sample_noise(self, batch: int, generator: torch.Generator | None = None) -> list[Tensor]:
+    def sample_noise(self, batch: int, generator: torch.Generator | None = None, device=None) -> list[Tensor]:
         """Return no noise maps: a decoder has none."""
         return []
 

@@ -8,20 +8,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 
 import torch
 
+from wwlib.base.checks import check_numbers
 from wwlib.models.losses import OBJECTIVES
 from wwlib.models.networks import Discriminator, Generator, Recogniser, count_codes
 
 GROUP = 4  # images that D's minibatch deviation compares; a batch and its parts consist of whole groups
-
-
-def check_numbers(config: object, positive: tuple[str, ...], from_zero: tuple[str, ...]) -> None:
-    """Raise ValueError, naming the entry, unless all of `positive` are above 0 and all of `from_zero` 0 or more."""
-    for name in positive:
-        if not 0 < getattr(config, name) < math.inf:
-            raise ValueError(f"{name} must be positive, got {getattr(config, name)!r}")
-    for name in from_zero:
-        if not 0 <= getattr(config, name) < math.inf:
-            raise ValueError(f"{name} must be 0 or more, got {getattr(config, name)!r}")
 
 
 def _help(text: str) -> dict[str, str]:

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from wwlib.base.viz import grid, mask_images
+from wwlib.models.interface import GeneratorLike
 from wwlib.models.layers import GlobalStyle
 from wwlib.models.masks import SpatialConstriction
+from wwlib.models.networks import Generator
 
 
 def has_masks(generator) -> bool:
@@ -19,7 +21,7 @@ def has_masks(generator) -> bool:
 
 
 @torch.no_grad()
-def traversal(generator, base: Tensor, span: float = 2.0, steps: int = 7, noise=None) -> Tensor:
+def traversal(generator: GeneratorLike, base: Tensor, span: float = 2.0, steps: int = 7, noise=None) -> Tensor:
     """Return frames `[d, steps, C, H, W]` in which each code in turn runs from -span to span, the others at `base`."""
     d = base.shape[0]
     codes = base.repeat(d, steps, 1)
@@ -35,7 +37,7 @@ def traversal(generator, base: Tensor, span: float = 2.0, steps: int = 7, noise=
 
 
 @torch.no_grad()
-def code_masks(generator, codes: Tensor, resolution: int | None = None, noise=None) -> Tensor:
+def code_masks(generator: Generator, codes: Tensor, resolution: int | None = None, noise=None) -> Tensor:
     """Return every code's mask `[B, d, R, R]` at one resolution R; all ones for a code without a mask (`C_global`).
 
     Args:
@@ -59,7 +61,9 @@ def code_masks(generator, codes: Tensor, resolution: int | None = None, noise=No
     return torch.cat(parts, dim=1)
 
 
-def traversal_sheet(generator, base: Tensor, alt: str, names: Sequence[str] = (), span: float = 2.0, steps: int = 7):
+def traversal_sheet(
+    generator: Generator, base: Tensor, alt: str, names: Sequence[str] = (), span: float = 2.0, steps: int = 7
+):
     """Show every code's traversal ("what") and its mask, stretched to full contrast ("where"), side by side.
 
     Args:

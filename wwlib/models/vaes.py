@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wwlib.base.checks import check_numbers
 from wwlib.base.files import load_tensors
-from wwlib.models.config import check_numbers
 
 FAMILIES = ("beta-vae", "factor-vae", "beta-tcvae", "dip-vae-i", "dip-vae-ii")
 

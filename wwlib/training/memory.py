@@ -58,17 +58,17 @@ def saved_for_backward(state: Training, images: int, own: set[int]) -> tuple[int
         images: real images in the part.
         own: identities of the storages that do not count, those of the weights.
     """
-    draws, part = state._draw(), slice(0, images)
+    draws, part = state.draw(), slice(0, images)
     real = draws.real[part].contiguous(memory_format=torch.channels_last)
 
     def generator_pass():
         state.discriminator.requires_grad_(False)
         with state.compute.autocast():
-            return state._generator_loss(draws, part)
+            return state.loss_of_generator(draws, part)
 
     def discriminator_pass():
         state.discriminator.requires_grad_(True)
-        return state._discriminator_loss(real, torch.zeros_like(real))
+        return state.loss_of_discriminator(real, torch.zeros_like(real))
 
     saved_bytes = []
     for run in (generator_pass, discriminator_pass):

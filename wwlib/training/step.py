@@ -107,7 +107,7 @@ class Training:
         self._set_learning_rate()
         for optimiser in self.optimisers().values():
             optimiser.zero_grad(set_to_none=True)
-        draws = self._draw()
+        draws = self.draw()
         losses = self._add_gradients(draws)
         parameters = [p for o in self.optimisers().values() for p in o.param_groups[0]["params"] if p.grad is not None]
         gradients = [parameter.grad for parameter in parameters]
@@ -120,7 +120,7 @@ class Training:
         self.step_number += 1
         return losses
 
-    def _draw(self) -> Draws:
+    def draw(self) -> Draws:
         """Draw a step's codes, perturbations, noise and real images, the same in every process."""
         config, random = self.config, self.random
         codes, perturbed, k, images = torch.randn(config.batch, self.generator.codes, generator=random), None, None, 1
@@ -153,11 +153,11 @@ class Training:
             share = (part.stop - part.start) / config.batch
             self.discriminator.requires_grad_(False)
             with self.compute.autocast():
-                loss, fake, generator_losses = self._generator_loss(draws, part)
+                loss, fake, generator_losses = self.loss_of_generator(draws, part)
             scaler.scale(share * loss).backward()
             self.discriminator.requires_grad_(True)
             real = draws.real[part.start - self.rows.start : part.stop - self.rows.start].to(self.compute.device)
-            loss, discriminator_losses = self._discriminator_loss(
+            loss, discriminator_losses = self.loss_of_discriminator(
                 real.contiguous(memory_format=torch.channels_last), fake
             )
             scaler.scale(share * loss).backward()
@@ -165,7 +165,7 @@ class Training:
                 losses[name] = losses.get(name, 0) + share * value.detach()
         return losses
 
-    def _generator_loss(self, draws: Draws, part: slice) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    def loss_of_generator(self, draws: Draws, part: slice) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Return the loss of G and Q on a part of the batch, the images for D, and the parts of the loss."""
         config, device = self.config, self.compute.device
         codes = draws.codes[part].to(device)
@@ -190,7 +190,7 @@ class Training:
             images = images + self.config.recogniser_noise * noise.to(images)
         return at_least_float32(self.recogniser(images))
 
-    def _discriminator_loss(self, real: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss_of_discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of D on a part of the batch, and its parts.
 
         R1 is computed in float32, since it squares small gradients.

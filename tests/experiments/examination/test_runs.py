@@ -39,7 +39,7 @@ class Oracle:
         self._factors, self._images = every, self.data.images(every).flatten(1)
         self.generator, self.recogniser = self, self.read
 
-    def sample_noise(self, n, generator=None, device=None):
+    def sample_noise(self, batch, generator=None, device=None):
         return []
 
     def __call__(self, codes, noise=None):

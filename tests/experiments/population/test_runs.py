@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from wwlib.base.device import choose_compute
 from wwlib.base.files import save_json, save_tensors
 from wwlib.experiments.population.longer import MEASURES
 from wwlib.experiments.population.runs import (
+    STRENGTHS,
     family_of,
     gather_members,
     load_member,
@@ -27,6 +29,7 @@ from wwlib.experiments.population.search import Budget, chosen_trial, ended, rec
 from wwlib.experiments.population.work_queue import open_study
 from wwlib.metrics.lengths import tpl
 from wwlib.metrics.ranking import (
+    LENGTHS,
     by_family,
     choose,
     column,
@@ -35,6 +38,8 @@ from wwlib.metrics.ranking import (
     rank_correlation,
     standing,
 )
+from wwlib.models.config import build_networks
+from wwlib.models.traversals import has_masks
 from wwlib.models.vaes import VAE, VAEConfig
 
 CPU = choose_compute("cpu")
@@ -47,17 +52,25 @@ class Pixels:
         return images.flatten(1)
 
 
-def record(name, **scores):
-    return dict(name=name, family=family_of(name), scores=dict(active_codes=6, tpl=1.0) | scores)
+def record(name, family="ps", **scores):
+    return dict(name=name, family=family, scores=dict(active_codes=6, tpl=1.0) | scores)
 
 
 def test_sixty_autoencoders_and_twenty_gans_each_with_a_family():
     everyone = members()
     vaes = [name for name, config in everyone.items() if isinstance(config, VAEConfig)]
     assert (len(vaes), len(everyone) - len(vaes)) == (60, 20)
-    assert family_of("beta-tcvae-6-seed1") == "beta-tcvae"
-    assert family_of("ps-sc-lambda0.5-seed0") == "ps-sc"
-    assert family_of("ps-seed2") == "ps"
+    masks = {name: has_masks(build_networks(everyone[name])[0]) for name in everyone if name not in vaes}
+    families = {name: family_of(config, masks.get(name, False)) for name, config in everyone.items()}
+    assert {name: family for name, family in families.items() if not name.startswith(f"{family}-")} == {}
+    assert families["beta-tcvae-6-seed1"] == "beta-tcvae"
+    assert families["ps-sc-lambda0.5-seed0"] == families["ps-sc-one-rectangle-seed0"] == "ps-sc"
+    assert families["ps-seed2"] == "ps"
+    assert Counter(families.values()) == {
+        **dict.fromkeys(STRENGTHS, 12),
+        "ps-sc": 8,
+        **dict.fromkeys(("ps", "gan", "sc", "infogan"), 3),
+    }
     assert len(members(seeds=3)) == 110
 
 
@@ -210,13 +223,17 @@ def test_the_choice_is_the_shortest_among_those_with_enough_codes():
     ]
     assert choose(models)["name"] == "ps-seed0"
     assert choose(models, "udr")["name"] == "ps-seed1"
+    assert (*LENGTHS, "active_codes") == tuple(MEASURES)
+    for measure in LENGTHS:
+        lengths = [record("ps-seed0", **{measure: 3.0}), record("ps-seed1", **{measure: 2.0})]
+        assert choose(lengths, measure)["name"] == "ps-seed1"
     assert len(enough_active(models, 1)) == 2
     assert standing(models, models[1], "dci") == 0
     assert standing(models, models[2], "dci") == pytest.approx(1 / 3)
     with pytest.raises(ValueError, match="no model has at least 9"):
         choose(models, least=9)
     assert np.isnan(column(models, "udr")[0])
-    assert list(by_family([record("ps-seed0"), record("gan-seed0"), record("ps-seed1")])) == ["ps", "gan"]
+    assert list(by_family([record("ps-seed0"), record("gan-seed0", "gan"), record("ps-seed1")])) == ["ps", "gan"]
 
 
 def test_the_search_looks_at_no_label_until_the_end(shapes, tmp_path, monkeypatch):

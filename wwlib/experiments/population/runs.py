@@ -91,11 +91,19 @@ def members(seeds: int = 2) -> dict[str, VAEConfig | Config]:
     return found
 
 
-def family_of(name: str) -> str:
-    """Return the family in a member's name: the name without seed, strength and change."""
-    stem = without_seed(name)
-    known = (*STRENGTHS, "ps-sc", "ps", "gan", "sc", "infogan")
-    return next(family for family in known if stem == family or stem.startswith(family + "-"))
+# families of GANs by what their training has: (objective, masks)
+GAN_FAMILIES = {
+    ("ps", True): "ps-sc",
+    ("ps", False): "ps",
+    ("gan", True): "sc",
+    ("gan", False): "gan",
+    ("infogan", False): "infogan",
+}
+
+
+def family_of(config: VAEConfig | Config, masks: bool) -> str:
+    """Return the family of a member: an autoencoder's own, a GAN's by its objective and whether it has masks."""
+    return config.family if isinstance(config, VAEConfig) else GAN_FAMILIES[config.objective, masks]
 
 
 def train_member(config: VAEConfig | Config, path: Path, data: FactorData) -> None:
@@ -203,63 +211,89 @@ def work(
         training_images, gan_images: shown to every autoencoder in place of `VAEConfig`'s, and to every GAN in place
             of `GAN_IMAGES`; a population of its own, so give it a `folder` and a study of its own.
     """
-    population = members(99)  # a queue that another process filled may hold more seeds than ours
     names = [name for name in members(seeds) if name.startswith(only)]
     if not names:
         raise ValueError(f"only must begin a member's name, such as 'beta-vae'; got {only!r}")
     study = open_study(storage, heartbeat=heartbeat)
     requeue_dead(study)
     enqueue(study, names)
-    data, done = make_data("shapes3d", 32), []
-    distance = PerceptualDistance("vgg")
-    others = dict(alex=Enlarged(PerceptualDistance("alex")), vgg=Enlarged(distance))
-
-    def objective(trial: optuna.Trial) -> float:
-        name = trial.user_attrs.get("member")
-        if name is None or taken(study, trial, name):  # another process was quicker
-            raise optuna.TrialPruned
-        start, weights = time.perf_counter(), folder / f"{name}.safetensors"
-        config = population[name]
-        if shown := training_images if isinstance(config, VAEConfig) else gan_images:
-            config = replace(config, images=shown)
-        for file in (weights, folder / f"{name}.arrays.safetensors"):
-            remove_unfinished(file)
-        if not weights.exists():
-            train_member(config, weights, data)
-        trained, model = time.perf_counter(), load_member(weights)
-        if model.config.images != config.images:
-            raise ValueError(f"{weights} must hold a training of {config.images} images, got {model.config.images}")
-        scores, arrays = score_member(model, data, distance, images)
-        scores |= other_lengths(model, **others)
-        save_tensors(folder / f"{name}.arrays.safetensors", arrays, dict(kind="member", name=name))
-        earlier = load_about(weights).get("seconds")  # the weights may be older than this process
-        seconds = dict(train=earlier or round(trained - start, 1), score=round(time.perf_counter() - trained, 1))
-        about = dict(name=name, family=family_of(name), config=asdict(config), scores=scores, seconds=seconds)
-        save_json(folder / f"{name}.json", {**about, "perceptual": distance.provenance, "torch": torch.__version__})
-        for key, value in scores.items():
-            trial.set_user_attr(key, value)
-        done.append(name)
-        print(f"{name}: FactorVAE score {scores['factor_vae']:.3f}, DCI {scores['dci']:.3f}, TPL {scores['tpl']:.2f} "
-              f"with {scores['active_codes']} codes, where {scores['where']:.2f}", flush=True)  # fmt: skip
-        return scores["tpl"]
-
-    def stop_when_none_waits(study: optuna.Study, _) -> None:
-        if not waiting(study):
-            study.stop()
-
-    told = False
-    while limit is None or len(done) < limit:
+    worker = _Worker(study, folder, images, training_images, gan_images)
+    announced = False
+    while limit is None or len(worker.done) < limit:
         if waiting(study):
-            run_trials(study, objective, limit and limit - len(done), [stop_when_none_waits])
+            run_trials(study, worker.objective, limit and limit - len(worker.done), [_stop_when_none_waits])
         elif waiting(study, optuna.trial.TrialState.RUNNING):
-            if not told:
+            if not announced:
                 print("nothing left to begin; waiting for other processes to end theirs", flush=True)
-            told = True
+            announced = True
             time.sleep(heartbeat / 2)
             requeue_dead(study)
         else:
             break
-    return len(done)
+    return len(worker.done)
+
+
+def _stop_when_none_waits(study: optuna.Study, _) -> None:
+    if not waiting(study):
+        study.stop()
+
+
+class _Worker:
+    """Trains and scores the members that Optuna gives to this process; `done` has their names.
+
+    The arguments are those of `work`.
+    """
+
+    def __init__(
+        self, study: optuna.Study, folder: Path, images: int, training_images: int | None, gan_images: int | None
+    ):
+        self.study, self.folder, self.images = study, folder, images
+        self.training_images, self.gan_images = training_images, gan_images
+        self.population = members(99)  # a queue that another process filled may hold more seeds than ours
+        self.data, self.distance = make_data("shapes3d", 32), PerceptualDistance("vgg")
+        self.others = dict(alex=Enlarged(PerceptualDistance("alex")), vgg=Enlarged(self.distance))
+        self.done: list[str] = []
+
+    def objective(self, trial: optuna.Trial) -> float:
+        """Do the member of one trial; return its TPL."""
+        name = trial.user_attrs.get("member")
+        if name is None or taken(self.study, trial, name):  # another process was quicker
+            raise optuna.TrialPruned
+        scores = self.train_and_score(name)
+        for key, value in scores.items():
+            trial.set_user_attr(key, value)
+        self.done.append(name)
+        print(f"{name}: FactorVAE score {scores['factor_vae']:.3f}, DCI {scores['dci']:.3f}, TPL {scores['tpl']:.2f} "
+              f"with {scores['active_codes']} codes, where {scores['where']:.2f}", flush=True)  # fmt: skip
+        return scores["tpl"]
+
+    def config_of(self, name: str) -> VAEConfig | Config:
+        """Return the config of a member, with the number of images that this population is shown."""
+        config = self.population[name]
+        shown = self.training_images if isinstance(config, VAEConfig) else self.gan_images
+        return replace(config, images=shown) if shown else config
+
+    def train_and_score(self, name: str) -> dict:
+        """Train a member unless its weights are there, score it, write both records and return the scores."""
+        config, weights = self.config_of(name), self.folder / f"{name}.safetensors"
+        start = time.perf_counter()
+        for file in (weights, self.folder / f"{name}.arrays.safetensors"):
+            remove_unfinished(file)
+        if not weights.exists():
+            train_member(config, weights, self.data)
+        trained, model = time.perf_counter(), load_member(weights)
+        if model.config.images != config.images:
+            raise ValueError(f"{weights} must hold a training of {config.images} images, got {model.config.images}")
+        scores, arrays = score_member(model, self.data, self.distance, self.images)
+        scores |= other_lengths(model, **self.others)
+        save_tensors(self.folder / f"{name}.arrays.safetensors", arrays, dict(kind="member", name=name))
+        earlier = load_about(weights).get("seconds")  # the weights may be older than this process
+        seconds = dict(train=earlier or round(trained - start, 1), score=round(time.perf_counter() - trained, 1))
+        family = family_of(config, has_masks(model.generator))
+        about = dict(name=name, family=family, config=asdict(config), scores=scores, seconds=seconds)
+        versions = dict(perceptual=self.distance.provenance, torch=torch.__version__)
+        save_json(self.folder / f"{name}.json", {**about, **versions})
+        return scores
 
 
 def gather_members(folder: Path, name: str = "population", data: Path = DATA) -> list[dict]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from wwlib.base.files import load_json
 from wwlib.base.paths import DATA
 from wwlib.base.table import Result, Table
@@ -65,6 +67,12 @@ def masks_said_and_measured(name: str) -> Table:
     )
 
 
+def _rectangles(modules: list[str]) -> str:
+    """J of the `C_spgroup-J-n` in a module list: how many rectangles each code has; the numbers, if they differ."""
+    named = (re.fullmatch(r"C_spgroup-(\d+)-\d+", module) for module in modules)
+    return ", ".join(dict.fromkeys(match[1] for match in named if match))
+
+
 def settings_said_and_used(name: str) -> Table:
     """The paper's published settings beside those of a shipped run."""
     config = shipped_record(name)["config"]
@@ -78,7 +86,7 @@ def settings_said_and_used(name: str) -> Table:
             ("C_lambda", "0.01 (0.1 for dSprites)", config["C_lambda"]),
             ("noise through which Q reads", "none", f"{config.get('recogniser_noise', 0):g}"),
             ("perturbation p", "N(0, 6²)", f"N(0, {config['perturbation']:g}²)"),
-            ("J, rectangles a code", "4", config["modules"][1].split("-")[1]),
+            ("J, rectangles a code", "4", _rectangles(config["modules"])),
         ],
     )
 

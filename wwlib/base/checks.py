@@ -1,0 +1,20 @@
+"""Checks of settings that are made when a config or a schedule is."""
+
+from __future__ import annotations
+
+import math
+
+
+def check_numbers(settings: object, positive: tuple[str, ...], from_zero: tuple[str, ...] = ()) -> None:
+    """Raise ValueError, naming the entry, unless all of `positive` are above 0 and all of `from_zero` 0 or more.
+
+    Args:
+        settings: an object with these entries, such as a dataclass; NaN and infinity are refused.
+        positive, from_zero: names of entries.
+    """
+    for name in positive:
+        if not 0 < getattr(settings, name) < math.inf:
+            raise ValueError(f"{name} must be positive, got {getattr(settings, name)!r}")
+    for name in from_zero:
+        if not 0 <= getattr(settings, name) < math.inf:
+            raise ValueError(f"{name} must be 0 or more, got {getattr(settings, name)!r}")
