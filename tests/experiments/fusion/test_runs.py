@@ -212,7 +212,7 @@ def test_every_table_is_made(record):
     assert fused.diversity_table(record).rows[-1][1].startswith("0.00")
     assert len(fused.exemplar_table(record).rows) == 2
     assert "nan" not in fused.criteria_table(record).markdown()
-    assert "14.4 kWh" in fused.said_and_measured(record).markdown()
+    assert "14.4 kWh" in fused.paper_table(record).markdown()
 
 
 def test_unknown_names_are_refused(record):

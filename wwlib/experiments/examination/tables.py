@@ -55,7 +55,7 @@ def transfer_table(record: dict) -> Table:
     for row in record["transfer"]:
         errors = [f"{row[what]:.3f}" for what in ("none", "transfer", "rebuilt")]
         rows.append((row["factor"], row["code"], f"{row['share_of_votes']:.0%}", *errors))
-    header = ["taken from the source", "code", "share of votes", "no transfer", "transfer", "wanted picture rebuilt"]
+    header = ["taken from the source", "code", "share of votes", "no transfer", "transfer", "true picture rebuilt"]
     return Table(header, rows)
 
 

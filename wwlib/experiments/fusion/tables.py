@@ -186,7 +186,7 @@ def cost_table(record: dict | None = None) -> Table:
     return Table(header, rows)
 
 
-def said_and_measured(record: dict | None = None) -> Table:
+def paper_table(record: dict | None = None) -> Table:
     """What the papers report beside what our miniature gave; other data, other networks: only orders compare."""
     record = record or load_record()
     seconds = np.array([fusion_values(record, case, "seconds").mean() for case in TITLES])
@@ -251,6 +251,6 @@ RESULTS = (
         "20",
         "Beside the papers",
         "Other data and other networks, so only the order compares.",
-        said_and_measured,
+        paper_table,
     ),
 )

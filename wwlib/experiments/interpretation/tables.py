@@ -171,7 +171,7 @@ def _others_of(stays: np.ndarray, k: int) -> float:
     return float(np.delete(stays[:, k], k + 1).min())
 
 
-def said_and_measured(record: dict | None = None) -> Table:
+def paper_table(record: dict | None = None) -> Table:
     """What the paper reports beside what our miniature gave; other data, other networks: only orders compare."""
     record = record or load_record()
     distance = distance_table(record)
@@ -253,6 +253,6 @@ RESULTS = (
         "17",
         "Beside the paper",
         "Other data and other networks, so only the order of the lines compares, not their size.",
-        said_and_measured,
+        paper_table,
     ),
 )

@@ -157,7 +157,7 @@ def ablation_table(record: dict | None = None) -> Table:
     return Table(["condition", *names, "−log p(code | condition), nats"], rows)
 
 
-def said_and_measured(record: dict | None = None) -> Table:
+def paper_table(record: dict | None = None) -> Table:
     """What the paper reports beside what our miniature gave; other data and networks: only orders compare."""
     record = record or load_record()
     percent = lambda moment, name: f"{100 * shares_of(record, moment, 'logits', name).mean():.0f} %"  # noqa: E731
@@ -229,6 +229,6 @@ RESULTS = (
         "18",
         "Beside the paper",
         "Other data and other networks, so only the direction of each change compares.",
-        said_and_measured,
+        paper_table,
     ),
 )

@@ -238,7 +238,7 @@ def reading_table(record: dict | None = None) -> Table:
     return Table(["encoder", "captions", *STATED, "seeds"], rows)
 
 
-def said_and_measured(record: dict | None = None) -> Table:
+def paper_table(record: dict | None = None) -> Table:
     """What the paper reports beside what our miniature gave; other data, other networks: only orders compare."""
     record = record or load_record()
     rows = []
@@ -338,6 +338,6 @@ RESULTS = (
         "19",
         "Beside the paper",
         "Other data, other networks and another distance, so only the order of methods compares.",
-        said_and_measured,
+        paper_table,
     ),
 )
