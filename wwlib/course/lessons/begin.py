@@ -63,8 +63,8 @@ def refuse_unknown_parameters(cells: list[str]) -> None:
     """
     for position, cell in enumerate(cells):
         if position and cell.lstrip().startswith("# Parameters"):
-            known, given = _assigned(cells[position - 1]), _assigned(cell)
-            if unknown := sorted(given - known):
+            known, named = _assigned(cells[position - 1]), _assigned(cell)
+            if unknown := sorted(named - known):
                 raise ValueError(
                     f"this lesson has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}"
                 )

@@ -85,15 +85,15 @@ def criteria_table(record: dict | None = None) -> Table:
     models = {run["image_model"] for run in record["runs"]}
     rows = [("weights of the image model over all runs, bit for bit", "1 version", f"{len(models)} version", "–",
              f"{len(record['runs'])} runs")]  # fmt: skip
-    found = [("variance in the judge's features: argmax over logits", DIVERSITY, diversity_ratio(record), True)]
-    found += [
+    criteria = [("variance in the judge's features: argmax over logits", DIVERSITY, diversity_ratio(record), True)]
+    criteria += [
         ("layout, argmax: the exemplar's ink and paper are kept (worse)", KEPT,
          fusion_values(record, "argmax", "appearance"), True),
         ("layout, argmax: the content's digit and place are kept (worst)", KEPT,
          fusion_values(record, "argmax", "layout"), True),
     ]  # fmt: skip
     for case in ("domain", "both"):
-        found += [
+        criteria += [
             (f"{TITLES[case]}: the domain turns", FLIPPED, fusion_values(record, case, "flipped"), True),
             (f"{TITLES[case]}: digit, ink and paper stay (worst)", CONTENT,
              fusion_values(record, case, "content"), True),
@@ -102,7 +102,7 @@ def criteria_table(record: dict | None = None) -> Table:
             (f"{TITLES[case]}: a classifier on v, distance from chance", GUESSED,
              fusion_values(record, case, "departure"), False),
         ]  # fmt: skip
-    found += [
+    criteria += [
         ("– label heard in 2 blocks only: the domain turns", FLIPPED, fusion_values(record, HEARD, "flipped"), True),
         ("– label heard in 2 blocks only: digit, ink and paper stay (worst)", CONTENT,
          fusion_values(record, HEARD, "content"), True),
@@ -113,7 +113,7 @@ def criteria_table(record: dict | None = None) -> Table:
     ]  # fmt: skip
     lines = [
         criterion(what, values, limit, low, ".1e" if limit == ROUND_TRIP else ".3f")
-        for what, limit, values, low in found
+        for what, limit, values, low in criteria
     ]
     return Table(CRITERIA, [*rows, *lines])
 
@@ -129,10 +129,10 @@ def domain_table(record: dict | None = None) -> Table:
         runs = runs_of(record, case or "domain")
         turned = np.mean([run["scores"]["turned" if case else "rebuilt"] for run in runs], axis=0)
         error = np.mean([run["scores"]["target_error" if case else "target_floor"] for run in runs])
-        flipped, kept = f"{turned[5]:.3f}", (f"{turned[k]:.3f}" for k in (*NAMED, 3, 4))
+        flipped, stays = f"{turned[5]:.3f}", (f"{turned[k]:.3f}" for k in (*NAMED, 3, 4))
         guessed = np.mean([run["scores"]["guessing"] for run in runs])
         steps = f"{runs[0]['schedule']['steps']:,}" if case else "–"
-        rows.append((title, steps, flipped, *kept, f"{error:.3f}", f"{guessed:.3f}" if case else "–", len(runs)))
+        rows.append((title, steps, flipped, *stays, f"{error:.3f}", f"{guessed:.3f}" if case else "–", len(runs)))
     header = ["turned by", "steps", "turns", *(f"{FACTORS[k]} stays" for k in (*NAMED, 3, 4)), "error to the truth",
               "label guessed from v", "seeds"]  # fmt: skip
     return Table(header, rows)

@@ -158,8 +158,8 @@ def sample_distances(host, judge: Judge, flow: Flow, z: Tensor, random: torch.Ge
         "AE + fitted Gaussian": z.mean(dim=0) + noise @ root.t(),
         "AE + N(0, I)": noise,
     }
-    found = {name: frechet_distance(real, features(host.decode(code))) for name, code in codes.items()}
-    return {"other real pictures": frechet_distance(real, again), **found}
+    distances = {name: frechet_distance(real, features(host.decode(code))) for name, code in codes.items()}
+    return {"other real pictures": frechet_distance(real, again), **distances}
 
 
 @lru_cache(maxsize=1)

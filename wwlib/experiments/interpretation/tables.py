@@ -106,11 +106,11 @@ def distance_table(record: dict | None = None) -> Table:
     """Frechet distance to real pictures in the judge's features, by where the codes come from."""
     record = record or load_record()
     runs, plain = runs_of(record, "autoencoder"), runs_of(record, "autoencoder without pairs")
-    found = {name: distances_of(runs, name) for name in ("other real pictures", "rebuilt pictures")}
-    found["AE + flow without pairs"] = distances_of(plain, "AE + IIN")
-    found |= {name: distances_of(runs, name) for name in ("AE + IIN", "AE + fitted Gaussian", "AE + N(0, I)")}
-    found["AE + IIN with ρ = 0.975"] = distances_of(runs_of(record, "autoencoder rho 0.975"), "AE + IIN")
-    rows = [(name, mean_and_range(v, ",.0f"), len(v)) for name, v in found.items()]
+    distances = {name: distances_of(runs, name) for name in ("other real pictures", "rebuilt pictures")}
+    distances["AE + flow without pairs"] = distances_of(plain, "AE + IIN")
+    distances |= {name: distances_of(runs, name) for name in ("AE + IIN", "AE + fitted Gaussian", "AE + N(0, I)")}
+    distances["AE + IIN with ρ = 0.975"] = distances_of(runs_of(record, "autoencoder rho 0.975"), "AE + IIN")
+    rows = [(name, mean_and_range(v, ",.0f"), len(v)) for name, v in distances.items()]
     return Table(["pictures", "Frechet distance, mean (range)", "seeds"], rows)
 
 

@@ -53,7 +53,7 @@ def measures(record: dict) -> dict[str, tuple[np.ndarray, float]]:
     entropy = [min(s["entropy"][name] / s["data_entropy"][name] for name in ("ink", "paper")) for s in at_logits]
     change = {name: shares_of(record, LAST, "logits", name) - shares_of(record, FIRST, "logits", name)
               for name in ("digit", "paper")}  # fmt: skip
-    found = {
+    criteria = {
         "logits: rise of S of the digit during training": (change["digit"], RISE),
         "logits: fall of S of the paper during training": (-change["paper"], FALL),
         "1 − S of the whole code: increase from conv1 to logits": (open_shares[-1] - open_shares[0], 0),
@@ -73,14 +73,14 @@ def measures(record: dict) -> dict[str, tuple[np.ndarray, float]]:
         for kind, label in kinds.items():
             values = [run["scores"][kind][what] for run in runs_of(record, f"attack {layer}")]
             title = f"– attacked {layer}, trained longer, {label}: judged as the {what} class"
-            found[title] = (np.array(values), FOOLED)
-    return found
+            criteria[title] = (np.array(values), FOOLED)
+    return criteria
 
 
 def criteria_table(record: dict | None = None) -> Table:
     """Every criterion with what the recorded seeds gave, and how many of them met it."""
-    found = measures(record or load_record())
-    return Table(CRITERIA, [criterion(what, values, limit, True) for what, (values, limit) in found.items()])
+    criteria = measures(record or load_record())
+    return Table(CRITERIA, [criterion(what, values, limit, True) for what, (values, limit) in criteria.items()])
 
 
 def time_table(record: dict | None = None) -> Table:
@@ -110,8 +110,8 @@ def first_table(record: dict | None = None) -> Table:
     """S of digit, ink and paper for every layer at the first and the last moment, mean over seeds."""
     record, rows = record or load_record(), []
     for layer in LAYERS:
-        found = ([shares_of(record, moment, layer, name).mean() for name in BLOCKS[1:]] for moment in (FIRST, LAST))
-        rows.append((layer, *(" / ".join(f"{share:.2f}" for share in shares) for shares in found)))
+        columns = ([shares_of(record, moment, layer, name).mean() for name in BLOCKS[1:]] for moment in (FIRST, LAST))
+        rows.append((layer, *(" / ".join(f"{share:.2f}" for share in shares) for shares in columns)))
     return Table(["S of digit / ink / paper", f"after {FIRST} steps", f"after {LAST} steps"], rows)
 
 
@@ -136,9 +136,9 @@ def thorough_table(record: dict | None = None) -> Table:
     for layer in ATTACKED:
         runs = runs_of(record, f"attack {layer}")
         for name, label in labels.items():
-            found = [run["scores"][name] for run in runs]
-            shown = (mean_and_range(np.array([f[what] for f in found])) for what in ("true", "wrong"))
-            rows.append((layer, label, f"{np.mean([f['succeeded'] / f['tried'] for f in found]):.2f}", *shown))
+            scores = [run["scores"][name] for run in runs]
+            shown = (mean_and_range(np.array([s[what] for s in scores])) for what in ("true", "wrong"))
+            rows.append((layer, label, f"{np.mean([s['succeeded'] / s['tried'] for s in scores]):.2f}", *shown))
     header = ["samples from", "attacks", "share of pictures", "judged as the true digit",
               "judged as what the classifier said"]  # fmt: skip
     return Table(header, rows)
@@ -167,7 +167,7 @@ def paper_table(record: dict | None = None) -> Table:
         for ours in PAPER_TIME
     ]  # fmt: skip
     left = {layer: f"{100 * (1 - shares_of(record, LAST, layer, 'code')).mean():.0f} %" for layer in LAYERS}
-    by_depth = [" → ".join(f"{layer} {value}" for layer, value in found.items()) for found in (PAPER_OPEN, left)]
+    by_depth = [" → ".join(f"{layer} {value}" for layer, value in shares.items()) for shares in (PAPER_OPEN, left)]
     rows += [
         ("variance of the whole code due to the invariance, by depth (paper: an attacked ResNet-101)", *by_depth),
         ("samples of a layer, FID: theirs / a feature-inversion network (Dosovitskiy and Brox)",

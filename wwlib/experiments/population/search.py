@@ -73,16 +73,16 @@ def search(
         for look in range(1, budget.looks + 1):
             while state.step_number < config.steps * look // budget.looks:
                 state.step()
-            found = tpl(state.model.decoder, distance, budget.traversals, budget.points, budget.threshold)
-            trial.set_user_attr("active_codes", found.active_codes)
-            if found.active_codes >= least:
-                trial.report(found.score, look)
+            lengths = tpl(state.model.decoder, distance, budget.traversals, budget.points, budget.threshold)
+            trial.set_user_attr("active_codes", lengths.active_codes)
+            if lengths.active_codes >= least:
+                trial.report(lengths.score, look)
                 if trial.should_prune():
                     raise optuna.TrialPruned
         save_vae(folder / f"trial{trial.number}.safetensors", state, 0.0, [])
-        if found.active_codes < least:
-            raise optuna.TrialPruned(f"{found.active_codes} active codes, {least} are asked for")
-        return found.score
+        if lengths.active_codes < least:
+            raise optuna.TrialPruned(f"{lengths.active_codes} active codes, {least} are asked for")
+        return lengths.score
 
     enough = optuna.study.MaxTrialsCallback(trials, states=None)
     if begun < trials:

@@ -94,16 +94,16 @@ def measure_captions(translation: Translation, tested: Captioned, seed: int) -> 
     """Return every measure of one translation from captions, on pictures that it has not seen."""
     _, encoder, read = experts()
     g = torch.Generator().manual_seed(seed)
-    z, said = tested.latents.draw(torch.arange(len(tested.factors)), g), tested.embeddings
-    v, drawn = translation(z, said)[0], translation.sample(said, g)
+    z, embeddings = tested.latents.draw(torch.arange(len(tested.factors)), g), tested.embeddings
+    v, drawn = translation(z, embeddings)[0], translation.sample(embeddings, g)
     mean = tested.latents.mean
     full = captioned_fully()
     draws = draws_of(translation, full.embeddings[:100], 32, g)
     pose = read(draws.flatten(0, 1)).view(100, 32, 6)[:, :, 3:].float()
     return dict(
-        inverse_error=float((translation.inverse(translation(mean, said)[0], said) - mean).abs().max()),
-        nll=float(translation.nll(z, said).mean()),
-        nll_shuffled=float(translation.nll(z, said.roll(1, dims=0)).mean()),
+        inverse_error=float((translation.inverse(translation(mean, embeddings)[0], embeddings) - mean).abs().max()),
+        nll=float(translation.nll(z, embeddings).mean()),
+        nll_shuffled=float(translation.nll(z, embeddings.roll(1, dims=0)).mean()),
         said_nats=float((torch.tensor(SIZES).log() * (tested.stated != UNSAID)).sum(dim=1).mean()),
         agreement=agreement(read(drawn), tested.stated).tolist(),
         rebuilt=(read(mean) == tested.factors).float().mean(dim=0).tolist(),
@@ -130,8 +130,8 @@ def openness(translation: Translation, attribute: int, generator: torch.Generato
     stated = random_stated(10, generator, FULL)
     stated[:, attribute] = UNSAID
     draws = draws_of(translation, encoder.embed(write_all(stated, seed=attribute)), 200, generator)
-    found = read(draws.flatten(0, 1)).view(10, 200, 6)[:, :, attribute]
-    entropies = torch.stack([value_entropy(row, SIZES[attribute]) for row in found])
+    values = read(draws.flatten(0, 1)).view(10, 200, 6)[:, :, attribute]
+    entropies = torch.stack([value_entropy(row, SIZES[attribute]) for row in values])
     return float(entropies.mean() / torch.tensor(SIZES[attribute]).log())
 
 
@@ -175,8 +175,8 @@ def run_captions(case: str, seed: int, keep: bool) -> dict:
         )
         schedule = dict(steps=REGRESSION_STEPS)
     else:
-        said = {"no caption": None, "shuffled captions": learned.embeddings.roll(1, dims=0)}
-        conditions = said.get(case, learned.embeddings)
+        spoilt = {"no caption": None, "shuffled captions": learned.embeddings.roll(1, dims=0)}
+        conditions = spoilt.get(case, learned.embeddings)
         schedule = dict(asdict(SCHEDULE), seed=seed, shape=() if conditions is None else SCHEDULE.shape)
         network, losses = train_translation(learned.latents, conditions, TranslationSchedule(**schedule))
     seconds = round(time.perf_counter() - start, 1)
@@ -211,14 +211,17 @@ def run_reading(seed: int) -> dict:
     captions, words = write_all(stated, 20_000 + seed), random.Random(30_000 + seed)
     texts = dict(clean=captions, distorted=[distort(caption, words) for caption in captions])
     learned = set(distorted_captions(LEARNED, torch.Generator().manual_seed(100 + seed), 100 + seed)[1])
-    new = {told: [k for k, caption in enumerate(found) if caption not in learned] for told, found in texts.items()}
+    new = {
+        wording: [k for k, caption in enumerate(written) if caption not in learned]
+        for wording, written in texts.items()
+    }
     scores, start = {}, time.perf_counter()
     for name, ordered in (("in order", True), ("bag of words", False)):
         encoder = train_caption_encoder(seed=100 + seed, ordered=ordered)
         scores[name] = {}
-        for told, rows in new.items():
-            right = encoder.read(tokens([texts[told][k] for k in rows])) == stated[rows]
-            scores[name][told] = right.float().mean(dim=0).tolist()
+        for wording, rows in new.items():
+            right = encoder.read(tokens([texts[wording][k] for k in rows])) == stated[rows]
+            scores[name][wording] = right.float().mean(dim=0).tolist()
     return dict(case="reading", seed=seed, seconds=round(time.perf_counter() - start, 1), scores=scores)
 
 
@@ -253,9 +256,9 @@ def _runs(part: str, seed: int) -> Iterator[dict]:
     elif part in CASES:
         yield run_captions(part, seed, keep=seed == 0 and part in SHIPPED)
     elif part in DEPTHS:
-        run, found = run_depth(part, seed)
+        run, networks = run_depth(part, seed)
         if seed == 0 and part in SHIPPED:
-            TRANSLATION.keep({f"{name}-{part}": network for name, network in found.items()}, half=True)
+            TRANSLATION.keep({f"{name}-{part}": network for name, network in networks.items()}, half=True)
         yield run
     else:
         for remedy in REMEDIES:

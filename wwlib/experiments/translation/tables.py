@@ -39,15 +39,15 @@ def translation_values(record: dict, case: str, measure: str) -> np.ndarray:
     Raises:
         ValueError: if the case is not there, or has no such measure.
     """
-    found = []
+    values = []
     for run in runs_of(record, case):
         value = run["scores"]
         for part in measure.split("/"):
             if part not in value:
                 raise ValueError(f"measure must be among {sorted(value)}, got {measure!r}")
             value = value[part]
-        found.append(value)
-    return np.array(found)
+        values.append(value)
+    return np.array(values)
 
 
 def nats_gained(record: dict) -> np.ndarray:
@@ -232,9 +232,9 @@ def reading_table(record: dict | None = None) -> Table:
     record = record or load_record()
     rows = []
     for label, name in (("in order (GRU)", "in order"), ("bag of words", "bag of words")):
-        for told in ("clean", "distorted"):
-            values = translation_values(record, "reading", f"{name}/{told}")
-            rows.append((label, told, *(mean_and_range(values[:, k], ".3f") for k in range(3)), len(values)))
+        for wording in ("clean", "distorted"):
+            values = translation_values(record, "reading", f"{name}/{wording}")
+            rows.append((label, wording, *(mean_and_range(values[:, k], ".3f") for k in range(3)), len(values)))
     return Table(["encoder", "captions", *STATED, "seeds"], rows)
 
 
