@@ -9,6 +9,7 @@ from wwlib.base.shelf import runs_of
 from wwlib.base.table import Result, Table
 from wwlib.experiments.criteria import CRITERIA, PAPER_EDITS, criterion, mean_and_range
 from wwlib.experiments.fusion.runs import HEARD, REGRESSION, REMEDIES, SHUFFLED, load_record
+from wwlib.experiments.records import made_from
 from wwlib.flows.world import FACTORS
 from wwlib.models.autoencoder import Autoencoder
 
@@ -79,9 +80,9 @@ def diversity_ratio(record: dict, remedy: str = "") -> np.ndarray:
     return np.array([argmax[seed] / logits[seed] for seed in sorted(argmax.keys() & logits.keys())])
 
 
-def criteria_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def criteria_table(record: dict) -> Table:
     """Every criterion with what the recorded seeds gave, and how many of them met it."""
-    record = record or load_record()
     models = {run["image_model"] for run in record["runs"]}
     rows = [("weights of the image model over all runs, bit for bit", "1 version", f"{len(models)} version", "–",
              f"{len(record['runs'])} runs")]  # fmt: skip
@@ -118,9 +119,9 @@ def criteria_table(record: dict | None = None) -> Table:
     return Table(CRITERIA, [*rows, *lines])
 
 
-def domain_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def domain_table(record: dict) -> Table:
     """Each way to turn the domain: does it turn, what stays, how near the true counterpart; mean over seeds."""
-    record = record or load_record()
     ways = {"the true counterparts, rebuilt": None, "label": "domain"}
     ways |= {f"label: {case.split(', ')[1]}": case for case in REMEDIES if case.startswith("domain")}
     ways |= {"label and layout": "both", "label, shuffled in training": SHUFFLED}
@@ -138,9 +139,10 @@ def domain_table(record: dict | None = None) -> Table:
     return Table(header, rows)
 
 
-def guidance_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def guidance_table(record: dict) -> Table:
     """Whose factors a drawing shows, the content's or the exemplar's, for each expert; mean over seeds."""
-    record, rows = record or load_record(), []
+    rows = []
     for case, title in TITLES.items():
         runs = runs_of(record, case)
         content, exemplar = (
@@ -150,18 +152,20 @@ def guidance_table(record: dict | None = None) -> Table:
     return Table(["condition from the content, v from the exemplar", *FACTORS, "seeds"], rows)
 
 
-def exemplar_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def exemplar_table(record: dict) -> Table:
     """The exemplar's ink and paper with its own v, and with a fresh one."""
-    record, rows = record or load_record(), []
+    rows = []
     for case in ("argmax", "edges"):
         own, fresh = (fusion_values(record, case, measure) for measure in ("appearance", "fresh appearance"))
         rows.append((TITLES[case], mean_and_range(own), mean_and_range(fresh), len(runs_of(record, case))))
     return Table(["expert", "v of the exemplar: ink and paper kept (worse)", "v drawn anew (better)", "seeds"], rows)
 
 
-def diversity_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def diversity_table(record: dict) -> Table:
     """How much each expert leaves open, how well its samples fit real pictures, and the rival that has no v."""
-    record, rows = record or load_record(), []
+    rows = []
     largest = max(fusion_values(record, case, "within").mean() for case in TITLES)
     for case, title in {**TITLES, REGRESSION: "layout, argmax: regression, no v"}.items():
         within, frechet = (fusion_values(record, case, name) for name in ("within", "frechet"))
@@ -172,9 +176,9 @@ def diversity_table(record: dict | None = None) -> Table:
     return Table(header, rows)
 
 
-def cost_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def cost_table(record: dict) -> Table:
     """What each fusion costs beside the image model that it steers."""
-    record = record or load_record()
     whole, size = record["hosts"]["image-model"], count(Autoencoder())
     rows = [("image model", f"{whole:.0f}", "1", f"{size:,}", "1", "1")]
     for case, title in TITLES.items():
@@ -186,9 +190,9 @@ def cost_table(record: dict | None = None) -> Table:
     return Table(header, rows)
 
 
-def paper_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def paper_table(record: dict) -> Table:
     """What the papers report beside what our miniature gave; other data, other networks: only orders compare."""
-    record = record or load_record()
     seconds = np.array([fusion_values(record, case, "seconds").mean() for case in TITLES])
     whole = record["hosts"]["image-model"]
     fids = ", ".join(f"{name} {ours} / {rival}" for name, (ours, rival) in PAPER_EDITS.items())

@@ -8,6 +8,7 @@ from wwlib.base.shelf import runs_of
 from wwlib.base.table import Result, Table
 from wwlib.experiments.criteria import CRITERIA, INVERSE, criterion, mean_and_range
 from wwlib.experiments.interpretation.runs import load_record
+from wwlib.experiments.records import made_from
 
 SWAPPED = 0.90  # least share of swaps that must follow the source, and of the others that must stay
 PROBE_GAP = 0.5
@@ -51,9 +52,10 @@ def _others(table: np.ndarray) -> np.ndarray:
     return table[~own]
 
 
-def criteria_table(record: dict | None = None, case: str = "autoencoder") -> Table:
+@made_from(load_record)
+def criteria_table(record: dict, case: str = "autoencoder") -> Table:
     """Every criterion with what the recorded seeds gave, and whether all of them met it."""
-    runs = runs_of(record or load_record(), case)
+    runs = runs_of(record, case)
     rows = []
     for what, measure, limit, low in (
         ("largest error of the inverse", "inverse", INVERSE, False),
@@ -70,9 +72,10 @@ def criteria_table(record: dict | None = None, case: str = "autoencoder") -> Tab
     return Table(CRITERIA, rows)
 
 
-def swap_table(record: dict | None = None, case: str = "autoencoder") -> Table:
+@made_from(load_record)
+def swap_table(record: dict, case: str = "autoencoder") -> Table:
     """For every swapped block: how often each factor follows the source, mean over seeds."""
-    runs = runs_of(record or load_record(), case)
+    runs = runs_of(record, case)
     follows = np.mean([run["scores"]["follows"] for run in runs], axis=0)
     names = runs[0]["shared"][: follows.shape[1]]
     untouched = np.mean([run["scores"]["untouched"] for run in runs], axis=0)
@@ -84,9 +87,9 @@ def swap_table(record: dict | None = None, case: str = "autoencoder") -> Table:
     return Table(["swapped block", *(f"{name} is now the source's" for name in names)], rows)
 
 
-def ablation_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def ablation_table(record: dict) -> Table:
     """Training with pairs, with too much trust in them, and without: the worst factor's swap and probe gap."""
-    record = record or load_record()
     rows = []
     for label, case in (
         ("pairs, ρ = 0.9", "autoencoder"),
@@ -102,9 +105,9 @@ def ablation_table(record: dict | None = None) -> Table:
     return Table(["trained with", "swap follows the source (worst factor)", "probe gap (worst factor)"], rows)
 
 
-def distance_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def distance_table(record: dict) -> Table:
     """Frechet distance to real pictures in the judge's features, by where the codes come from."""
-    record = record or load_record()
     runs, plain = runs_of(record, "autoencoder"), runs_of(record, "autoencoder without pairs")
     distances = {name: distances_of(runs, name) for name in ("other real pictures", "rebuilt pictures")}
     distances["AE + flow without pairs"] = distances_of(plain, "AE + IIN")
@@ -119,12 +122,13 @@ def distances_of(runs: list[dict], name: str) -> np.ndarray:
     return np.array([run["scores"]["frechet"][name] for run in runs])
 
 
-def response_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def response_table(record: dict) -> Table:
     """How much the classifier's logits move when one block is drawn anew, beside the paper's figure.
 
     A longer block moves more of the code, so each value is also given per square root of the block's length.
     """
-    runs = runs_of(record or load_record(), "classifier")
+    runs = runs_of(record, "classifier")
     response = np.array([run["scores"]["response"] for run in runs])
     rows = []
     for k, block in ((1, "digit"), (2, "colour"), (0, "residual")):
@@ -136,9 +140,9 @@ def response_table(record: dict | None = None) -> Table:
     return Table(header, rows)
 
 
-def sizes_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def sizes_table(record: dict) -> Table:
     """Share of variance that pairs have in common, and the length of each block that follows from it."""
-    record = record or load_record()
     rows = []
     for case in ("autoencoder", "classifier", "recogniser"):
         run = runs_of(record, case)[0]
@@ -150,9 +154,10 @@ def sizes_table(record: dict | None = None) -> Table:
     return Table(["host", "share of variance that pairs have in common", "dimensions"], rows)
 
 
-def copied_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def copied_table(record: dict) -> Table:
     """Rooms: how often a hue follows the source when its block is swapped, and when its one code is copied."""
-    runs = runs_of(record or load_record(), "recogniser")
+    runs = runs_of(record, "recogniser")
     swapped = np.array([np.diagonal(np.array(run["scores"]["follows"])[1:]) for run in runs])
     stays = np.array([[_others_of(np.array(run["scores"]["stays"]), k) for k in range(3)] for run in runs])
     copied, untouched = (np.mean([run["scores"][name] for run in runs], axis=0) for name in ("copied", "untouched"))
@@ -171,9 +176,9 @@ def _others_of(stays: np.ndarray, k: int) -> float:
     return float(np.delete(stays[:, k], k + 1).min())
 
 
-def paper_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def paper_table(record: dict) -> Table:
     """What the paper reports beside what our miniature gave; other data, other networks: only orders compare."""
-    record = record or load_record()
     distance = distance_table(record)
     ours = {row[0]: row[1] for row in distance.rows}
     response = {row[0]: row[1] for row in response_table(record).rows}

@@ -9,6 +9,7 @@ from wwlib.base.table import Result, Table
 from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range
 from wwlib.experiments.invariances.attacks import ATTACKED, EPSILON, LARGE, SURE
 from wwlib.experiments.invariances.runs import BLOCKS, LAYERS, MOMENTS, LayerCase, load_record
+from wwlib.experiments.records import made_from
 
 FIRST, LAST = MOMENTS[0], MOMENTS[-1]
 RISE, FALL = 0.25, 0.15  # of S of the digit and of the paper, from the first moment to the last
@@ -77,15 +78,17 @@ def measures(record: dict) -> dict[str, tuple[np.ndarray, float]]:
     return criteria
 
 
-def criteria_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def criteria_table(record: dict) -> Table:
     """Every criterion with what the recorded seeds gave, and how many of them met it."""
-    criteria = measures(record or load_record())
+    criteria = measures(record)
     return Table(CRITERIA, [criterion(what, values, limit, True) for what, (values, limit) in criteria.items()])
 
 
-def time_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def time_table(record: dict) -> Table:
     """S of digit, ink and paper at the logits, and the classifier's accuracy, at each moment of its training."""
-    record, rows = record or load_record(), []
+    rows = []
     for moment in MOMENTS:
         runs = runs_of(record, LayerCase(moment, "logits").case)
         accuracy = np.array([run["accuracy"] for run in runs])
@@ -95,9 +98,10 @@ def time_table(record: dict | None = None) -> Table:
     return Table(["steps of training", "accuracy", *(f"S of the {name}" for name in BLOCKS[1:])], rows)
 
 
-def layer_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def layer_table(record: dict) -> Table:
     """S of every block and 1 − S of the whole code, for every layer at the last moment."""
-    record, rows = record or load_record(), []
+    rows = []
     for layer in LAYERS:
         shares = (mean_and_range(shares_of(record, LAST, layer, name)) for name in BLOCKS)
         rows.append((layer, *shares, mean_and_range(1 - shares_of(record, LAST, layer, "code"))))
@@ -106,18 +110,19 @@ def layer_table(record: dict | None = None) -> Table:
     return Table(["layer", *(f"S of the {name}" for name in BLOCKS), "1 − S of the whole code"], rows)
 
 
-def first_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def first_table(record: dict) -> Table:
     """S of digit, ink and paper for every layer at the first and the last moment, mean over seeds."""
-    record, rows = record or load_record(), []
+    rows = []
     for layer in LAYERS:
         columns = ([shares_of(record, moment, layer, name).mean() for name in BLOCKS[1:]] for moment in (FIRST, LAST))
         rows.append((layer, *(" / ".join(f"{share:.2f}" for share in shares) for shares in columns)))
     return Table(["S of digit / ink / paper", f"after {FIRST} steps", f"after {LAST} steps"], rows)
 
 
-def attack_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def attack_table(record: dict) -> Table:
     """What samples from each attacked layer show, by the judge, over pictures whose attack succeeds."""
-    record = record or load_record()
     rows = [
         (layer, *(mean_and_range(attacks_of(record, layer, what)) for what in ("true", "wrong"))) for layer in LAYERS
     ]
@@ -127,9 +132,10 @@ def attack_table(record: dict | None = None) -> Table:
     return Table(["samples from", "judged as the true digit", "judged as what the classifier said"], rows)
 
 
-def thorough_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def thorough_table(record: dict) -> Table:
     """Attacks seen by flows that trained longer and with noise, by step and by which attacks count."""
-    record, rows = record or load_record(), []
+    rows = []
     labels = {"attack": f"ε = {EPSILON:g}, all that succeed", "attack_large": f"ε = {LARGE:g}, all that succeed",
               "attack_sure": f"ε = {LARGE:g}, sure of it (≥ {SURE:g})",
               "attack_seen": f"ε = {LARGE:g}, sure of it, and another network sees the truth"}  # fmt: skip
@@ -144,9 +150,10 @@ def thorough_table(record: dict | None = None) -> Table:
     return Table(header, rows)
 
 
-def ablation_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def ablation_table(record: dict) -> Table:
     """The same flow at the last logits with the condition spoilt, and an almost untrained classifier beside it."""
-    record, rows = record or load_record(), []
+    rows = []
     cases = {"logits": (LAST, ""), "logits of other pictures": (LAST, "shuffled"),
              "softmax of the logits": (LAST, "softmax"), f"logits after {FIRST} steps": (FIRST, "")}  # fmt: skip
     for label, (moment, spoilt) in cases.items():
@@ -157,9 +164,9 @@ def ablation_table(record: dict | None = None) -> Table:
     return Table(["condition", *names, "−log p(code | condition), nats"], rows)
 
 
-def paper_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def paper_table(record: dict) -> Table:
     """What the paper reports beside what our miniature gave; other data and networks: only orders compare."""
-    record = record or load_record()
     percent = lambda moment, name: f"{100 * shares_of(record, moment, 'logits', name).mean():.0f} %"  # noqa: E731
     rows = [
         (f"S of the {ours} in training, early → late", " → ".join(PAPER_TIME[ours]),
