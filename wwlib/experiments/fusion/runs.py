@@ -16,6 +16,7 @@ from wwlib.base.shelf import Shelf, rounded
 from wwlib.datasets.domains import Domains
 from wwlib.experiments.fusion.measures import measure
 from wwlib.experiments.hosts import JUDGES_TILTS
+from wwlib.experiments.parts import SEEDS, chosen_parts, record_runs
 from wwlib.flows.experts import LayoutNetwork, make_experts, train_layout
 from wwlib.flows.fusion import ShortTranslation
 from wwlib.flows.regression import train_regression
@@ -156,21 +157,14 @@ def fuse(parts: list[str], seeds: list[int] | None = None) -> None:
     Raises:
         ValueError: for an unknown part.
     """
-    cases = (*CASES, SHUFFLED, REGRESSION, *REMEDIES)
-    if unknown := sorted(set(parts) - {*PARTS, *cases}):
-        raise ValueError(f"parts must be among {(*PARTS, *cases)}, got {unknown}")
-    for part in PARTS:
-        if not parts or part in parts:
-            start = time.process_time()
-            SHELF.keep({part: train_part(part)}, half=True)
-            SHELF.note_host(part, time.process_time() - start)
-            print(f"{part}: {time.process_time() - start:.0f} CPU-seconds", flush=True)
-    wanted = [case for case in cases if not parts or case in parts]
-    world = load_world() if wanted else None
-    for seed in seeds or range(5):
-        for case in wanted:
-            if not seeds and seed and case in REMEDIES and case != HEARD:
-                continue
-            run = run_case(world, case, seed, keep=seed == 0 and case in CASES)
-            SHELF.note_run(run)
-            print(f"{case}, seed {seed}: {run['seconds']:.0f} CPU-seconds", flush=True)
+    chosen = chosen_parts(parts, (*PARTS, *CASES, SHUFFLED, REGRESSION, *REMEDIES))
+    for part in (part for part in chosen if part in PARTS):
+        start = time.process_time()
+        SHELF.keep({part: train_part(part)}, half=True)
+        SHELF.note_host(part, time.process_time() - start)
+        print(f"{part}: {time.process_time() - start:.0f} CPU-seconds", flush=True)
+    cases = [part for part in chosen if part not in PARTS]
+    world = load_world() if cases else None
+    seeds_of = lambda case: seeds or (range(1) if case in REMEDIES and case != HEARD else SEEDS)  # noqa: E731
+    runs = lambda case, seed: [run_case(world, case, seed, keep=seed == 0 and case in CASES)]  # noqa: E731
+    record_runs(SHELF, cases, seeds_of, runs, lambda run: f"{run['seconds']:.0f} CPU-seconds")

@@ -18,6 +18,7 @@ from wwlib.datasets.glyphs import Glyphs
 from wwlib.experiments.hosts import load_host, load_judge
 from wwlib.experiments.interpretation.runs import load_interpretation
 from wwlib.experiments.invariances.attacks import ATTACKED, DRAWS, LARGE, SURE, THOROUGH, attacked
+from wwlib.experiments.parts import SEEDS, chosen_parts, record_run
 from wwlib.flows.invariances import concept_shares, cut, value_entropy
 from wwlib.flows.latents import Latents, encode_pictures
 from wwlib.flows.translation import Translation, TranslationSchedule, draws_of, train_translation
@@ -282,14 +283,11 @@ def invariances(parts: list[str], seeds: list[int] | None = None) -> None:
     Raises:
         ValueError: for an unknown part.
     """
-    known = (*PARTS, "attack")
-    if unknown := sorted(set(parts) - set(known)):
-        raise ValueError(f"parts must be among {known}, got {unknown}")
+    chosen = chosen_parts(parts, (*PARTS, "attack"))
     SHELF.note(lambda record: record.update(ceiling=ceiling()))
-    parts = parts or [*known]
-    for seed in seeds or range(5):
-        asked = [layer_case for part in PARTS if part in parts for layer_case in PARTS[part]]
-        _explain_all(asked, seed, "attack" in parts)
+    asked = [layer_case for part in chosen if part in PARTS for layer_case in PARTS[part]]
+    for seed in seeds or SEEDS:
+        _explain_all(asked, seed, "attack" in chosen)
 
 
 def _explain_all(asked: list[LayerCase], seed: int, attacks: bool) -> None:
@@ -300,15 +298,13 @@ def _explain_all(asked: list[LayerCase], seed: int, attacks: bool) -> None:
     networks: dict[str, nn.Module] = {f"classifier-{moment}": classifier for moment, classifier in classifiers.items()}
     for layer_case in asked:
         translation, run = explain(classifiers[layer_case.moment], layer_case, seed)
-        SHELF.note_run(run)
         if not layer_case.spoilt and (layer_case.moment, layer_case.layer) in SHIPPED:
             networks[f"explain-{layer_case.case}"] = translation
         shares = ", ".join(f"{name} {share:.2f}" for name, share in run["scores"]["shares"].items())
-        print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {shares}", flush=True)
+        record_run(SHELF, run, f"{run['seconds']:.0f} s, {shares}")
     if seed == 0 and asked:
         SHELF.keep(networks, half=True)
     for layer in ATTACKED if attacks else ():
         run = explain_attack(classifiers[MOMENTS[-1]], layer, seed)
-        SHELF.note_run(run)
         shares = run["scores"]["attack_seen"]
-        print(f"{run['case']}, seed {seed}: true {shares['true']:.2f}, wrong {shares['wrong']:.2f}", flush=True)
+        record_run(SHELF, run, f"true {shares['true']:.2f}, wrong {shares['wrong']:.2f}")

@@ -15,6 +15,7 @@ from wwlib.base.files import tensor_digest
 from wwlib.base.shelf import named_run, rounded
 from wwlib.datasets.captions import SIZES, STATED, UNSAID, distort, distorted_captions, random_stated, tokens, write_all
 from wwlib.experiments.hosts import TRANSLATION, load_host, load_judge, load_pose_judge, train_pose_judge
+from wwlib.experiments.parts import SEEDS, chosen_parts, record_runs
 from wwlib.experiments.translation.depths import PICTURES, REGRESSION_STEPS, REMEDIES, distance_to_pictures, run_depth
 from wwlib.flows.caption_encoder import LEARNED, CaptionEncoder, train_caption_encoder
 from wwlib.flows.interpretation import probe_r2
@@ -36,7 +37,7 @@ TESTED = 1_000  # pictures, others than those to learn from
 SCHEDULE = TranslationSchedule(32, (48,), embedding=64, steps=2_400)
 SHIPPED = ("captions", "first maps", "logits")  # what the lesson draws with
 CASES = ("captions", "no caption", "shuffled captions", "regression")
-PARTS = ("host-encoder", "host-poses", "reading", *CASES, *DEPTHS, "remedies")
+PARTS = ("reading", *CASES, *DEPTHS, "remedies")
 FULL = (0.0, 0.0, 0.0)  # nothing is left out
 
 
@@ -229,24 +230,22 @@ def translate(parts: list[str], seeds: list[int] | None = None) -> None:
     """Make the parts that are named, and bring weights and record up to date.
 
     Args:
-        parts: of `PARTS`; all when empty.
-        seeds: of the trainings; 0 to 4 if left out, of remedies 0 alone. Seed 0 of what the lesson draws with is kept.
+        parts: of `PARTS`, "host-encoder" or "host-poses"; all when empty.
+        seeds: of the trainings; 0 to 4 if left out, of remedies 0 alone. Seed 0 of what the lesson draws with is
+            stored.
 
     Raises:
         ValueError: for an unknown part.
     """
-    if unknown := sorted(set(parts) - set(PARTS)):
-        raise ValueError(f"parts must be among {PARTS}, got {unknown}")
-    for part in (part for part in PARTS if not parts or part in parts):
-        if part.startswith("host-"):
-            name, start = part.removeprefix("host-"), time.perf_counter()
-            TRANSLATION.keep({name: train_caption_encoder() if name == "encoder" else train_pose_judge()}, half=True)
-            TRANSLATION.note_host(name, time.perf_counter() - start)
-            continue
-        for seed in seeds or range(1 if part == "remedies" else 5):
-            for run in _runs(part, seed):
-                TRANSLATION.note_run(run)
-                print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {run['scores']}", flush=True)
+    hosts = {"host-encoder": ("encoder", train_caption_encoder), "host-poses": ("poses", train_pose_judge)}
+    chosen = chosen_parts(parts, (*hosts, *PARTS))
+    for name, train in (hosts[part] for part in chosen if part in hosts):
+        start = time.perf_counter()
+        TRANSLATION.keep({name: train()}, half=True)
+        TRANSLATION.note_host(name, time.perf_counter() - start)
+    trainings = [part for part in chosen if part not in hosts]
+    seeds_of = lambda part: seeds or (range(1) if part == "remedies" else SEEDS)  # noqa: E731
+    record_runs(TRANSLATION, trainings, seeds_of, _runs, lambda run: f"{run['seconds']:.0f} s, {run['scores']}")
 
 
 def _runs(part: str, seed: int) -> Iterator[dict]:
