@@ -13,6 +13,7 @@ from wwlib.experiments.fusion import tables as fused
 from wwlib.experiments.fusion.measures import guidance, measure
 from wwlib.experiments.fusion.runs import (
     CASES,
+    FUSIONS,
     HEARD,
     REGRESSION,
     SHELF,
@@ -222,3 +223,11 @@ def test_unknown_names_are_refused(record):
         fuse(["nothing"])
     with pytest.raises(ValueError, match="name must be one of"):
         load_fusion("oracle")
+
+
+def test_every_recorded_run_is_a_case_with_its_expert_and_schedule(record):
+    for run in record["runs"]:
+        case = FUSIONS[run["case"]]
+        recorded = TranslationSchedule(**run["schedule"] | dict(shape=tuple(run["schedule"]["shape"])))
+        assert run["case"].startswith(case.expert)
+        assert recorded == replace(case.schedule, seed=run["seed"])

@@ -123,7 +123,7 @@ def criteria_table(record: dict) -> Table:
 def domain_table(record: dict) -> Table:
     """Each way to turn the domain: does it turn, what stays, how near the true counterpart; mean over seeds."""
     ways = {"the true counterparts, rebuilt": None, "label": "domain"}
-    ways |= {f"label: {case.split(', ')[1]}": case for case in REMEDIES if case.startswith("domain")}
+    ways |= {f"label: {case.change}": name for name, case in REMEDIES.items() if case.expert == "domain"}
     ways |= {"label and layout": "both", "label, shuffled in training": SHUFFLED}
     rows = []
     for title, case in ways.items():

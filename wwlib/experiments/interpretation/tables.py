@@ -18,6 +18,7 @@ LARGEST_MEAN, STD = 0.1, (0.9, 1.1)
 PAPER_FID = {"MNIST": "6.4 ± 0.1", "FashionMNIST": "16.0", "CIFAR-10": "45.7", "CelebA": "20.2"}
 PAPER_TWO_STAGE = {"MNIST": "12.6", "FashionMNIST": "29.3", "CIFAR-10": "72.9", "CelebA": "44.4"}
 PAPER_RESPONSE = {"digit": "2.74", "colour": "0.19", "residual": "0.0"}
+RESPONSE_BLOCKS = {"digit": 1, "colour": 2, "residual": 0}  # positions of the classifier's blocks, in the paper's order
 
 
 def interpretation_values(runs: list[dict], measure: str) -> np.ndarray:
@@ -105,15 +106,20 @@ def ablation_table(record: dict) -> Table:
     return Table(["trained with", "swap follows the source (worst factor)", "probe gap (worst factor)"], rows)
 
 
-@made_from(load_record)
-def distance_table(record: dict) -> Table:
-    """Frechet distance to real pictures in the judge's features, by where the codes come from."""
+def sample_distances(record: dict) -> dict[str, np.ndarray]:
+    """Return the Frechet distance to real pictures `[seeds]` by where the codes come from."""
     runs, plain = runs_of(record, "autoencoder"), runs_of(record, "autoencoder without pairs")
     distances = {name: distances_of(runs, name) for name in ("other real pictures", "rebuilt pictures")}
     distances["AE + flow without pairs"] = distances_of(plain, "AE + IIN")
     distances |= {name: distances_of(runs, name) for name in ("AE + IIN", "AE + fitted Gaussian", "AE + N(0, I)")}
     distances["AE + IIN with ρ = 0.975"] = distances_of(runs_of(record, "autoencoder rho 0.975"), "AE + IIN")
-    rows = [(name, mean_and_range(v, ",.0f"), len(v)) for name, v in distances.items()]
+    return distances
+
+
+@made_from(load_record)
+def distance_table(record: dict) -> Table:
+    """Frechet distance to real pictures in the judge's features, by where the codes come from."""
+    rows = [(name, mean_and_range(v, ",.0f"), len(v)) for name, v in sample_distances(record).items()]
     return Table(["pictures", "Frechet distance, mean (range)", "seeds"], rows)
 
 
@@ -122,16 +128,20 @@ def distances_of(runs: list[dict], name: str) -> np.ndarray:
     return np.array([run["scores"]["frechet"][name] for run in runs])
 
 
+def block_responses(record: dict) -> np.ndarray:
+    """Return how much the classifier's logits move when each block is drawn anew, `[seeds, blocks]`."""
+    return np.array([run["scores"]["response"] for run in runs_of(record, "classifier")])
+
+
 @made_from(load_record)
 def response_table(record: dict) -> Table:
     """How much the classifier's logits move when one block is drawn anew, beside the paper's figure.
 
     A longer block moves more of the code, so each value is also given per square root of the block's length.
     """
-    runs = runs_of(record, "classifier")
-    response = np.array([run["scores"]["response"] for run in runs])
+    runs, response = runs_of(record, "classifier"), block_responses(record)
     rows = []
-    for k, block in ((1, "digit"), (2, "colour"), (0, "residual")):
+    for block, k in RESPONSE_BLOCKS.items():
         values, size = response[:, k], runs[0]["sizes"][k]
         shown = mean_and_range(values)
         rows.append((block, shown, size, f"{values.mean() / size**0.5:.2f}", PAPER_RESPONSE[block]))
@@ -179,16 +189,15 @@ def _others_of(stays: np.ndarray, k: int) -> float:
 @made_from(load_record)
 def paper_table(record: dict) -> Table:
     """What the paper reports beside what our miniature gave; other data, other networks: only orders compare."""
-    distance = distance_table(record)
-    ours = {row[0]: row[1] for row in distance.rows}
-    response = {row[0]: row[1] for row in response_table(record).rows}
+    ours = {name: mean_and_range(values, ",.0f") for name, values in sample_distances(record).items()}
+    response = block_responses(record).mean(axis=0)
     rows = [
         ("samples: AE + IIN, FID (ours: Frechet distance in the judge's features)", f"MNIST {PAPER_FID['MNIST']}",
          f"with pairs {ours['AE + IIN']}, without {ours['AE + flow without pairs']}"),
         ("samples: the rival (paper: TwoStageVAE; ours: AE + N(0, I))", f"MNIST {PAPER_TWO_STAGE['MNIST']}",
          ours["AE + N(0, I)"]),
         ("classifier's response: digit / colour / residual", " / ".join(PAPER_RESPONSE.values()),
-         " / ".join(response[name].split(" ")[0] for name in PAPER_RESPONSE)),
+         " / ".join(f"{response[k]:.2f}" for k in RESPONSE_BLOCKS.values())),
     ]  # fmt: skip
     return Table(["what", "paper", "ours"], rows)
 
