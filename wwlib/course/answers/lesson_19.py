@@ -71,8 +71,10 @@ def _captions(seed: int, ink: bool = True) -> list[tuple[list[int], str]]:
     words = random.Random(seed)
     captions = []
     for _ in range(20):
-        stated = [UNSAID if words.random() < share else words.randrange(size)
-                  for share, size in zip((0.2, 0.0 if ink else 1.0, 0.2), SIZES, strict=True)]  # fmt: skip
+        stated = [
+            UNSAID if words.random() < share else words.randrange(size)
+            for share, size in zip((0.2, 0.0 if ink else 1.0, 0.2), SIZES, strict=True)
+        ]
         captions.append((stated, write(stated, words)))
     return captions
 

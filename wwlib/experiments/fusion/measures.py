@@ -78,8 +78,9 @@ def measure_domain(world: World, fusion: Translation, conditions: Tensor, noisy:
 
 
 @torch.no_grad()
-def measure(world: World, name: str, fusion: Translation | Regression, seed: int, conditions: int = 100,
-            draws: int = 16) -> dict:  # fmt: skip
+def measure(
+    world: World, name: str, fusion: Translation | Regression, seed: int, conditions: int = 100, draws: int = 16
+) -> dict:
     """Return every measure of one fusion on pictures that it has not seen.
 
     Args:

@@ -71,10 +71,10 @@ def diversity_ratio(record: dict, remedy: str = "") -> np.ndarray:
 
     Args:
         record: of every run.
-        remedy: such as ", long" or ", young layout", of both flows.
+        remedy: such as "long" or "young layout", of both flows; none if left out.
     """
     argmax, logits = (
-        {run["seed"]: run["scores"]["within"] for run in runs_of(record, name + remedy)}
+        {run["seed"]: run["scores"]["within"] for run in runs_of(record, f"{name}, {remedy}" if remedy else name)}
         for name in ("argmax", "logits")
     )
     return np.array([argmax[seed] / logits[seed] for seed in sorted(argmax.keys() & logits.keys())])
@@ -109,7 +109,7 @@ def criteria_table(record: dict) -> Table:
          fusion_values(record, HEARD, "content"), True),
         ("– label heard in 2 blocks only: a classifier on v, distance from chance", GUESSED,
          fusion_values(record, HEARD, "departure"), False),
-        *((f"– {name}: variance, argmax over logits", DIVERSITY, diversity_ratio(record, f", {name}"), True)
+        *((f"– {name}: variance, argmax over logits", DIVERSITY, diversity_ratio(record, name), True)
           for name in ("long", "wide", "wide and long", "young layout")),
     ]  # fmt: skip
     lines = [

@@ -82,8 +82,9 @@ def judged(name: str, host, judge: Judge | None):
 
 
 @torch.no_grad()
-def measure(name: str, host, judge: Judge | None, flow: Flow, sizes: list[int], tested: Latents,
-            factors: Tensor, seed: int = 0) -> dict:  # fmt: skip
+def measure(
+    name: str, host, judge: Judge | None, flow: Flow, sizes: list[int], tested: Latents, factors: Tensor, seed: int = 0
+) -> dict:
     """Return every measure of one interpretation on pictures that it has not seen.
 
     Args:

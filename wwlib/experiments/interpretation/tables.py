@@ -172,10 +172,9 @@ def copied_table(record: dict) -> Table:
     stays = np.array([[_others_of(np.array(run["scores"]["stays"]), k) for k in range(3)] for run in runs])
     copied, untouched = (np.mean([run["scores"][name] for run in runs], axis=0) for name in ("copied", "untouched"))
     rows = [
-        (hue, f"{copied[k]:.2f}", mean_and_range(own),
-         f"{stays[:, k].mean():.2f}", f"{untouched[k]:.2f}")
+        (hue, f"{copied[k]:.2f}", mean_and_range(own), f"{stays[:, k].mean():.2f}", f"{untouched[k]:.2f}")
         for k, (hue, own) in enumerate(zip(runs[0]["shared"], swapped.T, strict=True))
-    ]  # fmt: skip
+    ]
     header = ["hue", "its one code copied: follows", f"its block swapped: follows ({len(runs)} seeds)",
               "other blocks swapped: stays (worst)", "nothing swapped: read rightly"]  # fmt: skip
     return Table(header, rows)

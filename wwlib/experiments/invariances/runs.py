@@ -51,8 +51,10 @@ class LayerCase:
 
     def __post_init__(self):
         if self.moment not in MOMENTS or self.layer not in LAYERS or self.spoilt not in ("", "shuffled", "softmax"):
-            raise ValueError(f"moment, layer and spoilt must be among {MOMENTS}, {LAYERS} and ('', 'shuffled', "
-                             f"'softmax'), got {self.moment}, {self.layer!r} and {self.spoilt!r}")  # fmt: skip
+            raise ValueError(
+                f"moment, layer and spoilt must be among {MOMENTS}, {LAYERS} and ('', 'shuffled', "
+                f"'softmax'), got {self.moment}, {self.layer!r} and {self.spoilt!r}"
+            )
 
     @property
     def case(self) -> str:

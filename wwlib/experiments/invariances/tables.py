@@ -52,8 +52,10 @@ def measures(record: dict) -> dict[str, tuple[np.ndarray, float]]:
     at_logits = _scores(record, LAST, "logits")
     open_shares = np.array([1 - shares_of(record, LAST, layer, "code") for layer in LAYERS])
     entropy = [min(s["entropy"][name] / s["data_entropy"][name] for name in ("ink", "paper")) for s in at_logits]
-    change = {name: shares_of(record, LAST, "logits", name) - shares_of(record, FIRST, "logits", name)
-              for name in ("digit", "paper")}  # fmt: skip
+    change = {
+        name: shares_of(record, LAST, "logits", name) - shares_of(record, FIRST, "logits", name)
+        for name in ("digit", "paper")
+    }
     criteria = {
         "logits: rise of S of the digit during training": (change["digit"], RISE),
         "logits: fall of S of the paper during training": (-change["paper"], FALL),
@@ -136,9 +138,12 @@ def attack_table(record: dict) -> Table:
 def thorough_table(record: dict) -> Table:
     """Attacks seen by flows that trained longer and with noise, by step and by which attacks count."""
     rows = []
-    labels = {"attack": f"ε = {EPSILON:g}, all that succeed", "attack_large": f"ε = {LARGE:g}, all that succeed",
-              "attack_sure": f"ε = {LARGE:g}, sure of it (≥ {SURE:g})",
-              "attack_seen": f"ε = {LARGE:g}, sure of it, and another network sees the truth"}  # fmt: skip
+    labels = {
+        "attack": f"ε = {EPSILON:g}, all that succeed",
+        "attack_large": f"ε = {LARGE:g}, all that succeed",
+        "attack_sure": f"ε = {LARGE:g}, sure of it (≥ {SURE:g})",
+        "attack_seen": f"ε = {LARGE:g}, sure of it, and another network sees the truth",
+    }
     for layer in ATTACKED:
         runs = runs_of(record, f"attack {layer}")
         for name, label in labels.items():
@@ -169,17 +174,23 @@ def paper_table(record: dict) -> Table:
     """What the paper reports beside what our miniature gave; other data and networks: only orders compare."""
     percent = lambda moment, name: f"{100 * shares_of(record, moment, 'logits', name).mean():.0f} %"  # noqa: E731
     rows = [
-        (f"S of the {ours} in training, early → late", " → ".join(PAPER_TIME[ours]),
-         f"{percent(FIRST, ours)} → {percent(LAST, ours)}")
+        (
+            f"S of the {ours} in training, early → late",
+            " → ".join(PAPER_TIME[ours]),
+            f"{percent(FIRST, ours)} → {percent(LAST, ours)}",
+        )
         for ours in PAPER_TIME
-    ]  # fmt: skip
+    ]
     left = {layer: f"{100 * (1 - shares_of(record, LAST, layer, 'code')).mean():.0f} %" for layer in LAYERS}
     by_depth = [" → ".join(f"{layer} {value}" for layer, value in shares.items()) for shares in (PAPER_OPEN, left)]
     rows += [
         ("variance of the whole code due to the invariance, by depth (paper: an attacked ResNet-101)", *by_depth),
-        ("samples of a layer, FID: theirs / a feature-inversion network (Dosovitskiy and Brox)",
-         ", ".join(f"{layer} {' / '.join(pair)}" for layer, pair in PAPER_FID.items()), "not measured"),
-    ]  # fmt: skip
+        (
+            "samples of a layer, FID: theirs / a feature-inversion network (Dosovitskiy and Brox)",
+            ", ".join(f"{layer} {' / '.join(pair)}" for layer, pair in PAPER_FID.items()),
+            "not measured",
+        ),
+    ]
     return Table(["what", "paper", "ours"], rows)
 
 

@@ -118,10 +118,12 @@ def record_of(study: optuna.Study, folder: Path, data: FactorData, command: str)
         if not trial.state.is_finished() or trial.state == optuna.trial.TrialState.FAIL:
             continue  # stopped half-way by hand or by a crash
         one = dict(
-            number=trial.number, state=trial.state.name.lower(), **trial.params,
+            number=trial.number,
+            state=trial.state.name.lower(),
+            **trial.params,
             tpl=trial.value if trial.state == optuna.trial.TrialState.COMPLETE else None,
             active_codes=trial.user_attrs.get("active_codes"),
-        )  # fmt: skip
+        )
         if (folder / f"trial{trial.number}.safetensors").exists():
             scores = reveal(folder, trial, data, ("factor_vae", "mig", "dci"))
             one["scores"] = {score: round(value, 4) for score, value in scores.items()}

@@ -195,12 +195,15 @@ def run_captions(case: str, seed: int, keep: bool) -> dict:
             v = network(z)[0]
             probe = probe_r2(v[:900], tested.factors[:900], [v.shape[1]], train=600)[0].tolist()
             drawn = network.inverse(torch.randn(z.shape, generator=g))
-            scores = dict(nll=float(network.nll(z).mean()), probe=probe,
-                          frechet=distance_to_pictures(drawn, tested.factors))  # fmt: skip
+            scores = dict(
+                nll=float(network.nll(z).mean()), probe=probe, frechet=distance_to_pictures(drawn, tested.factors)
+            )
         else:
             drawn = network.sample(tested.embeddings, g)
-            scores = dict(nll=float(network.nll(z, tested.embeddings).mean()),
-                          agreement=agreement(read(drawn), tested.stated).tolist())  # fmt: skip
+            scores = dict(
+                nll=float(network.nll(z, tested.embeddings).mean()),
+                agreement=agreement(read(drawn), tested.stated).tolist(),
+            )
     return dict(case=case, seed=seed, schedule=schedule, pictures=len(learned.factors), tested=len(tested.factors),
                 seconds=seconds, losses=[round(loss, 3) for loss in losses], experts_unchanged=unchanged,
                 scores=scores)  # fmt: skip

@@ -163,8 +163,10 @@ def spread_table(record: dict) -> Table:
 def openness_table(record: dict) -> Table:
     """How freely an attribute varies where the caption leaves it out; 1 is every value as likely as any."""
     values = translation_values(record, "captions", "openness")
-    return Table(["left out of the caption", "entropy of what is drawn / log 10"],
-                 [(name, mean_and_range(values[:, k], ".3f")) for k, name in enumerate(STATED)])  # fmt: skip
+    return Table(
+        ["left out of the caption", "entropy of what is drawn / log 10"],
+        [(name, mean_and_range(values[:, k], ".3f")) for k, name in enumerate(STATED)],
+    )
 
 
 @made_from(load_record)
@@ -172,8 +174,9 @@ def edit_table(record: dict) -> Table:
     """One word changed: how often each factor is what it should be afterwards, mean over seeds."""
     edits = translation_values(record, "captions", "edits")
     rebuilt = translation_values(record, "captions", "rebuilt").mean(axis=0)
-    rows = [(f"{name} changed", *(f"{x:.3f}" for x in line))
-            for name, line in zip(STATED, edits.mean(axis=0), strict=True)]  # fmt: skip
+    rows = [
+        (f"{name} changed", *(f"{x:.3f}" for x in line)) for name, line in zip(STATED, edits.mean(axis=0), strict=True)
+    ]
     rows.append(("– nothing changed: rebuilt and read", *(f"{x:.3f}" for x in rebuilt)))
     return Table(["word", *(f"{name} is right" for name in NAMES)], rows)
 
@@ -182,8 +185,10 @@ def edit_table(record: dict) -> Table:
 def transfer_table(record: dict) -> Table:
     """The caption of one picture with the residual of another: whom each factor follows, mean over seeds."""
     caption, residual = translation_values(record, "captions", "transfer").mean(axis=0)
-    rows = [(source, *(f"{x:.3f}" for x in line))
-            for source, line in (("whose caption it is", caption), ("whose residual it is", residual))]  # fmt: skip
+    rows = [
+        (source, *(f"{x:.3f}" for x in line))
+        for source, line in (("whose caption it is", caption), ("whose residual it is", residual))
+    ]
     return Table(["like the picture", *NAMES], rows)
 
 
