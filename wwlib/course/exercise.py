@@ -134,17 +134,17 @@ class Watched:
         return self._remember(self.answer, arguments, options)
 
     def with_slopes(self, *arguments) -> tuple[object, list[Tensor]]:
-        slopes = getattr(self.answer, "with_slopes", lambda *a: value_and_slopes(self.answer, a))
-        value, found = self._remember(slopes, arguments)
+        differentiate = getattr(self.answer, "with_slopes", lambda *a: value_and_slopes(self.answer, a))
+        value, slopes = self._remember(differentiate, arguments)
         self.calls[-1] = (arguments, value)
-        return value, found
+        return value, slopes
 
     def last(self) -> str:
         """Describe the last call and up to three results of calls with arguments of the same shapes."""
         if not self.calls:
             return ""
         called = [brief(a) for a in self.calls[-1][0]]
-        alike = [value for given, value in self.calls if [brief(a) for a in given] == called][-3:]
+        alike = [value for inputs, value in self.calls if [brief(a) for a in inputs] == called][-3:]
         return f"\ncalled     {name_of(self.answer)}({', '.join(called)})" + "".join(
             f"\nreturned   {describe(value)}" for value in alike
         )
@@ -208,9 +208,9 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, i
         return None  # whole numbers carry no precision that an answer could lose
     tolerance = exercise.tolerance
     expected, slopes = _call(exercise, exercise.reference, arguments())
-    given = arguments()
+    inputs = arguments()
     try:
-        got, my_slopes = _call(exercise, answer, given)
+        got, my_slopes = _call(exercise, answer, inputs)
         got = got.cpu() if isinstance(got, Tensor) and not got.is_meta else got
     except NotImplementedError:
         return _waiting(exercise)
@@ -219,10 +219,10 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, i
             return None  # right in float32, and no task asks for another format: `remarks` says it
         where = line_of(error, answer)
         return report(f"raised     {type(error).__name__}: {error}{where}\nexpected   {describe(expected)}")
-    if not unchanged(given, arguments()):
+    if not unchanged(inputs, arguments()):
         return report("returned   a result, but changed its input in place\nhint       work on a copy: tensor.clone()")
     if same(got, expected, tolerance):
-        if slopes is not None and not same(*(trained(exercise, given, s) for s in (my_slopes, slopes)), 1e-4):
+        if slopes is not None and not same(*(trained(exercise, inputs, s) for s in (my_slopes, slopes)), 1e-4):
             hint = "gradients must flow: no .detach(), no .item(), and create_graph=True inside a penalty"
             if not isinstance(got, Tensor):
                 hint = f"return a tensor: a {type(got).__name__} has no gradients"
@@ -279,9 +279,9 @@ def value_and_slopes(function: Callable, arguments: tuple) -> tuple[object, list
     return value.detach(), [torch.zeros_like(p) if s is None else s for p, s in zip(leaves, slopes, strict=True)]
 
 
-def unchanged(given: tuple, before: tuple) -> bool:
+def unchanged(inputs: tuple, before: tuple) -> bool:
     """Say whether the tensors and lists among a function's arguments are as they were."""
-    pairs = zip(given, before, strict=True)
+    pairs = zip(inputs, before, strict=True)
     return all(same(now, old, 0.0) for now, old in pairs if isinstance(old, (Tensor, list)))
 
 
@@ -300,10 +300,10 @@ def as_tensor(value: object) -> object:
 def remarks(exercise: Exercise, answer: Callable, seed: int = 0) -> str:
     """Say in a sentence what could be better in an answer that is right, "" if nothing: it passes all the same."""
     for number, make in enumerate(exercise.cases):
-        given = as_double(make(torch.Generator().manual_seed(seed + number)))
-        if not any(map(_wide, given)):
+        inputs = as_double(make(torch.Generator().manual_seed(seed + number)))
+        if not any(map(_wide, inputs)):
             continue
-        expected = exercise.reference(*given)
+        expected = exercise.reference(*inputs)
         try:
             got = answer(*as_double(make(torch.Generator().manual_seed(seed + number))))
         except (Exception, SystemExit) as error:

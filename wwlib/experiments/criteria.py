@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 INVERSE = 1e-4  # the largest error of a flow's inverse that any lesson allows
-CRITERIA = ("criterion", "wanted", "measured, mean (range) over seeds", "3 sd bound", "seeds that meet it")
+CRITERIA = ("criterion", "goal", "measured, mean (range) over seeds", "3 sd bound", "seeds that meet it")
 # edits of faces by attribute: (the papers' method, its rival), as the tables of both translation and fusion print them
 PAPER_EDITS = {
     "hair": ("15.18", "20.94"),

@@ -63,11 +63,11 @@ def make_host(name: str) -> float:
     """Train one network that the interpretations need, write its weights, and return the seconds it took."""
     start = time.perf_counter()
     if name == "autoencoder":
-        found = train_autoencoder(Glyphs())
+        network = train_autoencoder(Glyphs())
     else:
-        found = train_classifier() if name == "classifier" else train_named_judge(name.removeprefix("judge-"))
+        network = train_classifier() if name == "classifier" else train_named_judge(name.removeprefix("judge-"))
     seconds = round(time.perf_counter() - start, 1)
-    INTERPRETATION.keep({name: found}, half=True)
+    INTERPRETATION.keep({name: network}, half=True)
     return seconds
 
 

@@ -13,6 +13,7 @@ from wwlib.experiments.fusion import tables as fused
 from wwlib.experiments.fusion.measures import guidance, measure
 from wwlib.experiments.fusion.runs import (
     CASES,
+    FUSIONS,
     HEARD,
     REGRESSION,
     SHELF,
@@ -106,8 +107,8 @@ def test_logits_leave_less_open_than_the_argmax_and_a_large_reader_sees_by_how_m
     ratio = fused.diversity_ratio(record)
     assert 1.05 < ratio.min() <= ratio.mean() < fused.DIVERSITY
     for remedy in ("long", "wide", "young layout"):
-        assert fused.diversity_ratio(record, f", {remedy}").max() < fused.DIVERSITY
-    assert fused.diversity_ratio(record, ", wide and long").min() > fused.DIVERSITY  # a reader large enough
+        assert fused.diversity_ratio(record, remedy).max() < fused.DIVERSITY
+    assert fused.diversity_ratio(record, "wide and long").min() > fused.DIVERSITY  # a reader large enough
     assert (values(record, "argmax", "nll") > values(record, "logits", "nll") + 2).all()
 
 
@@ -212,7 +213,7 @@ def test_every_table_is_made(record):
     assert fused.diversity_table(record).rows[-1][1].startswith("0.00")
     assert len(fused.exemplar_table(record).rows) == 2
     assert "nan" not in fused.criteria_table(record).markdown()
-    assert "14.4 kWh" in fused.said_and_measured(record).markdown()
+    assert "14.4 kWh" in fused.paper_table(record).markdown()
 
 
 def test_unknown_names_are_refused(record):
@@ -222,3 +223,11 @@ def test_unknown_names_are_refused(record):
         fuse(["nothing"])
     with pytest.raises(ValueError, match="name must be one of"):
         load_fusion("oracle")
+
+
+def test_every_recorded_run_is_a_case_with_its_expert_and_schedule(record):
+    for run in record["runs"]:
+        case = FUSIONS[run["case"]]
+        recorded = TranslationSchedule(**run["schedule"] | dict(shape=tuple(run["schedule"]["shape"])))
+        assert run["case"].startswith(case.expert)
+        assert recorded == replace(case.schedule, seed=run["seed"])

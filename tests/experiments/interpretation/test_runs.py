@@ -187,7 +187,7 @@ def test_every_table_is_made(record):
     assert [row[0] for row in interpreted.response_table(record).rows] == ["digit", "colour", "residual"]
     assert len(interpreted.copied_table(record).rows) == 3
     assert len(interpreted.sizes_table(record).rows) == 3
-    assert "6.4 ± 0.1" in interpreted.said_and_measured(record).markdown()
+    assert "6.4 ± 0.1" in interpreted.paper_table(record).markdown()
 
 
 def test_unknown_names_are_refused(record):

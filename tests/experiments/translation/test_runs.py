@@ -243,7 +243,7 @@ def test_every_table_is_made(record):
     assert [row[0] for row in translated.depth_table(record).rows][:3] == list(DEPTHS)
     assert len(translated.depth_reading_table(record).rows) == 6
     assert len(translated.reading_table(record).rows) == 4
-    assert "264.0" in translated.said_and_measured(record).markdown()
+    assert "264.0" in translated.paper_table(record).markdown()
 
 
 def test_unknown_names_are_refused(record):

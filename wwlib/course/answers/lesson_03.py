@@ -41,13 +41,16 @@ def _order_is_nothing(answer, seed):
 
 
 _DIVERSITY = (
-    Property("a batch of equal drawings has the value 0",
-             lambda f, s: abs(float(f(rooms(1, s).repeat(8, 1, 1, 1)))) < 1e-4),
+    Property(
+        "a batch of equal drawings has the value 0", lambda f, s: abs(float(f(rooms(1, s).repeat(8, 1, 1, 1)))) < 1e-4
+    ),
     Property("the order of the batch does not matter", _order_is_nothing),
     Property("the value grows as drawings move away from their mean", _towards_the_mean),
-    Property("busy drawings that are all alike have the value 0: variety is between drawings, not within one",
-             lambda f, s: abs(float(f(random_pictures(s, 1).repeat(8, 1, 1, 1)))) < 1e-4),
-)  # fmt: skip
+    Property(
+        "busy drawings that are all alike have the value 0: variety is between drawings, not within one",
+        lambda f, s: abs(float(f(random_pictures(s, 1).repeat(8, 1, 1, 1)))) < 1e-4,
+    ),
+)
 
 
 def smoothed_loss(real_logits, fake_logits, smooth):

@@ -148,18 +148,21 @@ EXERCISES = (
                 "the perturbation's variance is halved: it is in one of the two images",
                 lambda d, s, a: (1 - a) ** 2 * (d + s**2),
             ),
-            Mistake(
-                "variance is the square of the standard deviation", lambda d, s, a: (1 - a) ** 2 * (d + s / 2)
-            ),
+            Mistake("variance is the square of the standard deviation", lambda d, s, a: (1 - a) ** 2 * (d + s / 2)),
             Mistake("that is the start, with a share of 0", lambda d, s, a: losses.untrained_ps_loss(d, s)),
         ),
     ),
-    open_exercise("04.4", "a verdict over seeds", verdict_of_spreads, _VERDICT,
-          (1, lambda a, b: "first" if sum(a) / len(a) > sum(b) / len(b) else "second"),
-          (2, lambda a, b: "first" if min(a) > max(b) else "second" if min(b) > max(a) else "undecided"),
-          (3, lambda a, b: "first" if len(a) > 2 and min(a) > max(b) else "undecided"),
-          (4, lambda a, b: verdict_of_spreads(a, b) if abs(sum(a) - sum(b)) > 0.1 else "undecided")),
-)  # fmt: skip
+    open_exercise(
+        "04.4",
+        "a verdict over seeds",
+        verdict_of_spreads,
+        _VERDICT,
+        (1, lambda a, b: "first" if sum(a) / len(a) > sum(b) / len(b) else "second"),
+        (2, lambda a, b: "first" if min(a) > max(b) else "second" if min(b) > max(a) else "undecided"),
+        (3, lambda a, b: "first" if len(a) > 2 and min(a) > max(b) else "undecided"),
+        (4, lambda a, b: verdict_of_spreads(a, b) if abs(sum(a) - sum(b)) > 0.1 else "undecided"),
+    ),
+)
 
 
 # right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib

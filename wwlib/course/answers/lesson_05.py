@@ -49,11 +49,11 @@ def _draws_32(answer, seed):
 
 
 def _affordable(answer, seed):
-    mine, shipped = (
+    weights, shipped_weights = (
         sum(p.numel() for p in _build(modules).parameters())
         for modules in (answer, lambda: recipe("shapes3d-32").modules)
     )
-    return mine <= 2 * shipped
+    return weights <= 2 * shipped_weights
 
 
 _MODULES = (
@@ -66,22 +66,22 @@ _MODULES = (
 
 def codes_by_side(modules):
     """Return {side of the map: codes that act there} of a module list; the map begins with 4 x 4."""
-    side, found = 4, {}
+    side, codes_at_side = 4, {}
     for k, token in enumerate(modules):
         side *= 2 if token.startswith("ResConv-up") else 1
         count = networks.count_codes(modules[k : k + 1])
         if count:
-            found[side] = found.get(side, 0) + count
-    return found
+            codes_at_side[side] = codes_at_side.get(side, 0) + count
+    return codes_at_side
 
 
 def _codes_at(modules, number=-1, global_too=True, count=lambda n: n, begin=4, before=False, up="ResConv-up"):
-    side, found = begin, {}
+    side, codes_at_side = begin, {}
     for token, following in zip(modules, (*modules[1:], ""), strict=True):
         side *= 2 if up in (following if before else token) else 1
         if token.startswith("C_spgroup") or (global_too and token.startswith("C_global")):
-            found[side] = found.get(side, 0) + count(int(token.split("-")[number]))
-    return found
+            codes_at_side[side] = codes_at_side.get(side, 0) + count(int(token.split("-")[number]))
+    return codes_at_side
 
 
 EXERCISES = (
@@ -130,13 +130,13 @@ def my_ema_decay(batch, half_life):
 
 
 def my_codes_by_side(modules):
-    side, found = 4, {}
+    side, codes_at_side = 4, {}
     for module in modules:
         if module.startswith("ResConv-up"):
             side = 2 * side
         if module.startswith("C_"):
-            found[side] = found.get(side, 0) + int(module.split("-")[-1])
-    return found
+            codes_at_side[side] = codes_at_side.get(side, 0) + int(module.split("-")[-1])
+    return codes_at_side
 
 
 SOLUTIONS = (

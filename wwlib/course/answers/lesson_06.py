@@ -56,11 +56,14 @@ _CONTROL = (
     Property("the same seed gives the same value", lambda f, s: _overlaps(f, s, 20) == _overlaps(f, s, 20)),
     Property("other seeds give other values", lambda f, s: len(set(_overlaps(f, s, 2))) > 1),
     Property("one rectangle on a target that is everything covers a whole number of pixels", _whole_pixels),
-    Property("more tries find more: the mean over seeds is larger for 100 rectangles than for 3",
-             lambda f, s: sum(_overlaps(f, s, 100)) - sum(_overlaps(f, s, 3)) > 0.8),
-    Property("an empty footprint cannot be met",
-             lambda f, s: float(f(torch.zeros(16, 16, dtype=torch.bool), 20, s)) == 0),
-)  # fmt: skip
+    Property(
+        "more tries find more: the mean over seeds is larger for 100 rectangles than for 3",
+        lambda f, s: sum(_overlaps(f, s, 100)) - sum(_overlaps(f, s, 3)) > 0.8,
+    ),
+    Property(
+        "an empty footprint cannot be met", lambda f, s: float(f(torch.zeros(16, 16, dtype=torch.bool), 20, s)) == 0
+    ),
+)
 
 
 def dice(a, b):

@@ -63,12 +63,14 @@ def _nothing_twice(answer, seed):
 
 
 _PATIENT = (
-    Property("factors [n, 6] become finite codes [n, d]",
-             lambda f, s: (c := f(factors_of(s, 50))).dim() == 2 and len(c) == 50 and bool(c.isfinite().all())),
+    Property(
+        "factors [n, 6] become finite codes [n, d]",
+        lambda f, s: (c := f(factors_of(s, 50))).dim() == 2 and len(c) == 50 and bool(c.isfinite().all()),
+    ),
     Property("nothing is stored twice: no two codes correlate by 0.9 or more", _nothing_twice),
     Property("the FactorVAE score is above 0.9", lambda f, s: factor_vae(f, s) > 0.9),
     Property("MIG is below 0.2", lambda f, s: _mig(f, s) < 0.2),
-)  # fmt: skip
+)
 
 
 def right_by_factor(train, test):

@@ -75,9 +75,7 @@ EXERCISES = (
         "09.1",
         "choose without labels",
         pick,
-        tuple(
-            lambda g, n=n: (5 * torch.rand(n, generator=g), torch.arange(n) % 8, 5) for n in (12, 24, 40)
-        ),
+        tuple(lambda g, n=n: (5 * torch.rand(n, generator=g), torch.arange(n) % 8, 5) for n in (12, 24, 40)),
         (
             Mistake("a model with too few active codes is short for nothing", lambda t, a, n: t.argmin().item()),
             Mistake("shorter is better", lambda t, a, n: torch.where(a >= n, t, -1.0).argmax().item()),
@@ -92,9 +90,7 @@ EXERCISES = (
         "09.2",
         "rank correlation",
         rank_correlation,
-        tuple(
-            lambda g, n=n: (torch.randn(n, generator=g).exp(), torch.randn(n, generator=g)) for n in (7, 30)
-        ),
+        tuple(lambda g, n=n: (torch.randn(n, generator=g).exp(), torch.randn(n, generator=g)) for n in (7, 30)),
         (
             Mistake(
                 "correlate ranks, not values",
@@ -137,10 +133,17 @@ EXERCISES = (
         ),
         library=(udr.relative_strength,),
     ),
-    open_exercise("09.4", "a better rule", length_per_code, _RULE,
-          (2, lambda t, a: t), (0, lambda t, a: -t), (3, lambda t, a: torch.where(a > 0, t, torch.inf)),
-          (1, lambda t, a: t / torch.arange(1, len(t) + 1).sqrt() if a.unique().numel() > 1 else t)),
-)  # fmt: skip
+    open_exercise(
+        "09.4",
+        "a better rule",
+        length_per_code,
+        _RULE,
+        (2, lambda t, a: t),
+        (0, lambda t, a: -t),
+        (3, lambda t, a: torch.where(a > 0, t, torch.inf)),
+        (1, lambda t, a: t / torch.arange(1, len(t) + 1).sqrt() if a.unique().numel() > 1 else t),
+    ),
+)
 
 
 # right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib

@@ -60,9 +60,7 @@ EXERCISES = (
         (
             Mistake("the second may be the higher one", lambda a, b: (a.min() - b.max()).item()),
             Mistake("a difference of means says nothing of spreads", lambda a, b: (a.mean() - b.mean()).abs().item()),
-            Mistake(
-                "overlapping spreads are negative: no abs()", lambda a, b: (a.min() - b.max()).abs().item()
-            ),
+            Mistake("overlapping spreads are negative: no abs()", lambda a, b: (a.min() - b.max()).abs().item()),
             Mistake("the worst of the one against the best of the other", lambda a, b: (a.max() - b.max()).item()),
         ),
     ),
@@ -70,19 +68,24 @@ EXERCISES = (
         "10.2",
         "an overlap above chance",
         where.above_everywhere,
-        tuple(
-            lambda g, n=n: (torch.rand(n, generator=g), 0.8 * torch.rand(n, generator=g)) for n in (4, 20)
-        ),
+        tuple(lambda g, n=n: (torch.rand(n, generator=g), 0.8 * torch.rand(n, generator=g)) for n in (4, 20)),
         (
             Mistake("scale it, so that a perfect match is 1", lambda i, s: (i - s).clamp(min=0)),
             Mistake("no worse than nothing: clamp at 0", lambda i, s: (i - s) / (1 - s)),
             Mistake("take away what acting everywhere gets", lambda i, s: i),
         ),
     ),
-    open_exercise("10.3", "a decision with known errors", permutation_decision, _DECISION,
-          (0, lambda a, b: sum(a) / 5 != sum(b) / 5), (1, lambda a, b: False),
-          (2, lambda a, b: min(a) > max(b)), (3, lambda a, b: abs(sum(a) - sum(b)) / 5 > 1.4)),
-)  # fmt: skip
+    open_exercise(
+        "10.3",
+        "a decision with known errors",
+        permutation_decision,
+        _DECISION,
+        (0, lambda a, b: sum(a) / 5 != sum(b) / 5),
+        (1, lambda a, b: False),
+        (2, lambda a, b: min(a) > max(b)),
+        (3, lambda a, b: abs(sum(a) - sum(b)) / 5 > 1.4),
+    ),
+)
 
 
 # right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib

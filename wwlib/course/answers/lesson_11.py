@@ -28,8 +28,8 @@ def mirror(images: Tensor, coins: Tensor) -> Tensor:
 def closest(drawn, pictures):
     """The position of the closest picture for each drawing, and the root of the mean squared difference to it."""
     distances = torch.cdist(drawn.flatten(1), pictures.flatten(1)) / drawn[0].numel() ** 0.5
-    found = distances.min(dim=1)
-    return found.indices, found.values
+    nearest = distances.min(dim=1)
+    return nearest.indices, nearest.values
 
 
 @functools.cache
@@ -95,10 +95,10 @@ def _equal_only(drawn, pictures):
     return equal.int().argmax(dim=1), 1 - equal.any(dim=1).float()
 
 
-def _drawn_and_wanted(n: int):
+def _drawings_and_pictures(n: int):
     def make(g: torch.Generator) -> tuple[Tensor, Tensor]:
-        wanted = torch.rand(n, 3, 6, 6, generator=g) * 2 - 1
-        return wanted + 0.4 * torch.randn(wanted.shape, generator=g), wanted
+        pictures = torch.rand(n, 3, 6, 6, generator=g) * 2 - 1
+        return pictures + 0.4 * torch.randn(pictures.shape, generator=g), pictures
 
     return make
 
@@ -149,7 +149,7 @@ EXERCISES = (
         "11.3",
         "how much is explained",
         editing.share_explained,
-        (_drawn_and_wanted(3), _drawn_and_wanted(8), _drawn_and_wanted(20)),
+        (_drawings_and_pictures(3), _drawings_and_pictures(8), _drawings_and_pictures(20)),
         (
             Mistake(
                 "1 less the ratio: a perfect drawing explains everything",

@@ -58,12 +58,12 @@ def _noise(seed: int, n: int = 60, draws: int = 300) -> Tensor:
     return torch.randn(n, draws, generator=random_of(seed))
 
 
-def _told(seed: int) -> Tensor:
+def _decided_concepts(seed: int) -> Tensor:
     """The condition decides nearly everything."""
     return 3 * _noise(seed, draws=1) + 0.02 * _noise(seed + 1)
 
 
-def _spread_told(seed: int) -> Tensor:
+def _decided_spreads(seed: int) -> Tensor:
     """The condition decides only how far the concept spreads; its mean is always 0."""
     wide = torch.arange(60)[:, None] % 2
     return _noise(seed) * torch.where(wide == 1, 2.0, 0.1)
@@ -76,12 +76,13 @@ def _near(a: float, b: float) -> bool:
 _SEES = (
     Property("concepts [conditions, draws] become one finite number", lambda f, s: math.isfinite(float(f(_noise(s))))),
     Property("a condition that says nothing scores below 0.1", lambda f, s: float(f(_noise(s))) < 0.1),
-    Property("one that says nearly all scores above 0.7", lambda f, s: float(f(_told(s))) > 0.7),
+    Property("one that says nearly all scores above 0.7", lambda f, s: float(f(_decided_concepts(s))) > 0.7),
     Property("the order of the draws and of the conditions does not matter",
-             lambda f, s: _near(f(_told(s)), f(_told(s).flip(0, 1)))),
-    Property("twice the concept plus 3 scores the same", lambda f, s: _near(f(_told(s)), f(2 * _told(s) + 3))),
+             lambda f, s: _near(f(_decided_concepts(s)), f(_decided_concepts(s).flip(0, 1)))),
+    Property("twice the concept plus 3 scores the same",
+             lambda f, s: _near(f(_decided_concepts(s)), f(2 * _decided_concepts(s) + 3))),
     Property("a condition that decides only how far the concept spreads scores above 0.2, though S is 0 there",
-             lambda f, s: float(f(_spread_told(s))) > 0.2),
+             lambda f, s: float(f(_decided_spreads(s))) > 0.2),
 )  # fmt: skip
 
 

@@ -69,12 +69,14 @@ def change_ink(caption, ink):
 def _captions(seed: int, ink: bool = True) -> list[tuple[list[int], str]]:
     """Twenty things stated, with captions that say them."""
     words = random.Random(seed)
-    found = []
+    captions = []
     for _ in range(20):
-        stated = [UNSAID if words.random() < share else words.randrange(size)
-                  for share, size in zip((0.2, 0.0 if ink else 1.0, 0.2), SIZES, strict=True)]  # fmt: skip
-        found.append((stated, write(stated, words)))
-    return found
+        stated = [
+            UNSAID if words.random() < share else words.randrange(size)
+            for share, size in zip((0.2, 0.0 if ink else 1.0, 0.2), SIZES, strict=True)
+        ]
+        captions.append((stated, write(stated, words)))
+    return captions
 
 
 def _edited(answer, seed: int, ink: bool = True):
@@ -125,8 +127,8 @@ def _every_hue(caption, ink):
 
 def _first_hue(caption, ink):
     words = caption.split()
-    found = [k for k, word in enumerate(words) if word in INKS]
-    return " ".join([*words[: found[0]], ink, *words[found[0] + 1 :]]) if found else caption
+    hues = [k for k, word in enumerate(words) if word in INKS]
+    return " ".join([*words[: hues[0]], ink, *words[hues[0] + 1 :]]) if hues else caption
 
 
 EXERCISES = (

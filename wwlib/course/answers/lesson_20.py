@@ -69,8 +69,8 @@ def _one_by_one(answer, seed: int) -> bool:
 
 
 def _small_vectors(answer, seed: int) -> bool:
-    said = answer(_pictured(seed)[0])
-    return said.dim() == 2 and len(said) == 40 and 1 <= said.shape[1] <= 8 and bool(said.isfinite().all())
+    answers = answer(_pictured(seed)[0])
+    return answers.dim() == 2 and len(answers) == 40 and 1 <= answers.shape[1] <= 8 and bool(answers.isfinite().all())
 
 
 _EXPERT = (
@@ -85,8 +85,8 @@ _EXPERT = (
 
 
 def _batch_centred(images):
-    said = two_colours(images)
-    return said - said.mean(dim=0)
+    answers = two_colours(images)
+    return answers - answers.mean(dim=0)
 
 
 def _colours_and_place(images):

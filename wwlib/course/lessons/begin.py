@@ -49,8 +49,10 @@ def begin(profile: str, seed: int = 0, version: str | None = None) -> str:
         chosen = choose_profile(profile)
     torch.manual_seed(seed)
     choose_threads()
-    print(f"Where & What {__version__}; profile {chosen}, seed {seed}; {choose_compute()}; "
-          f"PyTorch {torch.__version__.split('+')[0]}, Python {platform.python_version()}")  # fmt: skip
+    print(
+        f"Where & What {__version__}; profile {chosen}, seed {seed}; {choose_compute()}; "
+        f"PyTorch {torch.__version__.split('+')[0]}, Python {platform.python_version()}"
+    )
     if version != __version__:
         print(
             f"This lesson was written for version {version} of the course, and the library here is version "
@@ -68,8 +70,8 @@ def refuse_unknown_parameters(cells: list[str]) -> None:
     """
     for position, cell in enumerate(cells):
         if position and cell.lstrip().startswith("# Parameters"):
-            known, given = _assigned(cells[position - 1]), _assigned(cell)
-            if unknown := sorted(given - known):
+            known, named = _assigned(cells[position - 1]), _assigned(cell)
+            if unknown := sorted(named - known):
                 raise ValueError(
                     f"this lesson has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}"
                 )

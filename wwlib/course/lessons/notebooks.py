@@ -137,9 +137,9 @@ def clean_notebook(notebook: dict) -> dict:
     for cell in notebook["cells"]:
         if "injected-parameters" in cell.get("metadata", {}).get("tags", []):
             continue
-        kept = {key: cell["metadata"][key] for key in ("tags", "ww") if cell.get("metadata", {}).get(key)}
-        name = exercise_cell(kept["ww"]["exercise"]) if "ww" in kept else f"cell-{len(cells):02d}"
-        cell = {**cell, "metadata": kept, "id": name}
+        metadata = {key: cell["metadata"][key] for key in ("tags", "ww") if cell.get("metadata", {}).get(key)}
+        name = exercise_cell(metadata["ww"]["exercise"]) if "ww" in metadata else f"cell-{len(cells):02d}"
+        cell = {**cell, "metadata": metadata, "id": name}
         if cell["cell_type"] == "code":
             cell["outputs"] = [_clean_output(output) for output in cell["outputs"]]
         cells.append(cell)

@@ -43,10 +43,11 @@ STEP = "One PS-SC step at the shipped 32 px configuration, against a straight po
 
 # disentanglement_lib at commit 86a644d and Ubisoft's metrics, run once on the fixed points for the design notes
 REFERENCE = {
-    "disentanglement_lib": dict(mig=0.21203323099106353, sap=0.076, dci=0.399067, completeness=0.386317,
-                                modularity=0.7987373995933041),
+    "disentanglement_lib": dict(
+        mig=0.21203323099106353, sap=0.076, dci=0.399067, completeness=0.386317, modularity=0.7987373995933041
+    ),
     "Ubisoft": dict(mig=0.18725089),
-}  # fmt: skip
+}
 
 
 def speed_table() -> str:

@@ -80,9 +80,9 @@ def instructor_copy(notebook: dict, marked: bool = False) -> dict:
 
 def _between_marks(answer: str, stub: str) -> str:
     """Put nbgrader's marks around what the stub leaves to the learner."""
-    kept = stub[: stub.index("    raise NotImplementedError")]
-    rest = answer[len(kept) :] if answer.startswith(kept) else answer.split("\n", 1)[1]
-    return f"{kept}    ### BEGIN SOLUTION\n{rest.rstrip()}\n    ### END SOLUTION"
+    opening = stub[: stub.index("    raise NotImplementedError")]
+    rest = answer[len(opening) :] if answer.startswith(opening) else answer.split("\n", 1)[1]
+    return f"{opening}    ### BEGIN SOLUTION\n{rest.rstrip()}\n    ### END SOLUTION"
 
 
 def nbgrader_copy(notebook: dict) -> dict:

@@ -62,15 +62,15 @@ def read_master(lesson: Path) -> Master:
 
 
 def _definitions(source: str) -> str:
-    kept = []
+    definitions = []
     for node in ast.parse(source).body:
         constant = isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
         if constant or isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
-            kept.append(ast.unparse(node))
-    return "\n".join(kept)
+            definitions.append(ast.unparse(node))
+    return "\n".join(definitions)
 
 
 def function_name(source: str) -> str:
     """Return the name of the function that a cell defines, "" if none."""
-    found = re.search(r"^(?:async +)?def +(\w+) *\(", source, re.MULTILINE)
-    return found[1] if found else ""
+    definition = re.search(r"^(?:async +)?def +(\w+) *\(", source, re.MULTILINE)
+    return definition[1] if definition else ""

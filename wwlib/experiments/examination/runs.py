@@ -63,17 +63,17 @@ def projection_errors(model, data: FactorData, distance, images: int, steps: int
 
     `mean picture` answers every picture with the average of them, `nearest of 2,000` with the closest of 2,000 others.
     """
-    wanted = data.images(unseen(data, images))
+    pictures = data.images(unseen(data, images))
     others = data.images(unseen(data, 2_000, seed=1_000_004))
-    nearest = others[torch.cdist(wanted.flatten(1), others.flatten(1)).argmin(dim=1)]
+    nearest = others[torch.cdist(pictures.flatten(1), others.flatten(1)).argmin(dim=1)]
     noise = model.generator.sample_noise(images, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        guess = model.generator(model.recogniser(wanted), noise)
-    codes, _ = project(model.generator, model.recogniser, wanted, steps=steps, starts=starts)
+        guess = model.generator(model.recogniser(pictures), noise)
+    codes, _ = project(model.generator, model.recogniser, pictures, steps=steps, starts=starts)
     with torch.no_grad():
         searched = model.generator(codes, noise)
     answers = {
-        "mean picture": wanted.mean(dim=0, keepdim=True).expand_as(wanted),
+        "mean picture": pictures.mean(dim=0, keepdim=True).expand_as(pictures),
         "nearest of 2,000": nearest,
         "recogniser's guess": guess,
         "search": searched,
@@ -84,9 +84,9 @@ def projection_errors(model, data: FactorData, distance, images: int, steps: int
         starts=starts,
         errors={
             what: dict(
-                squared=round((drawn - wanted).square().mean().item(), 5),
-                explained=round(share_explained(drawn, wanted), 4),
-                lpips=round(float(distance(drawn.clamp(-1, 1), wanted).mean()), 4),
+                squared=round((drawn - pictures).square().mean().item(), 5),
+                explained=round(share_explained(drawn, pictures), 4),
+                lpips=round(float(distance(drawn.clamp(-1, 1), pictures).mean()), 4),
             )
             for what, drawn in answers.items()
         },
@@ -97,8 +97,8 @@ def projection_errors(model, data: FactorData, distance, images: int, steps: int
 def transfer_errors(model, data: FactorData, images: int, votes: list[list[int]]) -> list[dict]:
     """Return for each factor the mean error per pixel of taking it from another picture by copying its code.
 
-    Since the factors are known, the wanted picture can be drawn. `none` transfers nothing, `rebuilt` reads and draws
-    the wanted picture itself: a perfect transfer would cost as much.
+    Since the factors are known, the true result can be drawn. `none` transfers nothing, `rebuilt` reads and draws
+    that true picture itself: a perfect transfer would cost as much.
     """
     target, source = unseen(data, images), unseen(data, images, seed=1_000_005)
     before, from_ = data.images(target), data.images(source)
@@ -109,13 +109,13 @@ def transfer_errors(model, data: FactorData, images: int, votes: list[list[int]]
         code = max(range(model.codes), key=lambda j, k=k: votes[k][j])
         mixed = target.clone()
         mixed[:, k] = source[:, k]
-        wanted = data.images(mixed)
+        true = data.images(mixed)
         drawn = {
             "none": untouched,
             "transfer": transfer(model.generator, model.recogniser, before, from_, [code]),
-            "rebuilt": model.generator(model.recogniser(wanted), noise),
+            "rebuilt": model.generator(model.recogniser(true), noise),
         }
-        place = data.footprint(target, factor)[:, None].expand_as(wanted)
-        errors = {what: round(((x - wanted).abs()[place].mean() / 2).item(), 4) for what, x in drawn.items()}
+        place = data.footprint(target, factor)[:, None].expand_as(true)
+        errors = {what: round(((x - true).abs()[place].mean() / 2).item(), 4) for what, x in drawn.items()}
         rows.append(dict(factor=factor, code=code, share_of_votes=round(votes[k][code] / sum(votes[k]), 3), **errors))
     return rows

@@ -55,19 +55,19 @@ def transfer_table(record: dict) -> Table:
     for row in record["transfer"]:
         errors = [f"{row[what]:.3f}" for what in ("none", "transfer", "rebuilt")]
         rows.append((row["factor"], row["code"], f"{row['share_of_votes']:.0%}", *errors))
-    header = ["taken from the source", "code", "share of votes", "no transfer", "transfer", "wanted picture rebuilt"]
+    header = ["taken from the source", "code", "share of votes", "no transfer", "transfer", "true picture rebuilt"]
     return Table(header, rows)
 
 
 def real_paper_table(record: dict) -> Table:
     """What the paper reports of its models of faces beside ours."""
     lengths = sorted((v for v in record["tpl"]["lengths"] if v >= THRESHOLD), reverse=True)
-    said = {data: ", ".join(f"{name} {v:.3f}" for name, v in codes.items()) for data, codes in POSTER.items()}
+    shown = {data: ", ".join(f"{name} {v:.3f}" for name, v in codes.items()) for data, codes in POSTER.items()}
     rows = [
         ("pictures", "photographs: CelebA at 128 px, FFHQ at 512 px", "drawn portraits at 64 px"),
         ("codes", "25 on CelebA, 36 on FFHQ", f"{len(record['tpl']['lengths'])}, {len(lengths)} of them active"),
-        ("lengths of codes, CelebA", said["CelebA"], f"{lengths[0]:.3f} to {lengths[-1]:.3f}"),
-        ("lengths of codes, FFHQ", said["FFHQ"], "the same"),
+        ("lengths of codes, CelebA", shown["CelebA"], f"{lengths[0]:.3f} to {lengths[-1]:.3f}"),
+        ("lengths of codes, FFHQ", shown["FFHQ"], "the same"),
         ("TPL, sum of active codes", "not recovered", f"{record['tpl']['score']:.2f}"),
         ("FID", "not recovered", "not measured: its network's weights are not to be had offline"),
         (

@@ -14,26 +14,26 @@ from wwlib.flows.world import JUDGED, World
 from wwlib.metrics.frechet import frechet_distance
 
 
-def shares(found: Tensor, wanted: Tensor, among: Tensor) -> list[float]:
-    """Return for each factor how often it is the wanted one, among the pairs that count.
+def shares(read: Tensor, target: Tensor, among: Tensor) -> list[float]:
+    """Return for each factor how often it is the value in `target`, among the pairs that count.
 
     Args:
-        found, wanted: factors `[n, K]`.
+        read, target: factors `[n, K]`.
         among: which pairs count, bool `[n, K]`.
     """
-    return (((found == wanted) & among).sum(dim=0) / among.sum(dim=0).clamp(min=1)).tolist()
+    return (((read == target) & among).sum(dim=0) / among.sum(dim=0).clamp(min=1)).tolist()
 
 
-def guidance(found: Tensor, own: Tensor) -> dict[str, list[float]]:
+def guidance(read: Tensor, own: Tensor) -> dict[str, list[float]]:
     """Return whose factors drawings show: the content picture's (row i) or the exemplar's (row i - 1).
 
     Args:
-        found: factors that the judge read from the drawings, `[n, K]`.
+        read: factors that the judge read from the drawings, `[n, K]`.
         own: factors of the content pictures, `[n, K]`.
     """
     exemplar = own.roll(1, dims=0)
     differ = own != exemplar
-    return dict(content=shares(found, own, differ), exemplar=shares(found, exemplar, differ))
+    return dict(content=shares(read, own, differ), exemplar=shares(read, exemplar, differ))
 
 
 @torch.no_grad()
@@ -62,13 +62,13 @@ def measure_domain(world: World, fusion: Translation, conditions: Tensor, noisy:
     """
     z, truth, other = world.tested.mean, world.tested_factors, other_label(conditions)
     turned = carry(fusion, z, conditions, other)
-    found, everywhere = world.verdict(turned), torch.ones(len(z), len(JUDGED), dtype=torch.bool)
+    read, everywhere = world.verdict(turned), torch.ones(len(z), len(JUDGED), dtype=torch.bool)
     target = other_domain(truth)
     data = Domains()
     counterpart = torch.cat([world.image_model.encode(data.images(part))[0] for part in target.split(256)])
     return dict(
         rebuilt=shares(world.verdict(counterpart), target[:, : len(JUDGED)], everywhere),
-        turned=shares(found, target[:, : len(JUDGED)], everywhere),
+        turned=shares(read, target[:, : len(JUDGED)], everywhere),
         round_trip=float((carry(fusion, turned, other, conditions) - z).abs().max()),
         target_error=target_error(world, turned, target),
         target_floor=target_error(world, counterpart, target),
@@ -78,8 +78,9 @@ def measure_domain(world: World, fusion: Translation, conditions: Tensor, noisy:
 
 
 @torch.no_grad()
-def measure(world: World, name: str, fusion: Translation | Regression, seed: int, conditions: int = 100,
-            draws: int = 16) -> dict:  # fmt: skip
+def measure(
+    world: World, name: str, fusion: Translation | Regression, seed: int, conditions: int = 100, draws: int = 16
+) -> dict:
     """Return every measure of one fusion on pictures that it has not seen.
 
     Args:
@@ -90,28 +91,28 @@ def measure(world: World, name: str, fusion: Translation | Regression, seed: int
         conditions, draws: how many for the variance within a condition.
     """
     random = torch.Generator().manual_seed(seed)
-    said, z = world.conditions(name, unseen=True), world.tested.mean
+    answers, z = world.conditions(name, unseen=True), world.tested.mean
     own = world.tested_factors[:, : len(JUDGED)]
     sample = (lambda x: fusion.sample(x, random)) if isinstance(fusion, Translation) else fusion
-    many = sample(said[:conditions].repeat_interleave(draws, dim=0))
-    fresh = sample(said)
-    found = world.verdict(fresh)
+    many = sample(answers[:conditions].repeat_interleave(draws, dim=0))
+    fresh = sample(answers)
+    read = world.verdict(fresh)
     scores = dict(
         within=within_variance(world.features(many).unflatten(0, (-1, draws))),
-        fresh=guidance(found, own),
+        fresh=guidance(read, own),
         frechet=frechet_distance(world.features(z), world.features(fresh)),
-        sampled=shares(found, own, torch.ones_like(own, dtype=torch.bool)),
+        sampled=shares(read, own, torch.ones_like(own, dtype=torch.bool)),
     )
     if isinstance(fusion, Translation):
         noisy = world.tested.draw(torch.arange(len(z)), random)
-        v, guided = fusion(noisy, said)[0], carry(fusion, z.roll(1, 0), said.roll(1, 0), said)
+        v, guided = fusion(noisy, answers)[0], carry(fusion, z.roll(1, 0), answers.roll(1, 0), answers)
         scores |= dict(
-            nll=float(fusion.nll(noisy, said).mean()),
-            inverse_error=float((fusion.inverse(fusion(z, said)[0], said) - z).abs().max()),
+            nll=float(fusion.nll(noisy, answers).mean()),
+            inverse_error=float((fusion.inverse(fusion(z, answers)[0], answers) - z).abs().max()),
             std=[float(v.std(dim=0).min()), float(v.std(dim=0).max())],
             guided=guidance(world.verdict(guided), own),
         )
         if name in ("domain", "both"):
             with torch.enable_grad():
-                scores |= measure_domain(world, fusion, said, noisy, seed)
+                scores |= measure_domain(world, fusion, answers, noisy, seed)
     return scores

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import torch
@@ -16,6 +16,7 @@ from wwlib.base.shelf import Shelf, rounded
 from wwlib.datasets.domains import Domains
 from wwlib.experiments.fusion.measures import measure
 from wwlib.experiments.hosts import JUDGES_TILTS
+from wwlib.experiments.parts import SEEDS, chosen_parts, record_runs
 from wwlib.flows.experts import LayoutNetwork, make_experts, train_layout
 from wwlib.flows.fusion import ShortTranslation
 from wwlib.flows.regression import train_regression
@@ -36,26 +37,70 @@ CASES = {
     "attributes": TranslationSchedule(32, (30,), blocks=6, hidden=96),
     "both": TranslationSchedule(32, (4, 32, 32), **_MAPS),
 }
-HEARD = "domain, heard in 2 blocks"  # the remedy that gets every seed; the others get the first
-REMEDIES = {
-    # against content that the label alone loses
-    "domain, few blocks": replace(CASES["domain"], blocks=3),
-    "domain, wide and long": replace(CASES["domain"], blocks=8, hidden=128, steps=1600),
-    "domain, few slow blocks": replace(CASES["domain"], blocks=4, hidden=64, rate=5e-4),
-    "domain, long": replace(CASES["domain"], steps=3000),
-    HEARD: replace(CASES["domain"], steps=3000),
-    # against logits that leave almost as much open as their argmax
-    "argmax, long": replace(CASES["argmax"], steps=4000),
-    "logits, long": replace(CASES["logits"], steps=4000),
-    "argmax, wide": replace(CASES["argmax"], hidden=192, embedding=192),
-    "logits, wide": replace(CASES["logits"], hidden=192, embedding=192),
-    "argmax, wide and long": replace(CASES["argmax"], hidden=192, embedding=192, steps=4000),
-    "logits, wide and long": replace(CASES["logits"], hidden=192, embedding=192, steps=4000),
-    "argmax, young layout": CASES["argmax"],
-    "logits, young layout": CASES["logits"],
-}
+
+
+@dataclass(frozen=True)
+class FusionCase:
+    """A fusion to train: that of an expert, or the same with one change.
+
+    Args:
+        expert: one of `CASES`.
+        schedule: of the training.
+        change: what differs from the expert's fusion, in words; empty for nothing.
+        shuffled: learn from the labels of other pictures.
+        regression: train the rival, which has no residual.
+        heard: number of blocks that hear the condition; all of them if left out.
+        layout_steps: training steps of a layout network made for this case; the shipped one if left out.
+    """
+
+    expert: str
+    schedule: TranslationSchedule
+    change: str = ""
+    shuffled: bool = False
+    regression: bool = False
+    heard: int | None = None
+    layout_steps: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The name under which it is recorded."""
+        return f"{self.expert}, {self.change}" if self.change else self.expert
+
+
+def changed(expert: str, change: str, **schedule) -> FusionCase:
+    """Return the fusion of an expert with something changed in its schedule."""
+    return FusionCase(expert, replace(CASES[expert], **schedule), change)
+
+
 YOUNG = 150  # steps of the layout network's training, in "young layout"
-SHUFFLED, REGRESSION = "domain, shuffled labels", "argmax, regression"
+_WIDE = dict(hidden=192, embedding=192)
+_SHUFFLED = replace(changed("domain", "shuffled labels"), shuffled=True)
+_REGRESSION = replace(changed("argmax", "regression"), regression=True)
+_HEARD = replace(changed("domain", "heard in 2 blocks", steps=3000), heard=2)
+SHUFFLED, REGRESSION = _SHUFFLED.name, _REGRESSION.name
+HEARD = _HEARD.name  # the remedy that gets every seed; the others get the first
+REMEDIES = {
+    case.name: case
+    for case in (
+        # against content that the label alone loses
+        changed("domain", "few blocks", blocks=3),
+        changed("domain", "wide and long", blocks=8, hidden=128, steps=1600),
+        changed("domain", "few slow blocks", blocks=4, hidden=64, rate=5e-4),
+        changed("domain", "long", steps=3000),
+        _HEARD,
+        # against logits that leave almost as much open as their argmax
+        *(changed(layout, "long", steps=4000) for layout in ("argmax", "logits")),
+        *(changed(layout, "wide", **_WIDE) for layout in ("argmax", "logits")),
+        *(changed(layout, "wide and long", **_WIDE, steps=4000) for layout in ("argmax", "logits")),
+        *(replace(changed(layout, "young layout"), layout_steps=YOUNG) for layout in ("argmax", "logits")),
+    )
+}
+FUSIONS = {
+    **{expert: FusionCase(expert, schedule) for expert, schedule in CASES.items()},
+    SHUFFLED: _SHUFFLED,
+    REGRESSION: _REGRESSION,
+    **REMEDIES,
+}
 
 
 def train_part(name: str) -> nn.Module:
@@ -102,40 +147,39 @@ def load_record() -> dict:
     return SHELF.read()
 
 
-def run_case(world: World, case: str, seed: int, keep: bool = False) -> dict:
+def run_case(world: World, case: FusionCase, seed: int, keep: bool = False) -> dict:
     """Train and measure one fusion, one remedy or one ablation; return its run record.
 
     Args:
         world: everything frozen.
-        case: of `CASES`, `REMEDIES`, or an ablation.
+        case: one of `FUSIONS`.
         seed: of the flow, its batches and its measures.
         keep: write it into `data/`.
 
     Raises:
         RuntimeError: if the image model changed.
     """
-    expert = case.split(",")[0]
-    schedule = replace(CASES.get(case) or REMEDIES.get(case) or CASES[expert], seed=seed)
-    if case.endswith("young layout"):
-        world = replace(world, experts=make_experts(train_layout(Domains(), YOUNG)))
-    before, conditions = tensor_digest(world.image_model.state_dict()), world.conditions(expert)
-    if case == SHUFFLED:
+    schedule = replace(case.schedule, seed=seed)
+    if case.layout_steps is not None:
+        world = replace(world, experts=make_experts(train_layout(Domains(), case.layout_steps)))
+    before, conditions = tensor_digest(world.image_model.state_dict()), world.conditions(case.expert)
+    if case.shuffled:
         conditions = conditions[torch.randperm(len(conditions), generator=torch.Generator().manual_seed(seed))]
     start = time.process_time()
-    if case == REGRESSION:
+    if case.regression:
         fusion, losses = train_regression(world.latents, conditions, schedule)
     else:
-        build = partial(ShortTranslation, heard=2) if case == HEARD else Translation
+        build = Translation if case.heard is None else partial(ShortTranslation, heard=case.heard)
         fusion, losses = train_translation(world.latents, conditions, schedule, build)
     seconds = round(time.process_time() - start, 1)
     fusion = rounded(fusion)
     if keep:
-        SHELF.keep({f"fusion-{case}": fusion}, half=True)
-    scores = measure(world, expert, fusion, seed)
+        SHELF.keep({f"fusion-{case.name}": fusion}, half=True)
+    scores = measure(world, case.expert, fusion, seed)
     if tensor_digest(world.image_model.state_dict()) != before:
-        raise RuntimeError(f"the image model changed while {case!r} was trained or measured")
+        raise RuntimeError(f"the image model changed while {case.name!r} was trained or measured")
     return dict(
-        case=case,
+        case=case.name,
         seed=seed,
         schedule=asdict(schedule),
         seconds=seconds,
@@ -150,27 +194,20 @@ def fuse(parts: list[str], seeds: list[int] | None = None) -> None:
     """Make the parts that are named, and bring weights and record up to date.
 
     Args:
-        parts: of `PARTS`, `CASES`, `REMEDIES`, or an ablation; all when empty.
+        parts: of `PARTS` or `FUSIONS`; all when empty.
         seeds: of the fusions; 0 to 4 if left out, of most remedies 0 alone.
 
     Raises:
         ValueError: for an unknown part.
     """
-    cases = (*CASES, SHUFFLED, REGRESSION, *REMEDIES)
-    if unknown := sorted(set(parts) - {*PARTS, *cases}):
-        raise ValueError(f"parts must be among {(*PARTS, *cases)}, got {unknown}")
-    for part in PARTS:
-        if not parts or part in parts:
-            start = time.process_time()
-            SHELF.keep({part: train_part(part)}, half=True)
-            SHELF.note_host(part, time.process_time() - start)
-            print(f"{part}: {time.process_time() - start:.0f} CPU-seconds", flush=True)
-    wanted = [case for case in cases if not parts or case in parts]
-    world = load_world() if wanted else None
-    for seed in seeds or range(5):
-        for case in wanted:
-            if not seeds and seed and case in REMEDIES and case != HEARD:
-                continue
-            run = run_case(world, case, seed, keep=seed == 0 and case in CASES)
-            SHELF.note_run(run)
-            print(f"{case}, seed {seed}: {run['seconds']:.0f} CPU-seconds", flush=True)
+    chosen = chosen_parts(parts, (*PARTS, *FUSIONS))
+    for part in (part for part in chosen if part in PARTS):
+        start = time.process_time()
+        SHELF.keep({part: train_part(part)}, half=True)
+        SHELF.note_host(part, time.process_time() - start)
+        print(f"{part}: {time.process_time() - start:.0f} CPU-seconds", flush=True)
+    cases = [part for part in chosen if part not in PARTS]
+    world = load_world() if cases else None
+    seeds_of = lambda case: seeds or (range(1) if case in REMEDIES and case != HEARD else SEEDS)  # noqa: E731
+    runs = lambda case, seed: [run_case(world, FUSIONS[case], seed, keep=seed == 0 and case in CASES)]  # noqa: E731
+    record_runs(SHELF, cases, seeds_of, runs, lambda run: f"{run['seconds']:.0f} CPU-seconds")

@@ -9,6 +9,7 @@ from wwlib.base.shelf import runs_of
 from wwlib.base.table import Result, Table
 from wwlib.experiments.criteria import CRITERIA, PAPER_EDITS, criterion, mean_and_range
 from wwlib.experiments.fusion.runs import HEARD, REGRESSION, REMEDIES, SHUFFLED, load_record
+from wwlib.experiments.records import made_from
 from wwlib.flows.world import FACTORS
 from wwlib.models.autoencoder import Autoencoder
 
@@ -70,30 +71,30 @@ def diversity_ratio(record: dict, remedy: str = "") -> np.ndarray:
 
     Args:
         record: of every run.
-        remedy: such as ", long" or ", young layout", of both flows.
+        remedy: such as "long" or "young layout", of both flows; none if left out.
     """
     argmax, logits = (
-        {run["seed"]: run["scores"]["within"] for run in runs_of(record, name + remedy)}
+        {run["seed"]: run["scores"]["within"] for run in runs_of(record, f"{name}, {remedy}" if remedy else name)}
         for name in ("argmax", "logits")
     )
     return np.array([argmax[seed] / logits[seed] for seed in sorted(argmax.keys() & logits.keys())])
 
 
-def criteria_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def criteria_table(record: dict) -> Table:
     """Every criterion with what the recorded seeds gave, and how many of them met it."""
-    record = record or load_record()
     models = {run["image_model"] for run in record["runs"]}
     rows = [("weights of the image model over all runs, bit for bit", "1 version", f"{len(models)} version", "–",
              f"{len(record['runs'])} runs")]  # fmt: skip
-    found = [("variance in the judge's features: argmax over logits", DIVERSITY, diversity_ratio(record), True)]
-    found += [
+    criteria = [("variance in the judge's features: argmax over logits", DIVERSITY, diversity_ratio(record), True)]
+    criteria += [
         ("layout, argmax: the exemplar's ink and paper are kept (worse)", KEPT,
          fusion_values(record, "argmax", "appearance"), True),
         ("layout, argmax: the content's digit and place are kept (worst)", KEPT,
          fusion_values(record, "argmax", "layout"), True),
     ]  # fmt: skip
     for case in ("domain", "both"):
-        found += [
+        criteria += [
             (f"{TITLES[case]}: the domain turns", FLIPPED, fusion_values(record, case, "flipped"), True),
             (f"{TITLES[case]}: digit, ink and paper stay (worst)", CONTENT,
              fusion_values(record, case, "content"), True),
@@ -102,45 +103,46 @@ def criteria_table(record: dict | None = None) -> Table:
             (f"{TITLES[case]}: a classifier on v, distance from chance", GUESSED,
              fusion_values(record, case, "departure"), False),
         ]  # fmt: skip
-    found += [
+    criteria += [
         ("– label heard in 2 blocks only: the domain turns", FLIPPED, fusion_values(record, HEARD, "flipped"), True),
         ("– label heard in 2 blocks only: digit, ink and paper stay (worst)", CONTENT,
          fusion_values(record, HEARD, "content"), True),
         ("– label heard in 2 blocks only: a classifier on v, distance from chance", GUESSED,
          fusion_values(record, HEARD, "departure"), False),
-        *((f"– {name}: variance, argmax over logits", DIVERSITY, diversity_ratio(record, f", {name}"), True)
+        *((f"– {name}: variance, argmax over logits", DIVERSITY, diversity_ratio(record, name), True)
           for name in ("long", "wide", "wide and long", "young layout")),
     ]  # fmt: skip
     lines = [
         criterion(what, values, limit, low, ".1e" if limit == ROUND_TRIP else ".3f")
-        for what, limit, values, low in found
+        for what, limit, values, low in criteria
     ]
     return Table(CRITERIA, [*rows, *lines])
 
 
-def domain_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def domain_table(record: dict) -> Table:
     """Each way to turn the domain: does it turn, what stays, how near the true counterpart; mean over seeds."""
-    record = record or load_record()
     ways = {"the true counterparts, rebuilt": None, "label": "domain"}
-    ways |= {f"label: {case.split(', ')[1]}": case for case in REMEDIES if case.startswith("domain")}
+    ways |= {f"label: {case.change}": name for name, case in REMEDIES.items() if case.expert == "domain"}
     ways |= {"label and layout": "both", "label, shuffled in training": SHUFFLED}
     rows = []
     for title, case in ways.items():
         runs = runs_of(record, case or "domain")
         turned = np.mean([run["scores"]["turned" if case else "rebuilt"] for run in runs], axis=0)
         error = np.mean([run["scores"]["target_error" if case else "target_floor"] for run in runs])
-        flipped, kept = f"{turned[5]:.3f}", (f"{turned[k]:.3f}" for k in (*NAMED, 3, 4))
+        flipped, stays = f"{turned[5]:.3f}", (f"{turned[k]:.3f}" for k in (*NAMED, 3, 4))
         guessed = np.mean([run["scores"]["guessing"] for run in runs])
         steps = f"{runs[0]['schedule']['steps']:,}" if case else "–"
-        rows.append((title, steps, flipped, *kept, f"{error:.3f}", f"{guessed:.3f}" if case else "–", len(runs)))
+        rows.append((title, steps, flipped, *stays, f"{error:.3f}", f"{guessed:.3f}" if case else "–", len(runs)))
     header = ["turned by", "steps", "turns", *(f"{FACTORS[k]} stays" for k in (*NAMED, 3, 4)), "error to the truth",
               "label guessed from v", "seeds"]  # fmt: skip
     return Table(header, rows)
 
 
-def guidance_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def guidance_table(record: dict) -> Table:
     """Whose factors a drawing shows, the content's or the exemplar's, for each expert; mean over seeds."""
-    record, rows = record or load_record(), []
+    rows = []
     for case, title in TITLES.items():
         runs = runs_of(record, case)
         content, exemplar = (
@@ -150,18 +152,20 @@ def guidance_table(record: dict | None = None) -> Table:
     return Table(["condition from the content, v from the exemplar", *FACTORS, "seeds"], rows)
 
 
-def exemplar_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def exemplar_table(record: dict) -> Table:
     """The exemplar's ink and paper with its own v, and with a fresh one."""
-    record, rows = record or load_record(), []
+    rows = []
     for case in ("argmax", "edges"):
         own, fresh = (fusion_values(record, case, measure) for measure in ("appearance", "fresh appearance"))
         rows.append((TITLES[case], mean_and_range(own), mean_and_range(fresh), len(runs_of(record, case))))
     return Table(["expert", "v of the exemplar: ink and paper kept (worse)", "v drawn anew (better)", "seeds"], rows)
 
 
-def diversity_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def diversity_table(record: dict) -> Table:
     """How much each expert leaves open, how well its samples fit real pictures, and the rival that has no v."""
-    record, rows = record or load_record(), []
+    rows = []
     largest = max(fusion_values(record, case, "within").mean() for case in TITLES)
     for case, title in {**TITLES, REGRESSION: "layout, argmax: regression, no v"}.items():
         within, frechet = (fusion_values(record, case, name) for name in ("within", "frechet"))
@@ -172,9 +176,9 @@ def diversity_table(record: dict | None = None) -> Table:
     return Table(header, rows)
 
 
-def cost_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def cost_table(record: dict) -> Table:
     """What each fusion costs beside the image model that it steers."""
-    record = record or load_record()
     whole, size = record["hosts"]["image-model"], count(Autoencoder())
     rows = [("image model", f"{whole:.0f}", "1", f"{size:,}", "1", "1")]
     for case, title in TITLES.items():
@@ -186,9 +190,9 @@ def cost_table(record: dict | None = None) -> Table:
     return Table(header, rows)
 
 
-def said_and_measured(record: dict | None = None) -> Table:
+@made_from(load_record)
+def paper_table(record: dict) -> Table:
     """What the papers report beside what our miniature gave; other data, other networks: only orders compare."""
-    record = record or load_record()
     seconds = np.array([fusion_values(record, case, "seconds").mean() for case in TITLES])
     whole = record["hosts"]["image-model"]
     fids = ", ".join(f"{name} {ours} / {rival}" for name, (ours, rival) in PAPER_EDITS.items())
@@ -251,6 +255,6 @@ RESULTS = (
         "20",
         "Beside the papers",
         "Other data and other networks, so only the order compares.",
-        said_and_measured,
+        paper_table,
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
@@ -16,6 +16,7 @@ from wwlib.datasets.factors import FactorData
 from wwlib.datasets.glyphs import Glyphs
 from wwlib.datasets.shapes3d import Shapes3D
 from wwlib.experiments.hosts import HOSTS, INTERPRETATION, MODEL, load_host, load_judge, make_host
+from wwlib.experiments.parts import SEEDS, chosen_parts, record_runs
 from wwlib.flows.flow import Flow
 from wwlib.flows.interpretation import (
     Schedule,
@@ -81,8 +82,9 @@ def judged(name: str, host, judge: Judge | None):
 
 
 @torch.no_grad()
-def measure(name: str, host, judge: Judge | None, flow: Flow, sizes: list[int], tested: Latents,
-            factors: Tensor, seed: int = 0) -> dict:  # fmt: skip
+def measure(
+    name: str, host, judge: Judge | None, flow: Flow, sizes: list[int], tested: Latents, factors: Tensor, seed: int = 0
+) -> dict:
     """Return every measure of one interpretation on pictures that it has not seen.
 
     Args:
@@ -158,8 +160,8 @@ def sample_distances(host, judge: Judge, flow: Flow, z: Tensor, random: torch.Ge
         "AE + fitted Gaussian": z.mean(dim=0) + noise @ root.t(),
         "AE + N(0, I)": noise,
     }
-    found = {name: frechet_distance(real, features(host.decode(code))) for name, code in codes.items()}
-    return {"other real pictures": frechet_distance(real, again), **found}
+    distances = {name: frechet_distance(real, features(host.decode(code))) for name, code in codes.items()}
+    return {"other real pictures": frechet_distance(real, again), **distances}
 
 
 @lru_cache(maxsize=1)
@@ -214,21 +216,24 @@ def interpret(parts: list[str], seeds: list[int] | None = None) -> None:
         ValueError: for an unknown part.
     """
     hosts = {f"host-{name}": name for name in HOSTS}
-    known = (*hosts, *CASES, "ablations")
-    if unknown := sorted(set(parts) - set(known)):
-        raise ValueError(f"parts must be among {known}, got {unknown}")
-    for part in known:
-        if parts and part not in parts:
-            continue
-        if part in hosts:
-            seconds = make_host(hosts[part])
-            INTERPRETATION.note_host(hosts[part], seconds)
-            print(f"{hosts[part]}: {seconds:.0f} s", flush=True)
-            continue
-        variants = [("autoencoder", ablation) for ablation in ABLATIONS] if part == "ablations" else [(part, "")]
-        for name, ablation in variants:
-            for seed in seeds or range(5):
-                run = run_case(name, seed, ablation, keep=seed == 0 and "rho" not in ABLATIONS.get(ablation, {}))
-                INTERPRETATION.note_run(run)
-                gaps = ", ".join(f"{gap:.2f}" for gap in run["scores"]["probe_gap"])
-                print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, probe gaps {gaps}", flush=True)
+    chosen = chosen_parts(parts, (*hosts, *CASES, "ablations"))
+    for name in (hosts[part] for part in chosen if part in hosts):
+        seconds = make_host(name)
+        INTERPRETATION.note_host(name, seconds)
+        print(f"{name}: {seconds:.0f} s", flush=True)
+    cases = [part for part in chosen if part not in hosts]
+    record_runs(INTERPRETATION, cases, lambda part: seeds or SEEDS, _runs, _text)
+
+
+def _runs(part: str, seed: int) -> Iterator[dict]:
+    """Give the run records of a case, or of every ablation; ship seed 0, except of another rho."""
+    if part != "ablations":
+        yield run_case(part, seed, keep=seed == 0)
+        return
+    for ablation, change in ABLATIONS.items():
+        yield run_case("autoencoder", seed, ablation, keep=seed == 0 and "rho" not in change)
+
+
+def _text(run: dict) -> str:
+    gaps = ", ".join(f"{gap:.2f}" for gap in run["scores"]["probe_gap"])
+    return f"{run['seconds']:.0f} s, probe gaps {gaps}"

@@ -35,13 +35,13 @@ def attacked(classifier: Judge, layer: str, translation: Translation, images: Te
     right = classifier.verdict(images)[:, 0] == labels
     moved = attack(logits, images[right], labels[right], epsilon)
     with torch.no_grad():
-        (confidence, said), truth = logits(moved).softmax(dim=1).max(dim=1), labels[right]
-    fooled = (said != truth) & (confidence >= sure)
+        (confidence, answer), truth = logits(moved).softmax(dim=1).max(dim=1), labels[right]
+    fooled = (answer != truth) & (confidence >= sure)
     if witness is not None:
         fooled &= witness.verdict(moved)[:, 0] == truth
     if not fooled.any():
         raise ValueError(f"epsilon, sure and witness must let at least one attack count, got {epsilon} and {sure}")
-    moved, said, truth = moved[fooled], said[fooled], truth[fooled]
+    moved, answer, truth = moved[fooled], answer[fooled], truth[fooled]
     with torch.no_grad():
         drawn = draws_of(translation, cut(classifier, layer)[0](moved), DRAWS, random)
         seen = torch.cat([judge.verdict(host.decode(part)) for part in drawn.flatten(0, 1).split(512)])[:, 0]
@@ -50,7 +50,7 @@ def attacked(classifier: Judge, layer: str, translation: Translation, images: Te
         epsilon=epsilon,
         tried=int(right.sum()),
         succeeded=int(fooled.sum()),
-        wrong=float((seen == said[:, None]).float().mean()),
+        wrong=float((seen == answer[:, None]).float().mean()),
         true=float((seen == truth[:, None]).float().mean()),
         judge_true=float((judge.verdict(moved)[:, 0] == truth).float().mean()),
     )

@@ -18,6 +18,7 @@ from wwlib.datasets.glyphs import Glyphs
 from wwlib.experiments.hosts import load_host, load_judge
 from wwlib.experiments.interpretation.runs import load_interpretation
 from wwlib.experiments.invariances.attacks import ATTACKED, DRAWS, LARGE, SURE, THOROUGH, attacked
+from wwlib.experiments.parts import SEEDS, chosen_parts, record_run
 from wwlib.flows.invariances import concept_shares, cut, value_entropy
 from wwlib.flows.latents import Latents, encode_pictures
 from wwlib.flows.translation import Translation, TranslationSchedule, draws_of, train_translation
@@ -27,7 +28,7 @@ SHELF = Shelf(DATA / "invariances-weights.safetensors", DATA / "invariances.json
 SHARED = ("digit", "ink", "paper")
 BLOCKS = ("residual", *SHARED)  # of lesson 17's interpretation
 LAYERS = ("conv1", "conv2", "features", "logits")
-MOMENTS = (5, 40, 80, 400)  # steps of the classifier's training at which it is kept
+MOMENTS = (5, 40, 80, 400)  # steps of the classifier's training at which it is stored
 EXAMPLES = 256  # pictures that the classifier learns from
 SCHEDULE = dict(blocks=6, hidden=128, embedding=32, steps=700, batch=128)
 PICTURES, TESTED = 12_288, 600
@@ -50,8 +51,10 @@ class LayerCase:
 
     def __post_init__(self):
         if self.moment not in MOMENTS or self.layer not in LAYERS or self.spoilt not in ("", "shuffled", "softmax"):
-            raise ValueError(f"moment, layer and spoilt must be among {MOMENTS}, {LAYERS} and ('', 'shuffled', "
-                             f"'softmax'), got {self.moment}, {self.layer!r} and {self.spoilt!r}")  # fmt: skip
+            raise ValueError(
+                f"moment, layer and spoilt must be among {MOMENTS}, {LAYERS} and ('', 'shuffled', "
+                f"'softmax'), got {self.moment}, {self.layer!r} and {self.spoilt!r}"
+            )
 
     @property
     def case(self) -> str:
@@ -80,18 +83,18 @@ def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS) -> dict[i
         seed: of weights, pictures and batches.
         steps: ascending.
     """
-    classifier, random, kept = new_judge((10,), seed, features=32), torch.Generator().manual_seed(seed), {}
+    classifier, random, snapshots = new_judge((10,), seed, features=32), torch.Generator().manual_seed(seed), {}
     factors = taught_digits(random)
     images, labels = Glyphs().images(factors), factors[:, 0]
 
     def loss_at(step: int) -> Tensor:
         if step in steps:
-            kept[step] = copy.deepcopy(classifier).eval().requires_grad_(False)
+            snapshots[step] = copy.deepcopy(classifier).eval().requires_grad_(False)
         rows = torch.randint(EXAMPLES, (64,), generator=random)
         return F.cross_entropy(classifier(images[rows])[0], labels[rows])
 
     descend(classifier, loss_at, steps[-1], 1e-3)
-    return kept | {steps[-1]: classifier}
+    return snapshots | {steps[-1]: classifier}
 
 
 @lru_cache(maxsize=1)
@@ -126,10 +129,10 @@ def conditions_of(classifier: Judge, layer_case: LayerCase, factors: Tensor, noi
         signs = torch.randint(2, images.shape, generator=random) * 2 - 1
         return images + signs * noise * torch.rand(len(images), 1, 1, 1, generator=random)
 
-    found = torch.cat([phi(seen(part)) for part in factors.split(512)])
+    outputs = torch.cat([phi(seen(part)) for part in factors.split(512)])
     if layer_case.spoilt == "shuffled":
-        return found[torch.randperm(len(found), generator=torch.Generator().manual_seed(0))]
-    return found.softmax(dim=1) if layer_case.spoilt == "softmax" else found
+        return outputs[torch.randperm(len(outputs), generator=torch.Generator().manual_seed(0))]
+    return outputs.softmax(dim=1) if layer_case.spoilt == "softmax" else outputs
 
 
 def accuracy(classifier: Judge, seed: int, n: int = 2_000) -> float:
@@ -163,7 +166,7 @@ def measure(classifier: Judge, layer_case: LayerCase, translation: Translation, 
     seen = torch.cat([judge.verdict(part) for part in pictures.split(512)]).unflatten(0, (TESTED, DRAWS))
     again = torch.cat([classifier.verdict(part) for part in pictures.split(512)])[:, 0].unflatten(0, (TESTED, DRAWS))
     images = Glyphs().images(factors)
-    said = classifier.verdict(images)
+    predicted = classifier.verdict(images)
     noisy = latents.draw(torch.arange(TESTED), random)
     residual = translation(noisy, conditions)[0]
     z = latents.mean
@@ -172,8 +175,8 @@ def measure(classifier: Judge, layer_case: LayerCase, translation: Translation, 
         nll=float(translation.nll(noisy, conditions).mean()),
         residual_std=float(residual.std(dim=0).mean()),
         inverse_error=float((translation.inverse(translation(z, conditions)[0], conditions) - z).abs().max()),
-        prediction_kept=float((again == said).float().mean()),
-        rebuilt_kept=float((classifier.verdict(host.decode(noisy)) == said).float().mean()),
+        prediction_kept=float((again == predicted).float().mean()),
+        rebuilt_kept=float((classifier.verdict(host.decode(noisy)) == predicted).float().mean()),
         factor_kept=(seen == latents.factors[:, None]).float().mean(dim=(0, 1)).tolist(),
         entropy={name: float(value_entropy(seen[..., k], 10)) for k, name in enumerate(SHARED)},
         data_entropy={name: float(value_entropy(latents.factors[:, k], 10)) for k, name in enumerate(SHARED)},
@@ -282,33 +285,28 @@ def invariances(parts: list[str], seeds: list[int] | None = None) -> None:
     Raises:
         ValueError: for an unknown part.
     """
-    known = (*PARTS, "attack")
-    if unknown := sorted(set(parts) - set(known)):
-        raise ValueError(f"parts must be among {known}, got {unknown}")
+    chosen = chosen_parts(parts, (*PARTS, "attack"))
     SHELF.note(lambda record: record.update(ceiling=ceiling()))
-    parts = parts or [*known]
-    for seed in seeds or range(5):
-        asked = [layer_case for part in PARTS if part in parts for layer_case in PARTS[part]]
-        _explain_all(asked, seed, "attack" in parts)
+    asked = [layer_case for part in chosen if part in PARTS for layer_case in PARTS[part]]
+    for seed in seeds or SEEDS:
+        _explain_all(asked, seed, "attack" in chosen)
 
 
 def _explain_all(asked: list[LayerCase], seed: int, attacks: bool) -> None:
-    """Record a translation for every layer case, and the second attack if wanted; ship what is shipped of seed 0."""
+    """Record a translation for every layer case, and the second attack if asked for; ship what is shipped of seed 0."""
     start = time.perf_counter()
     classifiers = {moment: rounded(classifier) for moment, classifier in train_classifiers(seed).items()}
     SHELF.note_host(f"classifier, seed {seed}", time.perf_counter() - start)
-    kept: dict[str, nn.Module] = {f"classifier-{moment}": classifier for moment, classifier in classifiers.items()}
+    networks: dict[str, nn.Module] = {f"classifier-{moment}": classifier for moment, classifier in classifiers.items()}
     for layer_case in asked:
         translation, run = explain(classifiers[layer_case.moment], layer_case, seed)
-        SHELF.note_run(run)
         if not layer_case.spoilt and (layer_case.moment, layer_case.layer) in SHIPPED:
-            kept[f"explain-{layer_case.case}"] = translation
+            networks[f"explain-{layer_case.case}"] = translation
         shares = ", ".join(f"{name} {share:.2f}" for name, share in run["scores"]["shares"].items())
-        print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {shares}", flush=True)
+        record_run(SHELF, run, f"{run['seconds']:.0f} s, {shares}")
     if seed == 0 and asked:
-        SHELF.keep(kept, half=True)
+        SHELF.keep(networks, half=True)
     for layer in ATTACKED if attacks else ():
         run = explain_attack(classifiers[MOMENTS[-1]], layer, seed)
-        SHELF.note_run(run)
-        found = run["scores"]["attack_seen"]
-        print(f"{run['case']}, seed {seed}: true {found['true']:.2f}, wrong {found['wrong']:.2f}", flush=True)
+        shares = run["scores"]["attack_seen"]
+        record_run(SHELF, run, f"true {shares['true']:.2f}, wrong {shares['wrong']:.2f}")

@@ -9,6 +9,7 @@ from wwlib.base.table import Result, Table
 from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range
 from wwlib.experiments.invariances.attacks import ATTACKED, EPSILON, LARGE, SURE
 from wwlib.experiments.invariances.runs import BLOCKS, LAYERS, MOMENTS, LayerCase, load_record
+from wwlib.experiments.records import made_from
 
 FIRST, LAST = MOMENTS[0], MOMENTS[-1]
 RISE, FALL = 0.25, 0.15  # of S of the digit and of the paper, from the first moment to the last
@@ -51,9 +52,11 @@ def measures(record: dict) -> dict[str, tuple[np.ndarray, float]]:
     at_logits = _scores(record, LAST, "logits")
     open_shares = np.array([1 - shares_of(record, LAST, layer, "code") for layer in LAYERS])
     entropy = [min(s["entropy"][name] / s["data_entropy"][name] for name in ("ink", "paper")) for s in at_logits]
-    change = {name: shares_of(record, LAST, "logits", name) - shares_of(record, FIRST, "logits", name)
-              for name in ("digit", "paper")}  # fmt: skip
-    found = {
+    change = {
+        name: shares_of(record, LAST, "logits", name) - shares_of(record, FIRST, "logits", name)
+        for name in ("digit", "paper")
+    }
+    criteria = {
         "logits: rise of S of the digit during training": (change["digit"], RISE),
         "logits: fall of S of the paper during training": (-change["paper"], FALL),
         "1 − S of the whole code: increase from conv1 to logits": (open_shares[-1] - open_shares[0], 0),
@@ -73,19 +76,21 @@ def measures(record: dict) -> dict[str, tuple[np.ndarray, float]]:
         for kind, label in kinds.items():
             values = [run["scores"][kind][what] for run in runs_of(record, f"attack {layer}")]
             title = f"– attacked {layer}, trained longer, {label}: judged as the {what} class"
-            found[title] = (np.array(values), FOOLED)
-    return found
+            criteria[title] = (np.array(values), FOOLED)
+    return criteria
 
 
-def criteria_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def criteria_table(record: dict) -> Table:
     """Every criterion with what the recorded seeds gave, and how many of them met it."""
-    found = measures(record or load_record())
-    return Table(CRITERIA, [criterion(what, values, limit, True) for what, (values, limit) in found.items()])
+    criteria = measures(record)
+    return Table(CRITERIA, [criterion(what, values, limit, True) for what, (values, limit) in criteria.items()])
 
 
-def time_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def time_table(record: dict) -> Table:
     """S of digit, ink and paper at the logits, and the classifier's accuracy, at each moment of its training."""
-    record, rows = record or load_record(), []
+    rows = []
     for moment in MOMENTS:
         runs = runs_of(record, LayerCase(moment, "logits").case)
         accuracy = np.array([run["accuracy"] for run in runs])
@@ -95,9 +100,10 @@ def time_table(record: dict | None = None) -> Table:
     return Table(["steps of training", "accuracy", *(f"S of the {name}" for name in BLOCKS[1:])], rows)
 
 
-def layer_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def layer_table(record: dict) -> Table:
     """S of every block and 1 − S of the whole code, for every layer at the last moment."""
-    record, rows = record or load_record(), []
+    rows = []
     for layer in LAYERS:
         shares = (mean_and_range(shares_of(record, LAST, layer, name)) for name in BLOCKS)
         rows.append((layer, *shares, mean_and_range(1 - shares_of(record, LAST, layer, "code"))))
@@ -106,18 +112,19 @@ def layer_table(record: dict | None = None) -> Table:
     return Table(["layer", *(f"S of the {name}" for name in BLOCKS), "1 − S of the whole code"], rows)
 
 
-def first_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def first_table(record: dict) -> Table:
     """S of digit, ink and paper for every layer at the first and the last moment, mean over seeds."""
-    record, rows = record or load_record(), []
+    rows = []
     for layer in LAYERS:
-        found = ([shares_of(record, moment, layer, name).mean() for name in BLOCKS[1:]] for moment in (FIRST, LAST))
-        rows.append((layer, *(" / ".join(f"{share:.2f}" for share in shares) for shares in found)))
+        columns = ([shares_of(record, moment, layer, name).mean() for name in BLOCKS[1:]] for moment in (FIRST, LAST))
+        rows.append((layer, *(" / ".join(f"{share:.2f}" for share in shares) for shares in columns)))
     return Table(["S of digit / ink / paper", f"after {FIRST} steps", f"after {LAST} steps"], rows)
 
 
-def attack_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def attack_table(record: dict) -> Table:
     """What samples from each attacked layer show, by the judge, over pictures whose attack succeeds."""
-    record = record or load_record()
     rows = [
         (layer, *(mean_and_range(attacks_of(record, layer, what)) for what in ("true", "wrong"))) for layer in LAYERS
     ]
@@ -127,26 +134,31 @@ def attack_table(record: dict | None = None) -> Table:
     return Table(["samples from", "judged as the true digit", "judged as what the classifier said"], rows)
 
 
-def thorough_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def thorough_table(record: dict) -> Table:
     """Attacks seen by flows that trained longer and with noise, by step and by which attacks count."""
-    record, rows = record or load_record(), []
-    labels = {"attack": f"ε = {EPSILON:g}, all that succeed", "attack_large": f"ε = {LARGE:g}, all that succeed",
-              "attack_sure": f"ε = {LARGE:g}, sure of it (≥ {SURE:g})",
-              "attack_seen": f"ε = {LARGE:g}, sure of it, and another network sees the truth"}  # fmt: skip
+    rows = []
+    labels = {
+        "attack": f"ε = {EPSILON:g}, all that succeed",
+        "attack_large": f"ε = {LARGE:g}, all that succeed",
+        "attack_sure": f"ε = {LARGE:g}, sure of it (≥ {SURE:g})",
+        "attack_seen": f"ε = {LARGE:g}, sure of it, and another network sees the truth",
+    }
     for layer in ATTACKED:
         runs = runs_of(record, f"attack {layer}")
         for name, label in labels.items():
-            found = [run["scores"][name] for run in runs]
-            shown = (mean_and_range(np.array([f[what] for f in found])) for what in ("true", "wrong"))
-            rows.append((layer, label, f"{np.mean([f['succeeded'] / f['tried'] for f in found]):.2f}", *shown))
+            scores = [run["scores"][name] for run in runs]
+            shown = (mean_and_range(np.array([s[what] for s in scores])) for what in ("true", "wrong"))
+            rows.append((layer, label, f"{np.mean([s['succeeded'] / s['tried'] for s in scores]):.2f}", *shown))
     header = ["samples from", "attacks", "share of pictures", "judged as the true digit",
               "judged as what the classifier said"]  # fmt: skip
     return Table(header, rows)
 
 
-def ablation_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def ablation_table(record: dict) -> Table:
     """The same flow at the last logits with the condition spoilt, and an almost untrained classifier beside it."""
-    record, rows = record or load_record(), []
+    rows = []
     cases = {"logits": (LAST, ""), "logits of other pictures": (LAST, "shuffled"),
              "softmax of the logits": (LAST, "softmax"), f"logits after {FIRST} steps": (FIRST, "")}  # fmt: skip
     for label, (moment, spoilt) in cases.items():
@@ -157,22 +169,28 @@ def ablation_table(record: dict | None = None) -> Table:
     return Table(["condition", *names, "−log p(code | condition), nats"], rows)
 
 
-def said_and_measured(record: dict | None = None) -> Table:
+@made_from(load_record)
+def paper_table(record: dict) -> Table:
     """What the paper reports beside what our miniature gave; other data and networks: only orders compare."""
-    record = record or load_record()
     percent = lambda moment, name: f"{100 * shares_of(record, moment, 'logits', name).mean():.0f} %"  # noqa: E731
     rows = [
-        (f"S of the {ours} in training, early → late", " → ".join(PAPER_TIME[ours]),
-         f"{percent(FIRST, ours)} → {percent(LAST, ours)}")
+        (
+            f"S of the {ours} in training, early → late",
+            " → ".join(PAPER_TIME[ours]),
+            f"{percent(FIRST, ours)} → {percent(LAST, ours)}",
+        )
         for ours in PAPER_TIME
-    ]  # fmt: skip
+    ]
     left = {layer: f"{100 * (1 - shares_of(record, LAST, layer, 'code')).mean():.0f} %" for layer in LAYERS}
-    by_depth = [" → ".join(f"{layer} {value}" for layer, value in found.items()) for found in (PAPER_OPEN, left)]
+    by_depth = [" → ".join(f"{layer} {value}" for layer, value in shares.items()) for shares in (PAPER_OPEN, left)]
     rows += [
         ("variance of the whole code due to the invariance, by depth (paper: an attacked ResNet-101)", *by_depth),
-        ("samples of a layer, FID: theirs / a feature-inversion network (Dosovitskiy and Brox)",
-         ", ".join(f"{layer} {' / '.join(pair)}" for layer, pair in PAPER_FID.items()), "not measured"),
-    ]  # fmt: skip
+        (
+            "samples of a layer, FID: theirs / a feature-inversion network (Dosovitskiy and Brox)",
+            ", ".join(f"{layer} {' / '.join(pair)}" for layer, pair in PAPER_FID.items()),
+            "not measured",
+        ),
+    ]
     return Table(["what", "paper", "ours"], rows)
 
 
@@ -229,6 +247,6 @@ RESULTS = (
         "18",
         "Beside the paper",
         "Other data and other networks, so only the direction of each change compares.",
-        said_and_measured,
+        paper_table,
     ),
 )

@@ -74,8 +74,8 @@ def compare(images: int = 6_400, seeds: int = 3, path: Path = RECORD) -> None:
         for seed in range(seeds):
             state = train_pair(objective, images, seed)
             random = torch.Generator().manual_seed(seed)
-            found = encode_grid(state.recogniser, SmallRooms())
-            scores.append(factor_vae_score(*found, random, train_votes=2000, test_votes=2000).score)
+            points = encode_grid(state.recogniser, SmallRooms())
+            scores.append(factor_vae_score(*points, random, train_votes=2000, test_votes=2000).score)
             named.append(naming_accuracy(state.average, state.recogniser))
             print(f"{objective}, seed {seed}: score {scores[-1]:.3f}, moves named {named[-1]:.3f}", flush=True)
         runs.append(dict(objective=objective, images=images, scores=scores, named=named))

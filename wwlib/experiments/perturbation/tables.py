@@ -8,7 +8,7 @@ from wwlib.base.table import Result, Table
 from wwlib.experiments.criteria import median_and_range
 
 
-def perturbation_said_and_measured() -> Table:
+def losses_table() -> Table:
     """What lesson 04 claims, from the recorded comparison of PS and InfoGAN."""
     record = load_json(DATA / "lesson04.json")
     rows = [
@@ -24,6 +24,6 @@ RESULTS = (
         "Perturbation loss against InfoGAN",
         "Small networks trained with each loss, all alike otherwise: how often a moved code is named, and what the "
         "FactorVAE score says.",
-        perturbation_said_and_measured,
+        losses_table,
     ),
 )

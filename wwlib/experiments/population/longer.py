@@ -61,10 +61,12 @@ def age_table(young: list[dict], old: list[dict], least: int) -> Table:
     names = set.intersection(*({record["name"] for record in autoencoders(group, least)} for group in groups))
     rows = []
     for group in groups:
-        kept = [record for record in group if record["name"] in names]
-        images = {record["config"]["images"] for record in kept}
-        means = (f"{column(kept, score).mean():.2f}" for score in ("factor_vae", "dci", "informativeness"))
-        ranks = (str(rank_correlation(column(kept, by), column(kept, s))) for by in ("tpl", "tpl_fast") for s in LABELS)
+        members = [record for record in group if record["name"] in names]
+        images = {record["config"]["images"] for record in members}
+        means = (f"{column(members, score).mean():.2f}" for score in ("factor_vae", "dci", "informativeness"))
+        ranks = (
+            str(rank_correlation(column(members, by), column(members, s))) for by in ("tpl", "tpl_fast") for s in LABELS
+        )
         rows.append((" and ".join(f"{count:,}" for count in sorted(images)), *means, *ranks))
     titles = [f"{by} with {SHOWN[score]}" for by in ("TPL", "TPL by AlexNet") for score in LABELS]
     return Table(["images shown", "mean FactorVAE score", "mean DCI", "mean informativeness", *titles], rows)
@@ -81,19 +83,22 @@ def measure_table(old: list[dict], score: str, least: int) -> Table:
     What to measure was decided on the first seed; the others have the same settings, so they test its luck with seeds,
     not with settings. "Given the count" is Spearman's partial correlation over all: the count of active codes is out.
     """
-    kept = autoencoders(old, least)
-    first, tested = seed_groups(kept)
-    counts = column(kept, "active_codes")
+    members = autoencoders(old, least)
+    first, tested = seed_groups(members)
+    counts = column(members, "active_codes")
     rows = []
     for by, label in MEASURES.items():
-        found, test, together = (
-            rank_correlation(column(group, by), column(group, score)) for group in (first, tested, kept)
+        first_seed, other_seeds, together = (
+            rank_correlation(column(group, by), column(group, score)) for group in (first, tested, members)
         )
-        given = partial_correlation(column(kept, by), column(kept, score), counts)
-        rows.append((label, f"{found.value:.2f}", f"{test.value:.2f} [{test.low:.2f}, {test.high:.2f}]",
-                     f"{together.value:.2f}", "–" if by == "active_codes" else f"{given:.2f}"))  # fmt: skip
+        partial = partial_correlation(column(members, by), column(members, score), counts)
+        others = f"{other_seeds.value:.2f} [{other_seeds.low:.2f}, {other_seeds.high:.2f}]"
+        given_count = "–" if by == "active_codes" else f"{partial:.2f}"
+        rows.append((label, f"{first_seed.value:.2f}", others, f"{together.value:.2f}", given_count))
     title = f"{SHOWN[score]}: seed 0 ({len(first)})"
-    return Table(["measure", title, f"other seeds ({len(tested)})", f"all ({len(kept)})", "all, given the count"], rows)
+    return Table(
+        ["measure", title, f"other seeds ({len(tested)})", f"all ({len(members)})", "all, given the count"], rows
+    )
 
 
 def labels_table(young: list[dict], old: list[dict], least: int) -> Table:
@@ -103,8 +108,8 @@ def labels_table(young: list[dict], old: list[dict], least: int) -> Table:
     """
     rows = []
     for label, records in zip(("young", "older"), shared(young, old), strict=True):
-        kept = enough_active(records, least)
-        dci, factor_vae, count = (column(kept, score) for score in ("dci", "factor_vae", "active_codes"))
+        members = enough_active(records, least)
+        dci, factor_vae, count = (column(members, score) for score in ("dci", "factor_vae", "active_codes"))
         pairs = ((dci, factor_vae), (count, dci), (count, factor_vae))
         rows.append((label, *(str(rank_correlation(*pair)) for pair in pairs)))
     header = ("DCI with FactorVAE score", "active codes with DCI", "active codes with FactorVAE score")

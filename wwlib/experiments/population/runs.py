@@ -64,7 +64,7 @@ def members(seeds: int = 2) -> dict[str, VAEConfig | Config]:
     Five families of autoencoders at six strengths, `seeds` times; GAN, InfoGAN, PS, SC and PS-SC three times; PS-SC
     with other weights of its loss, and with a part taken away, once.
     """
-    found: dict[str, VAEConfig | Config] = {
+    configs: dict[str, VAEConfig | Config] = {
         f"{family}-{strength:g}-seed{seed}": VAEConfig(family, float(strength), seed=seed)
         for seed in range(seeds)
         for family, strengths in STRENGTHS.items()
@@ -79,16 +79,16 @@ def members(seeds: int = 2) -> dict[str, VAEConfig | Config]:
         "sc": replace(masks, objective="gan"),
         "infogan": replace(no_masks, objective="infogan"),
     }
-    found |= {f"{kind}-seed{seed}": replace(config, seed=seed) for seed in range(3) for kind, config in kinds.items()}
+    configs |= {f"{kind}-seed{seed}": replace(config, seed=seed) for seed in range(3) for kind, config in kinds.items()}
     one_rectangle = tuple(token.replace("spgroup-4", "spgroup-1") for token in masks.modules)
-    found |= {
+    configs |= {
         "ps-sc-lambda0.02-seed0": replace(masks, C_lambda=0.02),
         "ps-sc-lambda0.5-seed0": replace(masks, C_lambda=0.5),
         "ps-sc-no-average-seed0": replace(masks, average=False),
         "ps-sc-small-steps-seed0": replace(masks, perturbation=0.2),
         "ps-sc-one-rectangle-seed0": replace(masks, modules=one_rectangle),
     }
-    return found
+    return configs
 
 
 # families of GANs by what their training has: (objective, masks)
@@ -165,13 +165,13 @@ def other_lengths(model, alex: Enlarged, vgg: Enlarged) -> dict[str, float]:
     `tpl_fast` is by AlexNet at 64 px, 6 traversals, over codes from -4 to 4 and (narrow) from -2 to 2; `tpl_64` by
     VGG16 at 64 px, 4 traversals.
     """
-    found = {
+    lengths = {
         "tpl_fast": tpl(model.generator, alex, 6, 13, THRESHOLD, 4.0, seed=1),
         "tpl_fast_narrow": tpl(model.generator, alex, 6, 13, THRESHOLD, 2.0, seed=1),
         "tpl_64": tpl(model.generator, vgg, TRAVERSALS, 13, THRESHOLD, 4.0, seed=1),
     }
-    return {name: score.score for name, score in found.items()} | {
-        f"{name}_root": score.root_score for name, score in found.items()
+    return {name: score.score for name, score in lengths.items()} | {
+        f"{name}_root": score.root_score for name, score in lengths.items()
     }
 
 
@@ -313,14 +313,14 @@ def gather_members(folder: Path, name: str = "population", data: Path = DATA) ->
     """
     if not name.startswith("population"):
         raise ValueError(f"the folder's name must begin with 'population', got {name!r}")
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    if not found:
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    if not records:
         raise ValueError(f"folder must hold finished members, got none in {folder}")
-    command = _command(found, name)
+    command = _command(records, name)
     order = {member: position for position, member in enumerate(members(seeds=99))}
-    found.sort(key=lambda record: order.get(record["name"], len(order)))
+    records.sort(key=lambda record: order.get(record["name"], len(order)))
     twins: dict[str, list[dict]] = {}
-    for record in found:
+    for record in records:
         twins.setdefault(without_seed(record["name"]), []).append(record)
     for group in twins.values():
         agreement = [None] * len(group)
@@ -329,24 +329,24 @@ def gather_members(folder: Path, name: str = "population", data: Path = DATA) ->
         for record, value in zip(group, agreement, strict=True):
             record["scores"]["udr"] = value
     tensors = {}
-    for record in found:
+    for record in records:
         loaded, _ = load_tensors(folder / f"{record['name']}.arrays.safetensors")
         tensors |= {f"{record['name']}/{key}": value for key, value in loaded.items()}
     for member in SHIPPED if name == "population" else ():
         if (weights := folder / f"{member}.safetensors").exists():
             (data / name).mkdir(exist_ok=True)
             shutil.copy(weights, data / name / weights.name)
-    about = dict(kind="population", members=[record["name"] for record in found])
+    about = dict(kind="population", members=[record["name"] for record in records])
     save_tensors(data / f"{name}-arrays.safetensors", tensors, about)
-    save_json(data / f"{name}.json", dict(command=command, members=found))
-    return found
+    save_json(data / f"{name}.json", dict(command=command, members=records))
+    return records
 
 
-def _command(found: list[dict], name: str) -> str:
+def _command(records: list[dict], name: str) -> str:
     """The command that makes a population like this one, or goes on with it."""
     options = []
     for option, usual, autoencoder in (("--images", VAEConfig.images, True), ("--gan-images", GAN_IMAGES, False)):
-        shown = {record["config"]["images"] for record in found if is_autoencoder(record) == autoencoder}
+        shown = {record["config"]["images"] for record in records if is_autoencoder(record) == autoencoder}
         if len(shown) > 1:
             raise ValueError(f"members must all have been shown as many images, got {sorted(shown)}")
         options += [f"{option} {images}" for images in shown - {usual}]

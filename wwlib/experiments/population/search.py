@@ -81,16 +81,16 @@ def search(
         for look in range(1, budget.looks + 1):
             while state.step_number < config.steps * look // budget.looks:
                 state.step()
-            found = tpl(state.model.decoder, distance, budget.traversals, budget.points, budget.threshold)
-            trial.set_user_attr("active_codes", found.active_codes)
-            if found.active_codes >= least:
-                trial.report(found.score, look)
+            lengths = tpl(state.model.decoder, distance, budget.traversals, budget.points, budget.threshold)
+            trial.set_user_attr("active_codes", lengths.active_codes)
+            if lengths.active_codes >= least:
+                trial.report(lengths.score, look)
                 if trial.should_prune():
                     raise optuna.TrialPruned
         save_vae(folder / f"trial{trial.number}.safetensors", state, 0.0, [])
-        if found.active_codes < least:
-            raise optuna.TrialPruned(f"{found.active_codes} active codes, {least} are asked for")
-        return found.score
+        if lengths.active_codes < least:
+            raise optuna.TrialPruned(f"{lengths.active_codes} active codes, {least} are asked for")
+        return lengths.score
 
     told = False
     requeue_dead(study)
@@ -140,10 +140,12 @@ def record_of(study: optuna.Study, folder: Path, data: FactorData, command: str)
     trials = []
     for trial in ended(study):
         one = dict(
-            number=trial.number, state=trial.state.name.lower(), **trial.params,
+            number=trial.number,
+            state=trial.state.name.lower(),
+            **trial.params,
             tpl=trial.value if trial.state == optuna.trial.TrialState.COMPLETE else None,
             active_codes=trial.user_attrs.get("active_codes"),
-        )  # fmt: skip
+        )
         if (folder / f"trial{trial.number}.safetensors").exists():
             scores = reveal(folder, trial, data, ("factor_vae", "mig", "dci"))
             one["scores"] = {score: round(value, 4) for score, value in scores.items()}

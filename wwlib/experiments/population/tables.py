@@ -218,12 +218,13 @@ def paper_table(records: list[dict], older: list[dict], least: int = LEAST) -> T
         ("TPL at 64 px with 13 points, trained longer, seeds it was not found on", "tpl_64", later, True),
         ("sum of distances (ours), the same models", "tpl_root", later, False),
     ):
-        kept = autoencoders(group, least)
+        members = autoencoders(group, least)
         for score in ("dci", "factor_vae"):
-            found = rank_correlation(column(kept, by), column(kept, score))
-            rows.append((f"Spearman with {SHOWN[score]}: {what}", with_minus(PAPER[score]) + author if known else "–",
-                         f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]", f"{found.models} models",
-                         "rendered 3D Shapes, 32 px"))  # fmt: skip
+            correlation = rank_correlation(column(members, by), column(members, score))
+            published = with_minus(PAPER[score]) + author if known else "–"
+            ours = f"{correlation.value:.2f} [{correlation.low:.2f}, {correlation.high:.2f}]"
+            models = f"{correlation.models} models"
+            rows.append((f"Spearman with {SHOWN[score]}: {what}", published, ours, models, "rendered 3D Shapes, 32 px"))
     for kind, label in OBJECTIVES.items():
         for seeds in (seeds_of(records, kind), seeds_of(older, kind)):
             if seeds:

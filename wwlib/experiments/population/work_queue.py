@@ -35,7 +35,7 @@ def open_study(storage: str, name: str = "population", heartbeat: int = 30) -> o
         url = sqlalchemy.make_url(storage.replace("postgresql://", "postgresql+psycopg://", 1))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            kept = optuna.storages.RDBStorage(
+            database = optuna.storages.RDBStorage(
                 url.render_as_string(hide_password=False),
                 engine_kwargs=engine,
                 heartbeat_interval=heartbeat,
@@ -48,7 +48,7 @@ def open_study(storage: str, name: str = "population", heartbeat: int = 30) -> o
         ) from None
     except sqlalchemy.exc.OperationalError as error:
         raise ConnectionError(f"no database answers at {url!r}: {str(error.orig).splitlines()[0]}") from None
-    return optuna.create_study(storage=kept, study_name=name, load_if_exists=True)
+    return optuna.create_study(storage=database, study_name=name, load_if_exists=True)
 
 
 def enqueue(study: optuna.Study, names: list[str]) -> None:
@@ -108,9 +108,9 @@ def requeue_dead(study: optuna.Study) -> None:
 
 def taken(study: optuna.Study, trial: optuna.Trial, name: str) -> bool:
     """Say whether an earlier trial has this member: two processes may have queued it in the same moment."""
-    mine = (optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.COMPLETE)
+    busy = (optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.COMPLETE)
     return any(
-        t.number < trial.number and t.state in mine and t.user_attrs.get("member") == name
+        t.number < trial.number and t.state in busy and t.user_attrs.get("member") == name
         for t in study.get_trials(deepcopy=False)
     )
 

@@ -23,36 +23,36 @@ class Card:
 CARDS = {"T4": Card(8.1e12, 65e12), "L4": Card(30.3e12, 121e12), "A100": Card(19.5e12, 312e12)}
 
 
-def cpu_share(found: dict) -> float:
+def cpu_share(cost: dict) -> float:
     """Return the share of this CPU's peak that a recipe's step reaches."""
-    return found["flop"] / found["seconds"] / found["flop_per_second"]
+    return cost["flop"] / cost["seconds"] / cost["flop_per_second"]
 
 
-def estimate_seconds(found: dict, peak: float) -> float:
+def estimate_seconds(cost: dict, peak: float) -> float:
     """Return the estimated seconds of a step, at the recipe's batch, on a card with this peak, FLOP/s.
 
     Args:
-        found: of a recipe in `data/costs.json`.
+        cost: of a recipe in `data/costs.json`.
         peak: of the card.
     """
-    flop = found["flop"] * found["batch"] / found["measured_batch"]
-    return max(flop / (peak * cpu_share(found)), found["operations"] * found["start_seconds"])
+    flop = cost["flop"] * cost["batch"] / cost["measured_batch"]
+    return max(flop / (peak * cpu_share(cost)), cost["operations"] * cost["start_seconds"])
 
 
 def cost_table() -> Table:
     """What each recipe costs on this CPU: shipped runs from their records, others by a few steps on one thread."""
     rows = []
-    for name, found in load_json(COSTS)["recipes"].items():
+    for name, cost in load_json(COSTS)["recipes"].items():
         records = [shipped_record(seed) for seed in seed_names(name)]
         rates = [record["images_per_second"] for record in records]
         minutes = [record["seconds"] / 60 for record in records]
         rows.append(
             (
                 name,
-                f"{found['images']:,}",
-                f"{found['flop'] / found['measured_batch'] / 1e9:.2f}",
-                f"{found['measured_batch'] / found['seconds']:.2f}",
-                f"{found['gigabytes']:.1f}" if found["measured_batch"] == found["batch"] else "–",
+                f"{cost['images']:,}",
+                f"{cost['flop'] / cost['measured_batch'] / 1e9:.2f}",
+                f"{cost['measured_batch'] / cost['seconds']:.2f}",
+                f"{cost['gigabytes']:.1f}" if cost["measured_batch"] == cost["batch"] else "–",
                 _span(rates, 0) if records else "–",
                 _span(minutes, 0) if records else "–",
             )
@@ -65,12 +65,12 @@ def cost_table() -> Table:
 def gpu_table() -> Table:
     """Estimated images/s on GPUs, from float32 to half precision on tensor cores, and the time for all images."""
     rows = []
-    for name, found in load_json(COSTS)["recipes"].items():
+    for name, cost in load_json(COSTS)["recipes"].items():
         cells = []
         for card in CARDS.values():
-            rates = [found["batch"] / estimate_seconds(found, peak) for peak in (card.float32, card.half)]
-            cells.append(f"{_span(rates, 0)} ({_time_span([found['images'] / rate for rate in rates])})")
-        rows.append((name, f"{cpu_share(found):.0%}", f"{found['operations']:,.0f}", *cells))
+            rates = [cost["batch"] / estimate_seconds(cost, peak) for peak in (card.float32, card.half)]
+            cells.append(f"{_span(rates, 0)} ({_time_span([cost['images'] / rate for rate in rates])})")
+        rows.append((name, f"{cpu_share(cost):.0%}", f"{cost['operations']:,.0f}", *cells))
     header = ["recipe", "CPU's share of its peak", "operations a step", *(f"{card}, estimate" for card in CARDS)]
     return Table(header, rows)
 

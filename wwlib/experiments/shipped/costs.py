@@ -120,14 +120,14 @@ def measure_costs(names: list[str]) -> dict:
     """
     for name in names:
         recipe(name)
-    kept = json.loads(COSTS.read_text(encoding="utf-8"))["recipes"] if COSTS.exists() else {}
+    costs = json.loads(COSTS.read_text(encoding="utf-8"))["recipes"] if COSTS.exists() else {}
     for name in names or list(RECIPES):
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            kept[name] = pool.submit(measure_recipe, name).result()
+            costs[name] = pool.submit(measure_recipe, name).result()
         record = dict(command="python -m wwlib remake costs", cores=os.cpu_count(), torch=torch.__version__)
-        save_json(COSTS, {**record, "recipes": {known: kept[known] for known in RECIPES if known in kept}})
-        print(f"{name}: {kept[name]['measured_batch'] / kept[name]['seconds']:.1f} images/s", flush=True)
-    return kept
+        save_json(COSTS, {**record, "recipes": {known: costs[known] for known in RECIPES if known in costs}})
+        print(f"{name}: {costs[name]['measured_batch'] / costs[name]['seconds']:.1f} images/s", flush=True)
+    return costs
 
 
 MEMORY = DATA / "memory.json"

@@ -96,9 +96,9 @@ def _copy_filmstrip(snapshots: Path, count: int) -> None:
     """Copy snapshots at equal ratios of images shown: most happens early."""
     files = {int(file.stem): file for file in snapshots.glob("*.png")}
     first, last = min(files), max(files)
-    wanted = [first * (last / first) ** (i / (count - 1)) for i in range(count)]
+    goals = [first * (last / first) ** (i / (count - 1)) for i in range(count)]
     target = DATA / "filmstrip"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for images in sorted({min(files, key=lambda shown, goal=goal: abs(shown - goal)) for goal in wanted}):
+    for images in sorted({min(files, key=lambda shown, goal=goal: abs(shown - goal)) for goal in goals}):
         shutil.copy(files[images], target / files[images].name)

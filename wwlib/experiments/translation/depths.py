@@ -35,12 +35,12 @@ REMEDIES = {
 def depth_data(depth: str, pictures: int = PICTURES) -> tuple[Latents, Tensor, Latents, Tensor, Tensor]:
     """Return codes and conditions to learn from, then codes, conditions and factors to test on, at one depth."""
     host, classifier, data = load_host("autoencoder"), load_host("classifier").classifier, Glyphs()
-    found, factors = [], None
+    codes_and_conditions, factors = [], None
     for n, seed in ((pictures, 100), (DEPTH_TESTED, 200)):
         latents, factors = encode_pictures(host, data, n, STATED, seed, without=factors)
         conditions = [at_depth(classifier, data.images(part), depth) for part in factors.split(256)]
-        found += [latents, torch.cat(conditions)]
-    return *found, factors
+        codes_and_conditions += [latents, torch.cat(conditions)]
+    return *codes_and_conditions, factors
 
 
 @torch.no_grad()
@@ -76,15 +76,15 @@ def run_depth(depth: str, seed: int, remedy: str = "") -> tuple[dict, dict[str, 
     start = time.perf_counter()
     translation, losses = train_translation(latents, conditions, TranslationSchedule(**schedule))
     seconds = round(time.perf_counter() - start, 1)
-    found = dict(translation=rounded(translation))
+    networks = dict(translation=rounded(translation))
     if not remedy:
         plain = TranslationSchedule(**schedule | dict(steps=REGRESSION_STEPS))
-        found["regression"] = rounded(train_regression(latents, conditions, plain)[0])
+        networks["regression"] = rounded(train_regression(latents, conditions, plain)[0])
     g, scores = torch.Generator().manual_seed(seed), {}
     with torch.no_grad():
         z = tested.draw(torch.arange(len(factors)), g)
         spread = float(z.var(dim=0).mean().sqrt())
-        for name, network in found.items():
+        for name, network in networks.items():
             codes = network.sample(unseen, g) if name == "translation" else network(unseen)
             digits = load_judge("digits").verdict(load_host("autoencoder").decode(codes))
             scores[name] = dict(
@@ -96,4 +96,4 @@ def run_depth(depth: str, seed: int, remedy: str = "") -> tuple[dict, dict[str, 
     case = f"{depth}, {remedy}" if remedy else depth
     record = dict(case=case, seed=seed, schedule=schedule, pictures=pictures, seconds=seconds,
                   losses=[round(x, 3) for x in losses], scores=scores)  # fmt: skip
-    return record, found
+    return record, networks

@@ -15,6 +15,7 @@ from wwlib.base.files import tensor_digest
 from wwlib.base.shelf import named_run, rounded
 from wwlib.datasets.captions import SIZES, STATED, UNSAID, distort, distorted_captions, random_stated, tokens, write_all
 from wwlib.experiments.hosts import TRANSLATION, load_host, load_judge, load_pose_judge, train_pose_judge
+from wwlib.experiments.parts import SEEDS, chosen_parts, record_runs
 from wwlib.experiments.translation.depths import PICTURES, REGRESSION_STEPS, REMEDIES, distance_to_pictures, run_depth
 from wwlib.flows.caption_encoder import LEARNED, CaptionEncoder, train_caption_encoder
 from wwlib.flows.interpretation import probe_r2
@@ -36,7 +37,7 @@ TESTED = 1_000  # pictures, others than those to learn from
 SCHEDULE = TranslationSchedule(32, (48,), embedding=64, steps=2_400)
 SHIPPED = ("captions", "first maps", "logits")  # what the lesson draws with
 CASES = ("captions", "no caption", "shuffled captions", "regression")
-PARTS = ("host-encoder", "host-poses", "reading", *CASES, *DEPTHS, "remedies")
+PARTS = ("reading", *CASES, *DEPTHS, "remedies")
 FULL = (0.0, 0.0, 0.0)  # nothing is left out
 
 
@@ -94,16 +95,16 @@ def measure_captions(translation: Translation, tested: Captioned, seed: int) -> 
     """Return every measure of one translation from captions, on pictures that it has not seen."""
     _, encoder, read = experts()
     g = torch.Generator().manual_seed(seed)
-    z, said = tested.latents.draw(torch.arange(len(tested.factors)), g), tested.embeddings
-    v, drawn = translation(z, said)[0], translation.sample(said, g)
+    z, embeddings = tested.latents.draw(torch.arange(len(tested.factors)), g), tested.embeddings
+    v, drawn = translation(z, embeddings)[0], translation.sample(embeddings, g)
     mean = tested.latents.mean
     full = captioned_fully()
     draws = draws_of(translation, full.embeddings[:100], 32, g)
     pose = read(draws.flatten(0, 1)).view(100, 32, 6)[:, :, 3:].float()
     return dict(
-        inverse_error=float((translation.inverse(translation(mean, said)[0], said) - mean).abs().max()),
-        nll=float(translation.nll(z, said).mean()),
-        nll_shuffled=float(translation.nll(z, said.roll(1, dims=0)).mean()),
+        inverse_error=float((translation.inverse(translation(mean, embeddings)[0], embeddings) - mean).abs().max()),
+        nll=float(translation.nll(z, embeddings).mean()),
+        nll_shuffled=float(translation.nll(z, embeddings.roll(1, dims=0)).mean()),
         said_nats=float((torch.tensor(SIZES).log() * (tested.stated != UNSAID)).sum(dim=1).mean()),
         agreement=agreement(read(drawn), tested.stated).tolist(),
         rebuilt=(read(mean) == tested.factors).float().mean(dim=0).tolist(),
@@ -130,8 +131,8 @@ def openness(translation: Translation, attribute: int, generator: torch.Generato
     stated = random_stated(10, generator, FULL)
     stated[:, attribute] = UNSAID
     draws = draws_of(translation, encoder.embed(write_all(stated, seed=attribute)), 200, generator)
-    found = read(draws.flatten(0, 1)).view(10, 200, 6)[:, :, attribute]
-    entropies = torch.stack([value_entropy(row, SIZES[attribute]) for row in found])
+    values = read(draws.flatten(0, 1)).view(10, 200, 6)[:, :, attribute]
+    entropies = torch.stack([value_entropy(row, SIZES[attribute]) for row in values])
     return float(entropies.mean() / torch.tensor(SIZES[attribute]).log())
 
 
@@ -175,8 +176,8 @@ def run_captions(case: str, seed: int, keep: bool) -> dict:
         )
         schedule = dict(steps=REGRESSION_STEPS)
     else:
-        said = {"no caption": None, "shuffled captions": learned.embeddings.roll(1, dims=0)}
-        conditions = said.get(case, learned.embeddings)
+        spoilt = {"no caption": None, "shuffled captions": learned.embeddings.roll(1, dims=0)}
+        conditions = spoilt.get(case, learned.embeddings)
         schedule = dict(asdict(SCHEDULE), seed=seed, shape=() if conditions is None else SCHEDULE.shape)
         network, losses = train_translation(learned.latents, conditions, TranslationSchedule(**schedule))
     seconds = round(time.perf_counter() - start, 1)
@@ -194,12 +195,15 @@ def run_captions(case: str, seed: int, keep: bool) -> dict:
             v = network(z)[0]
             probe = probe_r2(v[:900], tested.factors[:900], [v.shape[1]], train=600)[0].tolist()
             drawn = network.inverse(torch.randn(z.shape, generator=g))
-            scores = dict(nll=float(network.nll(z).mean()), probe=probe,
-                          frechet=distance_to_pictures(drawn, tested.factors))  # fmt: skip
+            scores = dict(
+                nll=float(network.nll(z).mean()), probe=probe, frechet=distance_to_pictures(drawn, tested.factors)
+            )
         else:
             drawn = network.sample(tested.embeddings, g)
-            scores = dict(nll=float(network.nll(z, tested.embeddings).mean()),
-                          agreement=agreement(read(drawn), tested.stated).tolist())  # fmt: skip
+            scores = dict(
+                nll=float(network.nll(z, tested.embeddings).mean()),
+                agreement=agreement(read(drawn), tested.stated).tolist(),
+            )
     return dict(case=case, seed=seed, schedule=schedule, pictures=len(learned.factors), tested=len(tested.factors),
                 seconds=seconds, losses=[round(loss, 3) for loss in losses], experts_unchanged=unchanged,
                 scores=scores)  # fmt: skip
@@ -211,14 +215,17 @@ def run_reading(seed: int) -> dict:
     captions, words = write_all(stated, 20_000 + seed), random.Random(30_000 + seed)
     texts = dict(clean=captions, distorted=[distort(caption, words) for caption in captions])
     learned = set(distorted_captions(LEARNED, torch.Generator().manual_seed(100 + seed), 100 + seed)[1])
-    new = {told: [k for k, caption in enumerate(found) if caption not in learned] for told, found in texts.items()}
+    new = {
+        wording: [k for k, caption in enumerate(written) if caption not in learned]
+        for wording, written in texts.items()
+    }
     scores, start = {}, time.perf_counter()
     for name, ordered in (("in order", True), ("bag of words", False)):
         encoder = train_caption_encoder(seed=100 + seed, ordered=ordered)
         scores[name] = {}
-        for told, rows in new.items():
-            right = encoder.read(tokens([texts[told][k] for k in rows])) == stated[rows]
-            scores[name][told] = right.float().mean(dim=0).tolist()
+        for wording, rows in new.items():
+            right = encoder.read(tokens([texts[wording][k] for k in rows])) == stated[rows]
+            scores[name][wording] = right.float().mean(dim=0).tolist()
     return dict(case="reading", seed=seed, seconds=round(time.perf_counter() - start, 1), scores=scores)
 
 
@@ -226,24 +233,22 @@ def translate(parts: list[str], seeds: list[int] | None = None) -> None:
     """Make the parts that are named, and bring weights and record up to date.
 
     Args:
-        parts: of `PARTS`; all when empty.
-        seeds: of the trainings; 0 to 4 if left out, of remedies 0 alone. Seed 0 of what the lesson draws with is kept.
+        parts: of `PARTS`, "host-encoder" or "host-poses"; all when empty.
+        seeds: of the trainings; 0 to 4 if left out, of remedies 0 alone. Seed 0 of what the lesson draws with is
+            stored.
 
     Raises:
         ValueError: for an unknown part.
     """
-    if unknown := sorted(set(parts) - set(PARTS)):
-        raise ValueError(f"parts must be among {PARTS}, got {unknown}")
-    for part in (part for part in PARTS if not parts or part in parts):
-        if part.startswith("host-"):
-            name, start = part.removeprefix("host-"), time.perf_counter()
-            TRANSLATION.keep({name: train_caption_encoder() if name == "encoder" else train_pose_judge()}, half=True)
-            TRANSLATION.note_host(name, time.perf_counter() - start)
-            continue
-        for seed in seeds or range(1 if part == "remedies" else 5):
-            for run in _runs(part, seed):
-                TRANSLATION.note_run(run)
-                print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {run['scores']}", flush=True)
+    hosts = {"host-encoder": ("encoder", train_caption_encoder), "host-poses": ("poses", train_pose_judge)}
+    chosen = chosen_parts(parts, (*hosts, *PARTS))
+    for name, train in (hosts[part] for part in chosen if part in hosts):
+        start = time.perf_counter()
+        TRANSLATION.keep({name: train()}, half=True)
+        TRANSLATION.note_host(name, time.perf_counter() - start)
+    trainings = [part for part in chosen if part not in hosts]
+    seeds_of = lambda part: seeds or (range(1) if part == "remedies" else SEEDS)  # noqa: E731
+    record_runs(TRANSLATION, trainings, seeds_of, _runs, lambda run: f"{run['seconds']:.0f} s, {run['scores']}")
 
 
 def _runs(part: str, seed: int) -> Iterator[dict]:
@@ -253,9 +258,9 @@ def _runs(part: str, seed: int) -> Iterator[dict]:
     elif part in CASES:
         yield run_captions(part, seed, keep=seed == 0 and part in SHIPPED)
     elif part in DEPTHS:
-        run, found = run_depth(part, seed)
+        run, networks = run_depth(part, seed)
         if seed == 0 and part in SHIPPED:
-            TRANSLATION.keep({f"{name}-{part}": network for name, network in found.items()}, half=True)
+            TRANSLATION.keep({f"{name}-{part}": network for name, network in networks.items()}, half=True)
         yield run
     else:
         for remedy in REMEDIES:

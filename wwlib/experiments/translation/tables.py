@@ -9,6 +9,7 @@ from wwlib.base.table import Result, Table
 from wwlib.datasets.captions import STATED
 from wwlib.datasets.glyphs import Glyphs
 from wwlib.experiments.criteria import CRITERIA, INVERSE, PAPER_EDITS, criterion, mean_and_range
+from wwlib.experiments.records import made_from
 from wwlib.experiments.translation.depths import REMEDIES
 from wwlib.experiments.translation.runs import load_record
 from wwlib.flows.text_to_image import DEPTHS
@@ -39,15 +40,15 @@ def translation_values(record: dict, case: str, measure: str) -> np.ndarray:
     Raises:
         ValueError: if the case is not there, or has no such measure.
     """
-    found = []
+    values = []
     for run in runs_of(record, case):
         value = run["scores"]
         for part in measure.split("/"):
             if part not in value:
                 raise ValueError(f"measure must be among {sorted(value)}, got {measure!r}")
             value = value[part]
-        found.append(value)
-    return np.array(found)
+        values.append(value)
+    return np.array(values)
 
 
 def nats_gained(record: dict) -> np.ndarray:
@@ -69,9 +70,9 @@ def growth(record: dict, model: str, remedy: str = "") -> np.ndarray:
     )
 
 
-def criteria_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def criteria_table(record: dict) -> Table:
     """Every criterion with what the recorded seeds gave, and whether all of them met it."""
-    record = record or load_record()
     agreement, pose = (translation_values(record, "captions", name) for name in ("agreement", "pose_ratio"))
     wrong = translation_values(record, "captions", "nll_shuffled") - translation_values(record, "no caption", "nll")
     inverse = translation_values(record, "captions", "inverse_error")
@@ -95,9 +96,9 @@ def criteria_table(record: dict | None = None) -> Table:
     return Table(CRITERIA, rows)
 
 
-def agreement_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def agreement_table(record: dict) -> Table:
     """How often pictures show what their caption states: the translation, its ablation, the rival, and the ceiling."""
-    record = record or load_record()
     lines = {
         "translation": translation_values(record, "captions", "agreement"),
         "regression (MLP)": translation_values(record, "regression", "agreement"),
@@ -111,9 +112,9 @@ def agreement_table(record: dict | None = None) -> Table:
     return Table(["pictures from", *STATED, "seeds"], rows)
 
 
-def likelihood_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def likelihood_table(record: dict) -> Table:
     """Nats of unseen codes: with their caption, without any, with a wrong one, and after training with wrong ones."""
-    record = record or load_record()
     lines = {
         "with its caption": translation_values(record, "captions", "nll"),
         "without a caption": translation_values(record, "no caption", "nll"),
@@ -124,9 +125,9 @@ def likelihood_table(record: dict | None = None) -> Table:
     return Table(["negative log-likelihood of a code", "nats, mean (range)", "seeds"], rows)
 
 
-def probe_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def probe_table(record: dict) -> Table:
     """How well each factor can be read from the residual v, with captions as condition and without any."""
-    record = record or load_record()
     rows = [
         (label, *(f"{x:.2f}" for x in translation_values(record, case, "probe").mean(axis=0)))
         for label, case in (("none", "no caption"), ("captions", "captions"))
@@ -134,9 +135,9 @@ def probe_table(record: dict | None = None) -> Table:
     return Table(["condition", *(f"{name} from v" for name in NAMES)], rows)
 
 
-def spread_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def spread_table(record: dict) -> Table:
     """How much pictures of one caption differ: the translation and the rival."""
-    record = record or load_record()
     rows = []
     for label, case in (("translation", "captions"), ("regression (MLP)", "regression")):
         within, total = (translation_values(record, case, "spread")[:, k] for k in (0, 1))
@@ -158,35 +159,42 @@ def spread_table(record: dict | None = None) -> Table:
     return Table([*header, *(f"{name}: spread under one caption / data's" for name in NAMES[3:])], rows)
 
 
-def openness_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def openness_table(record: dict) -> Table:
     """How freely an attribute varies where the caption leaves it out; 1 is every value as likely as any."""
-    values = translation_values(record or load_record(), "captions", "openness")
-    return Table(["left out of the caption", "entropy of what is drawn / log 10"],
-                 [(name, mean_and_range(values[:, k], ".3f")) for k, name in enumerate(STATED)])  # fmt: skip
+    values = translation_values(record, "captions", "openness")
+    return Table(
+        ["left out of the caption", "entropy of what is drawn / log 10"],
+        [(name, mean_and_range(values[:, k], ".3f")) for k, name in enumerate(STATED)],
+    )
 
 
-def edit_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def edit_table(record: dict) -> Table:
     """One word changed: how often each factor is what it should be afterwards, mean over seeds."""
-    record = record or load_record()
     edits = translation_values(record, "captions", "edits")
     rebuilt = translation_values(record, "captions", "rebuilt").mean(axis=0)
-    rows = [(f"{name} changed", *(f"{x:.3f}" for x in line))
-            for name, line in zip(STATED, edits.mean(axis=0), strict=True)]  # fmt: skip
+    rows = [
+        (f"{name} changed", *(f"{x:.3f}" for x in line)) for name, line in zip(STATED, edits.mean(axis=0), strict=True)
+    ]
     rows.append(("– nothing changed: rebuilt and read", *(f"{x:.3f}" for x in rebuilt)))
     return Table(["word", *(f"{name} is right" for name in NAMES)], rows)
 
 
-def transfer_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def transfer_table(record: dict) -> Table:
     """The caption of one picture with the residual of another: whom each factor follows, mean over seeds."""
-    caption, residual = translation_values(record or load_record(), "captions", "transfer").mean(axis=0)
-    rows = [(source, *(f"{x:.3f}" for x in line))
-            for source, line in (("whose caption it is", caption), ("whose residual it is", residual))]  # fmt: skip
+    caption, residual = translation_values(record, "captions", "transfer").mean(axis=0)
+    rows = [
+        (source, *(f"{x:.3f}" for x in line))
+        for source, line in (("whose caption it is", caption), ("whose residual it is", residual))
+    ]
     return Table(["like the picture", *NAMES], rows)
 
 
-def depth_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def depth_table(record: dict) -> Table:
     """From three depths of a classifier: Frechet distance and spread of pictures, translation beside regression."""
-    record = record or load_record()
     rows = []
     for depth in DEPTHS:
         cells = []
@@ -216,9 +224,9 @@ def depth_table(record: dict | None = None) -> Table:
     return Table(header, rows)
 
 
-def depth_reading_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def depth_reading_table(record: dict) -> Table:
     """What the drawn pictures share with the one that the classifier saw, mean over seeds."""
-    record = record or load_record()
     rows = [
         (depth, label, *(f"{x:.2f}" for x in translation_values(record, depth, f"{model}/right").mean(axis=0)))
         for depth in DEPTHS
@@ -227,20 +235,20 @@ def depth_reading_table(record: dict | None = None) -> Table:
     return Table(["condition", "model", *(f"same {name}" for name in STATED)], rows)
 
 
-def reading_table(record: dict | None = None) -> Table:
+@made_from(load_record)
+def reading_table(record: dict) -> Table:
     """How often encoders read what captions state: in order, and as a bag of words."""
-    record = record or load_record()
     rows = []
     for label, name in (("in order (GRU)", "in order"), ("bag of words", "bag of words")):
-        for told in ("clean", "distorted"):
-            values = translation_values(record, "reading", f"{name}/{told}")
-            rows.append((label, told, *(mean_and_range(values[:, k], ".3f") for k in range(3)), len(values)))
+        for wording in ("clean", "distorted"):
+            values = translation_values(record, "reading", f"{name}/{wording}")
+            rows.append((label, wording, *(mean_and_range(values[:, k], ".3f") for k in range(3)), len(values)))
     return Table(["encoder", "captions", *STATED, "seeds"], rows)
 
 
-def said_and_measured(record: dict | None = None) -> Table:
+@made_from(load_record)
+def paper_table(record: dict) -> Table:
     """What the paper reports beside what our miniature gave; other data, other networks: only orders compare."""
-    record = record or load_record()
     rows = []
     for (place, (flow, mlp)), depth in zip(PAPER_DEPTHS.items(), DEPTHS, strict=True):
         ours = (translation_values(record, depth, f"{m}/frechet").mean() for m in ("translation", "regression"))
@@ -338,6 +346,6 @@ RESULTS = (
         "19",
         "Beside the paper",
         "Other data, other networks and another distance, so only the order of methods compares.",
-        said_and_measured,
+        paper_table,
     ),
 )

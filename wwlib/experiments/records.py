@@ -1,0 +1,25 @@
+"""Tables that are made from a record: without one, they read the record in `data/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from wwlib.base.table import Table
+
+
+def made_from(load: Callable[[], dict]) -> Callable[[Callable[..., Table]], Callable[..., Table]]:
+    """Return a decorator for functions from a record to a table: called without a record, they get the one of `load`.
+
+    Args:
+        load: reads the record; called each time that it is needed, and not before.
+    """
+
+    def decorate(table: Callable[..., Table]) -> Callable[..., Table]:
+        @wraps(table)
+        def with_record(record: dict | None = None, **options) -> Table:
+            return table(load() if record is None else record, **options)
+
+        return with_record
+
+    return decorate
