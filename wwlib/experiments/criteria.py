@@ -1,4 +1,4 @@
-"""One line of a table of criteria: what was asked, what every seed gave, and how many seeds met it."""
+"""One line of a table of criteria: the goal, the values over seeds, and how many seeds meet it."""
 
 from __future__ import annotations
 

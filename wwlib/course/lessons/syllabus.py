@@ -1,4 +1,4 @@
-"""What the lessons say of themselves, collected into tables: title, promise, study time, what to do in class."""
+"""Tables of the lessons, collected from the notebooks: title, promise, study time, what to do in class."""
 
 from __future__ import annotations
 

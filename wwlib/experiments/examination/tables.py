@@ -1,4 +1,4 @@
-"""What lesson 11 says of the shipped portraits model, from the record of its examination."""
+"""The results of examining the shipped portraits model as tables, for lesson 11."""
 
 from __future__ import annotations
 

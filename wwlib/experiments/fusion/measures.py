@@ -1,4 +1,4 @@
-"""How a fusion of lesson 20 is measured: whose factors a drawing shows, and what a label left behind."""
+"""How a fusion of lesson 20 is measured: whose factors a drawing shows, and what v still tells of the label."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def target_error(world: World, codes: Tensor, factors: Tensor) -> float:
 
 
 def measure_domain(world: World, fusion: Translation, conditions: Tensor, noisy: Tensor, seed: int) -> dict:
-    """Return what the label's fusion does: flips, keeps, comes back, and what of the label is left in v.
+    """Return how well the label's fusion turns the domain and back, and what v still tells of the label.
 
     Args:
         world: everything frozen.
         fusion: of the label.
-        conditions: the expert's words on the pictures to test on `[n, ...]`, the true label first.
+        conditions: the expert's answers for the pictures to test on `[n, ...]`, the true label first.
         noisy: their codes with noise `[n, 32]`.
         seed: of the classifier on v.
     """

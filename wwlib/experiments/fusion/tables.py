@@ -1,4 +1,4 @@
-"""What the fusions of lesson 20 say, as tables: the only place where their numbers become text."""
+"""The results of lesson 20's fusions as tables; no other module turns their numbers into text."""
 
 from __future__ import annotations
 

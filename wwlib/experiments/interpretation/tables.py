@@ -1,4 +1,4 @@
-"""What the interpretations of lesson 17 say, as tables: the only place where their numbers become text."""
+"""The results of lesson 17's interpretations as tables; no other module turns their numbers into text."""
 
 from __future__ import annotations
 

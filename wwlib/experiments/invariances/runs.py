@@ -42,7 +42,8 @@ class LayerCase:
     Args:
         moment: steps of training, one of `MOMENTS`.
         layer: one of `LAYERS`.
-        spoilt: "" as it is; "shuffled" gives every picture another's condition; "softmax" takes the probabilities.
+        spoilt: "" for the layer as it is; "shuffled" gives every picture the condition of another one; "softmax" takes
+            probabilities in place of logits.
     """
 
     moment: int
@@ -77,7 +78,7 @@ def taught_digits(random: torch.Generator) -> Tensor:
 def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS) -> dict[int, Judge]:
     """Train a classifier of digits on few pictures, and return it as it was after each of some numbers of steps.
 
-    Few pictures make a classifier as one meets them: good on new pictures, and easy to attack.
+    From few pictures a classifier becomes good at reading new pictures and stays easy to attack.
 
     Args:
         seed: of weights, pictures and batches.
@@ -113,7 +114,7 @@ def unseen_codes(seed: int) -> tuple[Latents, Tensor]:
 
 @torch.no_grad()
 def conditions_of(classifier: Judge, layer_case: LayerCase, factors: Tensor, noise: float = 0.0) -> Tensor:
-    """Return what a layer says of the digits with some factors, `[n, ...]`; once, for the classifier is frozen.
+    """Return a layer's output for the digits with some factors, `[n, ...]`: the conditions of a translation.
 
     Args:
         classifier, layer_case: the layer.
@@ -245,7 +246,7 @@ def explain_attack(classifier: Judge, layer: str, seed: int) -> dict:
 
 
 def ceiling() -> dict[str, float]:
-    """Return S if a condition told the autoencoder's whole code: below 1, since every code carries noise of its own."""
+    """Return S for a condition that holds the autoencoder's whole code: below 1, since codes carry noise."""
     interpretation, sizes = load_interpretation("autoencoder")
     latents, random = unseen_codes(0)[0], torch.Generator()
     drawn = [latents.draw(torch.arange(TESTED), random.manual_seed(draw)) for draw in range(DRAWS)]

@@ -1,4 +1,4 @@
-"""What lesson 18's runs say, as tables: the only place where their numbers become text."""
+"""The results of lesson 18's runs as tables; no other module turns their numbers into text."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def attacks_of(record: dict, layer: str, measure: str) -> np.ndarray:
 
 
 def measures(record: dict) -> dict[str, tuple[np.ndarray, float]]:
-    """Return every criterion of the specification: its values over seeds, and the least that is wanted."""
+    """Return every criterion of the specification: its values over seeds, and the least value that meets it."""
     at_logits = _scores(record, LAST, "logits")
     open_shares = np.array([1 - shares_of(record, LAST, layer, "code") for layer in LAYERS])
     entropy = [min(s["entropy"][name] / s["data_entropy"][name] for name in ("ink", "paper")) for s in at_logits]

@@ -1,4 +1,4 @@
-"""What lesson 04 says of its two losses, from the record of its trainings."""
+"""The scores of lesson 04's losses as a table, from the record of its trainings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wwlib.experiments.criteria import median_and_range
 
 
 def losses_table() -> Table:
-    """What lesson 04 claims, from the recorded comparison of PS and InfoGAN."""
+    """For each loss: how often moves are named rightly and the FactorVAE score, from the recorded comparison."""
     record = load_json(DATA / "lesson04.json")
     rows = [
         (row["objective"], median_and_range(row["named"]), median_and_range(row["scores"]), f"{row['images']:,}")

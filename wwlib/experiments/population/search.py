@@ -129,7 +129,7 @@ def chosen_trial(study: optuna.Study) -> optuna.trial.FrozenTrial:
 
 
 def record_of(study: optuna.Study, folder: Path, data: FactorData, command: str) -> dict:
-    """Return a finished search as a record: every trial, and what labels say of each whose weights were kept.
+    """Return a finished search as a record: every trial, and what labels say of each whose weights were stored.
 
     Args:
         study: of the search.

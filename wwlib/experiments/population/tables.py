@@ -1,4 +1,4 @@
-"""What the population of lesson 09 says, as tables and pictures; `longer` has those of the one trained longer."""
+"""The results of lesson 09's population as tables and pictures; `longer` has those of the one trained longer."""
 
 from __future__ import annotations
 

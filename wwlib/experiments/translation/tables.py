@@ -1,4 +1,4 @@
-"""What the translations of lesson 19 say, as tables: the only place where their numbers become text."""
+"""The results of lesson 19's translations as tables; no other module turns their numbers into text."""
 
 from __future__ import annotations
 
