@@ -14,6 +14,8 @@ from wwlib.base.paths import ROOT
 from wwlib.metrics.scores import score_points
 from wwlib.models.shipped import load_model
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = "git clone https://github.com/where-and-what/course, or set WW_ROOT to a clone"
 TRAIN = [
     *("train", "--threads", "1", "--device", "cpu", "--batch", "4", "--images", "16", "--snapshot-every", "0"),

@@ -26,7 +26,7 @@ class Damaged(ValueError):
     """A file that this library wrote and that can no longer be read."""
 
 
-def write_whole(path: str | Path, write: Callable[[Path], None], sync: bool = True) -> None:
+def write_whole(path: str | Path, write: Callable[[Path], object], sync: bool = True) -> None:
     """Let `write` fill a temporary file beside `path`, then rename it, so that a reader sees the old or the new file.
 
     Without `sync` it is faster, but a power cut can leave a damaged file: for many small files that can be made again.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -28,14 +29,14 @@ def _project(folder: Path) -> dict:
     return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def find_root(package: Path, environment: dict[str, str]) -> Path:
+def find_root(package: Path, environment: Mapping[str, str]) -> Path:
     """Return the folder that holds `data/` and `notebooks/`: `WW_ROOT`, a clone around the package, the current one."""
     if given := environment.get("WW_ROOT"):
         return Path(given)
     return package.parent if is_clone(package.parent) else Path.cwd()
 
 
-def user_cache(environment: dict[str, str], system: str = sys.platform) -> Path:
+def user_cache(environment: Mapping[str, str], system: str = sys.platform) -> Path:
     """Return the folder for files that can be made again, as each system has it.
 
     Args:

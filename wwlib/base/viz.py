@@ -8,6 +8,7 @@ import io
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -267,7 +268,7 @@ def heat_map(
     return figure_picture(figure, f"{title}: a table of {height} {rows}s by {width} {columns}s.")
 
 
-def show_widget(make: Callable[[], object]) -> None:
+def show_widget(make: Callable[[], Any]) -> None:
     """Show a widget; where there can be none, say so in a line: the sheet that stands below shows the same.
 
     A front end without widgets would print their inside, "VBox(children=...", so it is given that line instead.

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import wwlib
 from wwlib.course.lessons.notebooks import lesson_files
 from wwlib.course.lessons.parameters import KINDS, RANGES, check_parameters, declared
 
@@ -88,7 +89,7 @@ print(json.dumps(outcomes))
 def session():
     """A lesson run cell by cell, twice with wrong values: the outcome of every cell, and what is shown."""
     setup = "import os, sys; hosted = False"
-    begin = "from wwlib.lesson import begin\nprofile = begin(profile, seed)"
+    begin = f'from wwlib.lesson import begin\nprofile = begin(profile, seed, version="{wwlib.__version__}")'
     wrong = CELL.replace("200", "0")
     misspelt, use, show = CELL.replace('"quick"', '"qiuck"'), "x = more_steps", "print(profile)"
     cells = [setup, CELL, begin, use, wrong, begin, use, "print('here')", setup, CELL, begin, use]
