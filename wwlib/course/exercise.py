@@ -7,6 +7,8 @@ import html
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 
 import torch
 from torch import Tensor
@@ -92,28 +94,30 @@ class Result:
         return f"<div style='{style}' role='status'><b>{html.escape(self.title)}</b>{body if self.body else ''}</div>"
 
 
-def first_fault(exercise: Exercise, answer: Callable, seed: int = 0, double: bool | None = None) -> Result | None:
+def first_fault(exercise: Exercise, answer: Callable, seed: int = 0, double: bool | None = None,
+                numbers: bool = True) -> Result | None:  # fmt: skip
     """Return what is wrong with an answer, or None if nothing was found.
 
     Args:
         exercise: whose cases or properties are tried.
-        answer: a function, the learner's or a stand-in that calls it elsewhere.
+        answer: a function, the learner's or a stand-in that calls it elsewhere; what it returns is judged as `plain`.
         seed: of the inputs; `check` uses 0.
         double: try the cases in float64 (True), float32 (False) or both.
+        numbers: show the inputs and the right answers, not their shapes only.
     """
     for number, one in enumerate(exercise.properties):
         if double is not True and (fault := _try_property(exercise, one, answer, seed + number)):
             return fault
     for in_double in (False, True) if double is None else (double,):
         for number, make in enumerate(exercise.cases):
-            if fault := _try_case(exercise, make, answer, seed + number, in_double):
+            if fault := _try_case(exercise, make, answer, seed + number, in_double, numbers):
                 return fault
     return None
 
 
 def _try_property(exercise: Exercise, one: Property, answer: Callable, seed: int) -> Result | None:
     try:
-        if one.holds(answer, seed):
+        if one.holds(lambda *arguments: plain(answer(*arguments)), seed):
             return None
         body = f"must hold  {one.what}"
     except NotImplementedError:
@@ -136,13 +140,14 @@ def as_double(arguments: tuple) -> tuple:
     return tuple(a.double() if _wide(a) else a for a in arguments)
 
 
-def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, in_double: bool) -> Result | None:
+def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, in_double: bool,
+              numbers: bool) -> Result | None:  # fmt: skip
     def arguments() -> tuple:
         made = make(torch.Generator().manual_seed(seed))
         return as_double(made) if in_double else made
 
     def report(what: str, colour: str = RED) -> Result:
-        called = ",\n                  ".join(describe(a) for a in arguments())
+        called = ",\n                  ".join(describe(a, numbers) for a in arguments())
         if in_double:
             what += "\nhint       right in float32: take dtype and device from the input, and lose no digits"
         return Result(
@@ -156,12 +161,12 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, i
     given = arguments()
     try:
         got, my_slopes = _call(exercise, answer, given)
-        got = got.cpu() if isinstance(got, Tensor) and not got.is_meta else got
+        got = plain(got)
     except NotImplementedError:
         return _waiting(exercise)
     except (Exception, SystemExit) as error:
         where = line_of(error, answer)
-        return report(f"raised     {type(error).__name__}: {error}{where}\nexpected   {describe(expected)}")
+        return report(f"raised     {type(error).__name__}: {error}{where}\nexpected   {describe(expected, numbers)}")
     if not unchanged(given, arguments()):
         return report("returned   a result, but changed its input in place\nhint       work on a copy: tensor.clone()")
     if same(got, expected, tolerance):
@@ -169,9 +174,10 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, i
             hint = "gradients must flow: no .detach(), no .item(), and create_graph=True inside a penalty"
             return report(f"returned   the right value, but nothing can be trained with it\nhint       {hint}")
         return None
-    text = f"returned   {describe(got)}\nexpected   {describe(expected)}"
+    text = f"returned   {describe(got)}\nexpected   {describe(expected, numbers)}"
     if isinstance(expected, Tensor) and not isinstance(got, Tensor):
-        return report(f"{text}\nhint       return a tensor, got {type(got).__name__}")
+        kind = got.kind if isinstance(got, Other) else type(got).__name__
+        return report(f"{text}\nhint       return a tensor, got {kind}")
     for mistake in exercise.mistakes:
         try:
             if same(got, mistake.wrong(*arguments()), tolerance):
@@ -212,9 +218,9 @@ def same(got: object, expected: object, tolerance: float) -> bool:
             return False
         return all(same(g, e, tolerance) for g, e in zip(got, expected, strict=True))
     if isinstance(expected, Tensor):
-        if not isinstance(got, Tensor) or got.shape != expected.shape or got.layout != expected.layout or got.is_meta:
+        if not isinstance(got, Tensor) or got.shape != expected.shape:
             return False
-        if (expected.dtype == torch.bool) != (got.dtype == torch.bool) or got.is_complex():
+        if (expected.dtype == torch.bool) != (got.dtype == torch.bool):
             return False
         return torch.allclose(got.detach().double(), expected.detach().double(), atol=tolerance, rtol=tolerance)
     if isinstance(expected, (int, float)):
@@ -227,10 +233,60 @@ def same(got: object, expected: object, tolerance: float) -> bool:
     return bool(got == expected)
 
 
-def describe(value: object) -> str:
-    """Describe a value in one short line: tensors by shape and their first numbers."""
-    if isinstance(value, Tensor) and (value.layout != torch.strided or value.is_meta):
-        return f"{value.layout} tensor on {value.device}".removeprefix("torch.")
+@dataclass(frozen=True)
+class Other:
+    """What stands for a value that is no data: equal to nothing but itself."""
+
+    kind: str
+
+    def __repr__(self) -> str:
+        return f"an object of type {self.kind}"
+
+
+def plain(value: object) -> object:
+    """Return a value as plain data, the one form in which answers are judged, by `check` and by the grader.
+
+    Numbers of numpy, fractions and decimals become Python's, subclasses of tensors, texts and containers what they are
+    derived from; whatever is no number, text, dense real tensor or container of those becomes an `Other`.
+    """
+    if isinstance(value, Tensor):
+        with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what its numbers are
+            tensor = value.detach().as_subclass(Tensor)
+            if tensor.layout != torch.strided or tensor.is_meta or tensor.is_complex():
+                kind = f"{tensor.layout} {tensor.dtype} tensor on {tensor.device}"
+                return Other(kind.replace("torch.", ""))
+            return tensor.cpu().contiguous().clone()
+    if isinstance(value, (tuple, list)):
+        return (tuple if isinstance(value, tuple) else list)([plain(part) for part in list(value)])
+    if isinstance(value, dict):
+        return {plain(key): plain(part) for key, part in dict.items(value)}
+    if isinstance(value, str):
+        return str.__str__(value)
+    if value is None or isinstance(value, bool):
+        return value
+    kind = type(value)
+    if kind.__module__ == "numpy" and getattr(value, "size", 2) == 1:
+        value = value.item()
+    elif kind in (Fraction, Decimal):
+        value = float(value)
+    if isinstance(value, int) and -(10**300) < value < 10**300:
+        return value if isinstance(value, bool) else int.__int__(value)
+    return float.__float__(value) if isinstance(value, float) else Other(kind.__name__)
+
+
+def describe(value: object, numbers: bool = True) -> str:
+    """Describe a value in one short line: tensors by shape and their first numbers.
+
+    Args:
+        value: any.
+        numbers: False for kinds and shapes only, without a single number.
+    """
+    if not numbers and isinstance(value, Tensor):
+        return f"tensor[{', '.join(map(str, value.shape))}] of {str(value.dtype).removeprefix('torch.')}"
+    if not numbers and isinstance(value, (tuple, list)):
+        return f"{type(value).__name__} of {len(value)}: " + "; ".join(describe(v, False) for v in value[:3])
+    if not numbers and not callable(value):
+        return {bool: "True or False", int: "a whole number", float: "a number"}.get(type(value), type(value).__name__)
     if isinstance(value, Tensor):
         numbers = value.detach().flatten()[:4].tolist()
         shown = ", ".join(f"{n:.4g}" if isinstance(n, float) else str(n) for n in numbers)
