@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -171,7 +170,7 @@ def _hidden_places(settings: Settings, private: list[str | Path]) -> list[str]:
         hide = secrets_in(places())
     except FileNotFoundError as error:
         raise Infrastructure(str(error)) from None
-    more = [*private, tempfile.gettempdir(), *([settings.hidden] if settings.hidden else [])]
+    more = [*private, *([settings.hidden] if settings.hidden else [])]
     needed = [os.path.abspath(path) for path in places()]
     hide += [path for path in map(os.path.abspath, more) if not any(one.startswith(f"{path}/") for one in needed)]
     return list(dict.fromkeys(path for one in hide for path in (one, os.path.realpath(one))))
