@@ -411,7 +411,7 @@ KINDS = (
     Kind("broken zip", _bad_zip, None, "", "zip that cannot be read"),
     Kind("two attempts", _two_files, 6, "right"),
     # terminals and devices
-    *(answer(f"opens {path}", asserts(f"import os\nfor how in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):\n    try:\n"
+    *(answer(f"opens {path[5:].replace('/', ' ')}", asserts(f"import os\nfor how in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):\n    try:\n"
              f"        os.close(os.open({path!r}, how))\n    except OSError:\n        continue\n    raise ValueError('opened')"), 6, "right")
       for path in ("/dev/tty", "/dev/pts/0", "/dev/pts/ptmx", "/dev/ptmx", "/dev/kvm", "/dev/fuse", "/dev/console", "/dev/mem",
                    "/dev/kmsg", "/dev/zero", "/dev/net/tun", "/dev/vda")),
