@@ -233,7 +233,9 @@ def _broken_outputs(notebook: dict) -> dict:
     return notebook
 
 
-def zipped(name: str, members: dict[str, bytes], points: float | None, status: str = "", says: str = "", **kind) -> Kind:
+def zipped(
+    name: str, members: dict[str, bytes], points: float | None, status: str = "", says: str = "", **kind
+) -> Kind:
     """A kind that hands in one zip with these members."""
 
     def write(folder: Path, who: str) -> None:

@@ -26,9 +26,9 @@ from wwlib.course.grading.judge import seed_of
 from wwlib.course.grading.marking import transplant
 from wwlib.course.grading.platforms import read_roster, safe_name
 from wwlib.course.grading.reading import read
-from wwlib.course.grading.view import places, secrets_in
 from wwlib.course.grading.sandbox import NAMESPACES
 from wwlib.course.grading.submissions import find
+from wwlib.course.grading.view import places, secrets_in
 from wwlib.course.lessons.check import check
 from wwlib.course.lessons.tasks import masters
 

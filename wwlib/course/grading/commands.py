@@ -20,8 +20,11 @@ def add(commands) -> None:
         epilog="Exit codes: 0 graded, 2 some submissions could not be read, 3 grading itself failed (for some or all), "
         "64 a wrong option.",
     )
-    parser.add_argument("submissions", type=Path, help="folder, or one zip: ID.ipynb, ID/…/*.ipynb, ID.zip, "
-                        "or as Moodle, Canvas and Gradescope name them")
+    parser.add_argument(
+        "submissions",
+        type=Path,
+        help="folder, or one zip: ID.ipynb, ID/…/*.ipynb, ID.zip, or as Moodle, Canvas and Gradescope name them",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for grades, feedback and reports")
     parser.add_argument("--lesson", default="", help="grade this lesson only, such as 02 (default: each file's own)")
     parser.add_argument("--hidden", default="", help='folder of *.py with CASES = {"02.1": [generator -> arguments]}')
@@ -36,8 +39,12 @@ def add(commands) -> None:
     parser.add_argument("--due", type=datetime.fromisoformat, help="such as 2026-11-30T23:59 (default: never late)")
     parser.add_argument("--late-penalty", type=float, default=0, help="share lost a begun day (default: %(default)s)")
     parser.add_argument("--roster", type=Path, help="CSV with student_id, last_name, first_name, email")
-    parser.add_argument("--mapping", type=Path, help="CSV with submission (a file or folder, or the person's name or "
-                        "number in it) and student_id, for what maps to nobody by itself")
+    parser.add_argument(
+        "--mapping",
+        type=Path,
+        help="CSV with submission (a file or folder, or the person's name or "
+        "number in it) and student_id, for what maps to nobody by itself",
+    )
     parser.set_defaults(run=run)
 
 

@@ -154,7 +154,8 @@ def grade(folder: Path, out: Path, settings: Settings, lesson: str = "", shard: 
     finally:
         bench.close()
     return dict(submissions=len(everything), graded=len(todo), kept=kept, replaced=[s.name for s in replaced],
-                unreadable=[{"learner": s.learner, "file": s.name, "problem": s.problem} for s in everything if s.problem],
+                unreadable=[{"learner": s.learner, "file": s.name, "problem": s.problem}
+                            for s in everything if s.problem],
                 counted=[[s.learner, result_file(out, s).name] for s in counted], nobodys=nobodys,
                 remarks=directory.remarks, seconds=round(time.monotonic() - start, 1), protections=protections,
                 seed=settings.seed)  # fmt: skip

@@ -70,7 +70,8 @@ def write_books(out: Path, summary: dict, lateness: Lateness, roster: dict[str, 
     names = {safe_name(learner).casefold() for learner in learners}
     rows = {(r["lesson"], r["learner"]) for r in results}
     if len(rows) != len(results) or len(names) != len(learners):
-        raise Infrastructure(f"{len(results)} results for {len(rows)} rows, {len(learners)} learners, {len(names)} files")
+        said = f"{len(results)} results for {len(rows)} rows, {len(learners)} learners for {len(names)} files"
+        raise Infrastructure(f"results are not one to one: {said}")
     _tables(out, results, titles, lateness, roster)
     _junit(out / "junit.xml", results, summary["unreadable"])
     for learner in learners:

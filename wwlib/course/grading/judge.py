@@ -107,7 +107,8 @@ class Remote:
         return found if isinstance(found, tuple) and len(found) == 2 else (found, [])
 
     def _call(self, arguments: tuple, slopes: bool) -> object:
-        header = dict(exercise=self.exercise.id, function=self.function, forbidden=self.exercise.forbidden, slopes=slopes)
+        header = dict(exercise=self.exercise.id, function=self.function, forbidden=self.exercise.forbidden,
+                      slopes=slopes)  # fmt: skip
         wire.send(self.channel, header, pickle.dumps(arguments))
         header, payload = wire.receive(self.channel)
         if header.get("returned"):

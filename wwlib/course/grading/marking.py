@@ -21,7 +21,7 @@ from wwlib.course.lessons.notebooks import KERNEL
 from wwlib.course.lessons.tasks import Master, Task, Values
 
 JUDGES_MEMORY, JUDGES_SECONDS = 1.0, 30.0  # gigabytes beyond the libraries' own, seconds of CPU time
-REFUSED = ("PermissionError", "Operation not permitted", "Read-only file system", "Temporary failure in name resolution")
+REFUSED = ("PermissionError", "Operation not permitted", "Read-only file system", "failure in name resolution")
 SANDBOX = ("the grader runs cells without network, sockets, installation of packages, keyboard or files of your own; "
            "see docs/grading.md")  # fmt: skip
 

@@ -112,8 +112,8 @@ def read_table(path: Path) -> list[dict[str, str]]:
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    return [{tidy(str(k)).strip(): tidy(v or "").strip() for k, v in row.items() if k is not None and not isinstance(v, list)}
-            for row in rows]  # fmt: skip
+    clean = lambda text: tidy(text or "").strip()  # noqa: E731
+    return [{clean(key): clean(value) for key, value in row.items() if key is not None} for row in rows]
 
 
 def read_roster(path: Path | None) -> dict[str, dict]:

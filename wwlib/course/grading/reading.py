@@ -69,7 +69,8 @@ def read(data: bytes, name: str, known: dict[str, Master]) -> Reading:
     """
     found = Reading()
     notebook = _notebook(data, found.notes)
-    marks = {mark: t.exercise for m in known.values() for t in m.tasks for mark in (t.exercise, exercise_cell(t.exercise))}
+    tasks = [task.exercise for master in known.values() for task in master.tasks]
+    marks = {mark: exercise for exercise in tasks for mark in (exercise, exercise_cell(exercise))}
     cells = []
     for cell in notebook["cells"]:
         if cell.get("cell_type") == "code":
@@ -179,8 +180,8 @@ def _match(notes: list[str], task: Task, cells: list[Cell]) -> str | None:
         notes.append(f"{task.exercise}: found by the name of its function")
     if len(solved) > 1:
         notes.append(f"{task.exercise}: {len(solved)} cells answer it, the last counts")
-    halves = [c for c in marked if not (define.search(c.source) or assign.search(c.source) or untouched(c.source, task))]
-    halves = [c for c in halves if c.source.strip()]
+    halves = [c for c in marked if c.source.strip() and not untouched(c.source, task)]
+    halves = [c for c in halves if not (define.search(c.source) or assign.search(c.source))]
     if halves and len(solved) == 1:
         return "\n\n".join(cell.source for cell in mine if cell is last or cell in halves)
     return last.source

@@ -106,7 +106,8 @@ def find(place: Path, directory: Directory | None = None) -> tuple[list[Submissi
         try:
             files = _list(zipfile.ZipFile(place).infolist, lambda: zipfile.ZipFile(place), ())
         except Exception as error:  # zipfile raises whatever its decompressors do
-            return [Submission(place.stem, place.name, problem=f"a zip that cannot be read: {type(error).__name__}")], []
+            problem = f"a zip that cannot be read: {type(error).__name__}"
+            return [Submission(place.stem, place.name, problem=problem)], []
         files = _without_wrapper(files, directory)
     elif place.is_dir():
         files = _in_folder(place)
@@ -116,7 +117,8 @@ def find(place: Path, directory: Directory | None = None) -> tuple[list[Submissi
     owners: dict[Person, list[File]] = {}
     nobodys = []
     for file in files:
-        if len(file.parts) == 1 and file.suffix in BESIDE and person_of(file.parts[0]).name == "" and not _notebook(file):
+        alone = len(file.parts) == 1 and file.suffix in BESIDE and not person_of(file.parts[0]).name
+        if alone and not _notebook(file):
             nobodys.append(file.name)
             continue
         for person in people.get(file.parts[0]) or [_owner(file)]:
