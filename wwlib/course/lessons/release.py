@@ -45,7 +45,7 @@ mkdir -p "$root/one/learner" "$root/results"
 find "$root/submission" -name '*.[iI][pP][yY][nN][bB]' -type f -exec cp -p {{}} "$root/one/learner/" \\;
 "${{PYTHON:-python3}}" -m wwlib grade "$root/one" --out "$root/graded" --lesson {lesson} --jobs 1 --strict
 if ! cp "$root/graded/results/learner/results.json" "$root/results/results.json"; then
-    echo '{{"output": "Not graded: grading itself failed. Your instructor sees the reason in the log.", "tests": []}}' \\
+    echo '{{"output": "Not graded: grading itself failed; the log says why.", "tests": []}}' \\
         > "$root/results/results.json"
     exit 1
 fi
