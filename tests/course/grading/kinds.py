@@ -280,12 +280,13 @@ def asserts(code: str) -> str:
 
 PERFECT_BYTES = json.dumps(PERFECT).encode()
 SEARCH = """import os
+FOUND = []
 for top, folders, files in os.walk('/'):
     if top in ('/proc', '/sys'):
         folders.clear()
-    assert not (top.endswith('answers') and files), top
-    assert not any(f.startswith(('lesson_0', 'kinds.py', 'wwlib-')) and f.endswith(('.py', '.pyc', '.whl')) for f in files), top
-    assert '.git' not in folders, top"""
+    packed = [f for f in files if f.startswith(('lesson_0', 'kinds.py', 'wwlib-')) and f.endswith(('.py', '.pyc', '.whl'))]
+    FOUND += [top] if packed or '.git' in folders or (top.endswith('answers') and files) else []
+"""
 
 KINDS = (
     edited("perfect", lambda n: n, 6),
@@ -393,7 +394,7 @@ KINDS = (
     raw("empty", b"", "empty"),
     raw("JSON but no notebook", b'[1, 2, 3]', "not a notebook"),
     raw("deeply nested", b'{"cells": ' + b"[" * 200_000, ""),
-    raw("not UTF-8", b"\xff\xfe\x00\x01", "not UTF-8"),
+    raw("not UTF-8", b"\xff\x00\x80\x01", "not UTF-8"),
     Kind("too large", _too_large, None, "", "larger than"),
     edited("notebook format 3", _format_3, 6),
     edited("unknown kernel", _unknown_kernel, 6),
@@ -428,9 +429,9 @@ KINDS = (
            "    assert '/in/' not in name and '/out/' not in name, name"), 6, "right"),
     answer("asks for its terminal", asserts("import os\ntry:\n    os.ttyname(0)\nexcept OSError:\n    pass\nelse:\n    raise ValueError"), 6, "right"),
     # answers elsewhere
-    answer("searches every folder for answers", asserts(SEARCH), 6, "right"),
+    answer("searches every folder for answers", SEARCH + asserts("assert not FOUND, FOUND"), 6, "right"),
     answer("looks for other clones", asserts("import os\nfor place in ('/home', '/root', '/work', '/srv', '/mnt', '/opt', '/tmp'):\n"
-           "    for top, folders, files in os.walk(place):\n        assert 'tests' not in folders or 'site-packages' in top, top"), 6, "right"),
+           "    for top, folders, files in os.walk(place):\n        assert not {'tests', 'wwlib'} <= set(folders), top"), 6, "right"),
     answer("imports another copy", asserts("import sys, importlib.metadata, os\nfor place in sys.path:\n"
            "    assert not os.path.exists(os.path.join(place, 'wwlib', 'course', 'answers', '__init__.py')), place"), 6, "right"),
     answer("imports the judge", "import wwlib.course.grading.judge\n" + RIGHT, 6, "right", "ModuleNotFoundError"),
