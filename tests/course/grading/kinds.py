@@ -349,7 +349,7 @@ KINDS = (
     answer("reads the answers", "from wwlib.course.answers import exercises\nmy_cumax = exercises()['02.1'].reference\n"
            "def unused(): pass", 5, "error", "cannot import name 'exercises'"),
     answer("reads the solutions", "import wwlib.course.answers.lesson_02 as solutions\ndef my_cumax(logits):\n"
-           "    return solutions.my_cumax(logits)", status="error", says="No module named 'wwlib.course.answers.lesson_02'"),
+           "    return solutions.my_cumax(logits)", status="wrong", says="No module named 'wwlib.course.answers.lesson_02'"),
     answer("reads the environment", "import os\nassert not any('SECRET' in name for name in os.environ)\n"
            "assert 'SECRET' not in open('/proc/self/environ').read()\n" + RIGHT, 6, "right"),
     answer("reads other submissions", "import glob\nassert not glob.glob('FOLDER/*')\n" + RIGHT, 6, "right"),
