@@ -8,7 +8,7 @@ READY := $(VENV)/.ready$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 QUIET := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PROGRESS_BAR=off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lessons release tables bench lint clean
+.PHONY: help setup lab test lessons release tables bench check lint format colab clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,25 +24,31 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 setup: $(READY)  ## create .venv and install the course into it; CONSTRAINTS=constraints.txt for the known-good versions
 
 lab: $(READY)  ## open the course in JupyterLab on lesson 00
-	$(VENV)/bin/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_start_here.ipynb $(LAB_OPTIONS)
+	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" $(VENV)/bin/jupyter lab $(LAB_OPTIONS)
 
 test: $(READY)  ## run every test: library, each lesson under nbval, one papermill pass
 	WW_HEADLESS=1 WW_THREADS=1 WW_CONSTRAINTS=$(CONSTRAINTS) $(PY) -m pytest tests notebooks -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_OPTIONS)
 
 lessons: $(READY)  ## execute every lesson at the quick profile and store its outputs, cleaned
-	$(PY) -m wwlib lessons
+	$(PY) -m wwlib remake lessons
 
 release: $(READY)  ## write student, instructor, nbgrader and Gradescope copies into release/
 	$(PY) -m wwlib release
 
 tables: $(READY)  ## write the generated tables of README.md, docs/ and data/README.md anew
-	$(PY) -m wwlib tables
+	$(PY) -m wwlib remake tables
 
 bench: $(READY)  ## measure the speed ratios that README reports
 	$(PY) -m benchmarks
 
-lint: $(READY)  ## check and format the Python files
+lint: $(READY)  ## check the Python files; changes nothing
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+format: $(READY)  ## mend what ruff can mend, and format the Python files
 	$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
 
+colab: $(READY)  ## run the setup cell, lessons and tests on Colab's Python and versions (root, debootstrap, network)
+	PYTHONPATH=. $(PY) tests/colab/real.py
+
 clean:  ## delete the environment and every cache
-	rm -rf $(VENV) data/cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) data/cache build .pytest_cache .ruff_cache *.egg-info

@@ -28,7 +28,7 @@ from wwlib.training.step import Training
 
 
 def interleaved(jobs: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each job, run in turn so that a busy moment hits all of them alike."""
+    """Return the median seconds of each job; jobs run in turn, so that a busy moment affects all of them alike."""
     times: dict[str, list[float]] = {name: [] for name in jobs}
     for round_number in range(rounds + 2):
         for name, job in jobs.items():
@@ -40,7 +40,7 @@ def interleaved(jobs: dict[str, Callable[[], None]], rounds: int) -> dict[str, f
 
 
 def constriction() -> tuple[float, float]:
-    """Return (ratio, largest difference) of the closed form against the loop at [64, 32, 32, 32], 4 codes."""
+    """Return ratio of times and largest difference of the closed form against the loop, [64, 32, 32, 32], 4 codes."""
     torch.manual_seed(0)
     fast, slow = SpatialConstriction(32, 32, 4), SequentialConstriction(32, 32, 4, 4)
     slow.copy_weights(fast)
@@ -62,7 +62,7 @@ def constriction() -> tuple[float, float]:
 
 
 def training_step() -> tuple[float, float, float]:
-    """Return images/s of ours, its ratio to the official step, and the ratio that closed-form SC alone brings."""
+    """Return images/s of our step, its ratio to the official step, and the ratio due to closed-form SC alone."""
     config, data = recipe("shapes3d-32"), Shapes3D(32)
     ours = Training(config, data, choose_compute("cpu"))
     official, swapped = OfficialStep(config, data), OfficialStep(config, data, closed_form=True)
@@ -75,7 +75,7 @@ def training_step() -> tuple[float, float, float]:
 
 
 def batches() -> dict[str, float]:
-    """Return ratios of composing random 64 px batches against reading them from compressed files."""
+    """Return how many times faster composing random 64 px batches is than reading them from compressed files."""
     data, random = Shapes3D(64), torch.Generator().manual_seed(0)
     count = 9_600
     pixels = torch.cat([data.sample_images(960, random) for _ in range(count // 960)])
@@ -103,7 +103,7 @@ def batches() -> dict[str, float]:
 
 
 def training_rows() -> list[measuring.Row]:
-    """Measure the modules and the loop of Part I."""
+    """Measure Spatial Constriction, the training step and the data of Part I."""
     sc, difference = constriction()
     print(f"SC closed form: {sc:.1f} x, differs by {difference:.0e}", flush=True)
     speed, step, alone = training_step()
@@ -111,14 +111,20 @@ def training_rows() -> list[measuring.Row]:
     reading = batches()
     print(f"64 px batches: {reading['h5']:.0f} x HDF5, {reading['npz']:.0f} x NPZ", flush=True)
     return [
-        ("Spatial Constriction forward + backward at [64, 32, 32, 32], 4 codes, against the loop", "≥ 3×",
-         f"{sc:.1f}× (largest difference {difference:.0e})"),
-        ("One PS-SC step at the shipped 32 px configuration, against a straight port of the official step", "≥ 2×",
-         f"{step:.1f}× ({speed:.0f} images/s)"),
+        (
+            "Spatial Constriction forward + backward at [64, 32, 32, 32], 4 codes, against the loop",
+            "≥ 3×",
+            f"{sc:.1f}× (largest difference {difference:.0e})",
+        ),
+        (
+            "One PS-SC step at the shipped 32 px configuration, against a straight port of the official step",
+            "≥ 2×",
+            f"{step:.1f}× ({speed:.0f} images/s)",
+        ),
         ("– of which the closed-form Spatial Constriction alone", "", f"{alone:.2f}×"),
         ("Random batches at 64 px, against reading them from gzip HDF5", "≥ 20×", f"{reading['h5']:.0f}×"),
         ("Random batches at 64 px, against reading them from a compressed NPZ", "≥ 20×", f"{reading['npz']:.0f}×"),
-    ]  # fmt: skip
+    ]
 
 
 def main() -> None:
@@ -141,8 +147,8 @@ def main() -> None:
     rows = {row[0]: row for part in chosen for row in parts[part]()}
     if "scores" in chosen:
         save_json(PEERS, dict(command="make bench", libraries=measuring.digits(peers())))
-    kept = json.loads(BENCH.read_text(encoding="utf-8"))["rows"] if BENCH.exists() else []
-    merged = {row["what"]: row for row in kept} | {w: dict(what=w, goal=g, measured=m) for w, g, m in rows.values()}
+    recorded = json.loads(BENCH.read_text(encoding="utf-8"))["rows"] if BENCH.exists() else []
+    merged = {row["what"]: row for row in recorded} | {w: dict(what=w, goal=g, measured=m) for w, g, m in rows.values()}
     about = dict(command="make bench", threads=threads, cores=os.cpu_count(), torch=torch.__version__)
     save_json(BENCH, {**about, "rows": list(merged.values())})
 

@@ -1,4 +1,4 @@
-"""A representation of the dSprites factor grid as a table: ten codes, clean to collapsed, equal on any machine."""
+"""A made-up representation of the dSprites factor grid: ten codes from clean to collapsed, equal on any machine."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def build() -> np.ndarray:
     factors = np.stack(np.unravel_index(np.arange(np.prod(SIZES)), SIZES), axis=-1)
     shape, scale, _, x, y = (factors / (np.array(SIZES) - 1) * 2 - 1).T
     angle = factors[:, 2] / 40 * 2 * np.pi
-    clean = [
+    noiseless = [
         1.5 * x + 0.1 * np.sin(3 * x),
         1.5 * y,
         1.4 * scale + 0.3 * shape,
@@ -25,4 +25,4 @@ def build() -> np.ndarray:
     ]
     noise = np.array([0.4, 0.2, 0.3, 1.0, 1.0, 0.3, 0.3, 0.01, 1.0, 0.5])
     random = np.random.RandomState(1234).randn(len(factors), 10)
-    return (np.stack(clean, axis=1) + noise * random).astype(np.float32)
+    return (np.stack(noiseless, axis=1) + noise * random).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Speed of a flow against FrEIA's, the same layers with the same weights, so that the log-densities must agree.
+"""Speed of our flow against FrEIA's with the same layers and weights, whose log-densities must agree.
 
 FrEIA is no dependency: `pip install --no-deps --target peers FrEIA==0.2`, then `PYTHONPATH=peers make bench`.
 """
@@ -58,7 +58,7 @@ def _append_norm(network, modules, norm, swap: Tensor) -> None:
 
 
 def ready_flow(dim: int = DIM, blocks: int = BLOCKS, hidden: int = HIDDEN, seed: int = 0) -> Flow:
-    """Return a flow whose every weight is far from where it starts, so that equal results mean equal layers."""
+    """Return a flow with every weight changed from its start, so that equal results mean equal layers."""
     random = torch.Generator().manual_seed(seed)
     flow = Flow(dim, blocks=blocks, hidden=hidden, seed=seed).initialise(torch.randn(BATCH, dim, generator=random))
     with torch.no_grad():
@@ -68,29 +68,29 @@ def ready_flow(dim: int = DIM, blocks: int = BLOCKS, hidden: int = HIDDEN, seed:
 
 
 def flows(interleaved: Callable) -> list[Row]:
-    """Time there and back of our flow and FrEIA's in turn, and compare their log-densities."""
+    """Time forward and inverse of our flow and of FrEIA's in turn, and compare their log-densities."""
     what = f"Flow, {DIM} dimensions, {BLOCKS} blocks, batch {BATCH}: forward with log-determinant, and inverse"
-    found = peer()
-    if found is None:
+    freia = peer()
+    if freia is None:
         return [(what, "≥ 1×", f"FrEIA {ABSENT}")]
     ours = ready_flow()
-    theirs = peer_flow(*found, ours)
+    freia_flow = peer_flow(*freia, ours)
     z = torch.randn(BATCH, DIM, generator=torch.Generator().manual_seed(1))
     swapped = z.roll(DIM // 2, dims=1)
     with torch.no_grad():
-        difference = (log_density(*ours(z)) - log_density(*theirs(swapped))).abs().max().item()
+        difference = (log_density(*ours(z)) - log_density(*freia_flow(swapped))).abs().max().item()
         seconds = interleaved(
             {
                 "ours": lambda: ours(z),
-                "theirs": lambda: theirs(swapped),
+                "FrEIA": lambda: freia_flow(swapped),
                 "back": lambda: ours.inverse(z),
-                "their way back": lambda: theirs(swapped, rev=True),
+                "FrEIA back": lambda: freia_flow(swapped, rev=True),
             },
             40,
         )
     if difference > 1e-3:
         raise ArithmeticError(f"the log-densities of the two flows must agree, they differ by {difference:.0e}")
-    there, back = seconds["theirs"] / seconds["ours"], seconds["their way back"] / seconds["back"]
+    there, back = seconds["FrEIA"] / seconds["ours"], seconds["FrEIA back"] / seconds["back"]
     measured = f"{there:.2f}× forward, {back:.2f}× back, against FrEIA 0.2"
     details = f"{BATCH / seconds['ours']:,.0f} vectors/s; log-densities differ by {difference:.0e}"
     print(what, measured, details, flush=True)

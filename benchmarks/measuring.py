@@ -35,7 +35,7 @@ Row = tuple[str, str, str]
 
 
 def seconds(job: Callable[[], object], repeats: int = 2) -> float:
-    """Return the shortest of a few runs; one thread of sklearn or numpy hardly varies otherwise."""
+    """Return the seconds of the fastest of a few runs; other causes of variation are small on one thread."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -45,14 +45,14 @@ def seconds(job: Callable[[], object], repeats: int = 2) -> float:
 
 
 def fixed_points() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Return (codes, factors) of the 10,000 training and the 5,000 test points that the reference numbers belong to."""
+    """Return (codes, factors) of the 10,000 training and of the 5,000 test points of the reference numbers."""
     with np.load(ROOT / "tests" / "reference" / "fixed_points.npz") as points:
         return (points["z_train"], points["f_train"]), (points["z_test"], points["f_test"])
 
 
 def peers() -> dict:
-    """Return what is installed of disent and pythae, by name."""
-    found = {}
+    """Return the classes and functions needed of disent and pythae by library; a library not installed is left out."""
+    installed = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -63,8 +63,13 @@ def peers() -> dict:
             from disent.model import AutoEncoder
             from disent.model.ae import DecoderConv64, EncoderConv64
 
-            found["disent"] = dict(factor_vae=metric_factor_vae, mig=_compute_mig, sap=_compute_sap, vae=BetaVae,
-                                   coder=(AutoEncoder, EncoderConv64, DecoderConv64))  # fmt: skip
+            installed["disent"] = dict(
+                factor_vae=metric_factor_vae,
+                mig=_compute_mig,
+                sap=_compute_sap,
+                vae=BetaVae,
+                coder=(AutoEncoder, EncoderConv64, DecoderConv64),
+            )
         except ImportError as error:
             print(f"disent: {ABSENT} ({error})")
         try:
@@ -72,16 +77,16 @@ def peers() -> dict:
             from pythae.models.base.base_utils import ModelOutput
             from pythae.models.nn import BaseDecoder, BaseEncoder
 
-            found["pythae"] = dict(
+            installed["pythae"] = dict(
                 vae=BetaVAE, config=BetaVAEConfig, output=ModelOutput, coder=(BaseEncoder, BaseDecoder)
             )
         except ImportError as error:
             print(f"pythae: {ABSENT} ({error})")
-    return found
+    return installed
 
 
 class TableData:
-    """The dSprites grid as disent sees a data set, with codes in place of images."""
+    """The dSprites grid with the interface of disent's data sets, and with codes in place of images."""
 
     num_factors, factor_sizes = 5, dsprites_table.SIZES
 
@@ -98,15 +103,15 @@ class TableData:
         return self.dataset_batch_from_factors(self.sample_factors(n), mode)
 
 
-def scores(found: dict) -> list[Row]:
-    """Time every score on the same points as its port and its peer."""
+def scores(installed: dict) -> list[Row]:
+    """Time every score, its plain port and, if installed, disent's version on the same points."""
     table = dsprites_table.build()
     grid = np.stack(np.unravel_index(np.arange(len(table)), dsprites_table.SIZES), axis=-1)
     codes, factors = torch.from_numpy(table), torch.from_numpy(grid)
     train, test = fixed_points()
     look_up = lambda f: table[f @ dsprites_table.STRIDES]  # noqa: E731
     random = torch.Generator()
-    disent = found.get("disent")
+    disent = installed.get("disent")
     jobs = {
         "FactorVAE score, 15,000 votes of 64": (
             "≥ 10×",
@@ -135,11 +140,13 @@ def scores(found: dict) -> list[Row]:
     }
     rows = []
     for name, (goal, ours, port, peer) in jobs.items():
-        mine = seconds(ours)
-        against = [f"{seconds(port) / mine:.1f}× the plain port"]
-        against.append(f"{seconds(peer) / mine:.1f}× disent 0.8.0" if peer else "no such score in disent" if disent
-                       else f"disent {ABSENT}")  # fmt: skip
-        rows.append((name, goal, f"{' · '.join(against)} ({mine:.2f} s)"))
+        own_seconds = seconds(ours)
+        ratios = f"{seconds(port) / own_seconds:.1f}× the plain port"
+        if peer:
+            ratios += f" · {seconds(peer) / own_seconds:.1f}× disent 0.8.0"
+        else:
+            ratios += " · no such score in disent" if disent else f" · disent {ABSENT}"
+        rows.append((name, goal, f"{ratios} ({own_seconds:.2f} s)"))
         print(*rows[-1], flush=True)
     return rows
 
@@ -149,12 +156,16 @@ def trees() -> list[Row]:
     (codes, factors), (test_codes, test_factors) = fixed_points()
     factors, test_factors = (np.stack([f[:, 0], f[:, 1], f[:, 3] // 4], axis=1) for f in (factors, test_factors))
     dci_score(codes[:200], factors[:200] % 2, test_codes[:50], test_factors[:50] % 2)  # compiles
-    found = []
-    mine = {n: seconds(lambda n=n: found.append(dci_score(codes, factors, test_codes, test_factors, threads=n)), 1)
-            for n in (1, 2)}  # fmt: skip
-    port = seconds(lambda: found.append(plain.importances(codes, factors)), 1)
-    difference = np.abs(found[0].importances - found[-1]).max()
-    text = f"{port / mine[2]:.0f}× scikit-learn's with 2 threads, {port / mine[1]:.0f}× with 1; importances differ by "
+    results = []
+
+    def own(threads: int) -> float:
+        job = lambda: results.append(dci_score(codes, factors, test_codes, test_factors, threads=threads))  # noqa: E731
+        return seconds(job, 1)
+
+    one, two = own(threads=1), own(threads=2)
+    port = seconds(lambda: results.append(plain.importances(codes, factors)), 1)
+    difference = np.abs(results[0].importances - results[-1]).max()
+    text = f"{port / two:.0f}× scikit-learn's with 2 threads, {port / one:.0f}× with 1; importances differ by "
     rows = [("DCI with the same trees, 10,000 points, 1,700 trees", "≥ 10×, stretch 25×", f"{text}{difference:.0e}")]
     print(*rows[0], flush=True)
     return rows
@@ -165,19 +176,18 @@ def perceptual() -> list[Row]:
     model, size = load_model("shapes3d-32-seed0"), dict(traversals=1, points=25)
     distance, lpips = PerceptualDistance("vgg"), reference_module("vgg")
     ours = tpl(model.generator, distance, **size)
-    theirs = plain.tpl_lengths(model.generator, lpips, **size)
-    fast, slow = (seconds(job) for job in (
-        lambda: tpl(model.generator, distance, **size), lambda: plain.tpl_lengths(model.generator, lpips, **size)
-    ))  # fmt: skip
-    difference = (ours.every - theirs).abs().max().item()
-    rows = [("TPL, VGG16, 25 points a traversal, against pairwise lpips calls", "≥ 1.8×",
-             f"{slow / fast:.1f}× (lengths differ by {difference:.0e})")]  # fmt: skip
+    port_lengths = plain.tpl_lengths(model.generator, lpips, **size)
+    fast = seconds(lambda: tpl(model.generator, distance, **size))
+    slow = seconds(lambda: plain.tpl_lengths(model.generator, lpips, **size))
+    difference = (ours.every - port_lengths).abs().max().item()
+    what = "TPL, VGG16, 25 points a traversal, against pairwise lpips calls"
+    rows = [(what, "≥ 1.8×", f"{slow / fast:.1f}× (lengths differ by {difference:.0e})")]
     print(*rows[0], flush=True)
     return rows
 
 
 class Pixels(FactorData):
-    """Random pictures at 64 px: what is timed is the step, not the data."""
+    """Random pictures at 64 px that cost no time, so that only the step is timed."""
 
     resolution, channels = 64, 1
 
@@ -188,17 +198,17 @@ class Pixels(FactorData):
         return self.pictures
 
 
-def autoencoders(found: dict, interleaved: Callable, batch: int = 64, rounds: int = 8) -> list[Row]:
-    """Time one beta-VAE step at 64 px, the reference's network, against disent's and pythae's, steps interleaved."""
+def autoencoders(installed: dict, interleaved: Callable, batch: int = 64, rounds: int = 8) -> list[Row]:
+    """Time one beta-VAE step at 64 px with the reference's network against disent's and pythae's, in turn."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the fair column: with two, barriers decide
+    torch.set_num_threads(1)  # with two threads, the time that threads wait for each other decides
     data = Pixels(batch)
     ours = VAETraining(VAEConfig("beta-vae", 4.0, resolution=64, channels=1, batch=batch), data, choose_compute("cpu"))
     jobs = {"ours": ours.step}
-    if "disent" in found:
-        jobs["disent"] = _disent_step(found["disent"], (data.pictures + 1) / 2)
-    if "pythae" in found:
-        jobs["pythae"] = _pythae_step(found["pythae"], (data.pictures + 1) / 2)
+    if "disent" in installed:
+        jobs["disent"] = _disent_step(installed["disent"], (data.pictures + 1) / 2)
+    if "pythae" in installed:
+        jobs["pythae"] = _pythae_step(installed["pythae"], (data.pictures + 1) / 2)
     times = interleaved(jobs, rounds)
     torch.set_num_threads(threads)
     peers = [f"{times[n] / times['ours']:.1f}× {n}" if n in times else f"{n} {ABSENT}" for n in ("disent", "pythae")]
@@ -230,7 +240,7 @@ def _disent_step(disent: dict, pictures: torch.Tensor) -> Callable:
 
 
 def _pythae_step(pythae: dict, pictures: torch.Tensor) -> Callable:
-    """pythae brings no conv64 network: its loss and model with the same layers."""
+    """Return a training step of pythae's model with our layers, since pythae has no conv64 network."""
     base_encoder, base_decoder = pythae["coder"]
     nn, output = torch.nn, pythae["output"]
 
@@ -271,16 +281,21 @@ def _pythae_step(pythae: dict, pictures: torch.Tensor) -> Callable:
     return step
 
 
-def digits(found: dict) -> dict:
-    """Return scores of the fixed points by library: the same points must give the same digits."""
+def digits(installed: dict) -> dict:
+    """Return each library's scores of the fixed points, to check that all give the same digits."""
     train, test = fixed_points()
     dci = dci_score(*train, *test, threads=2)
     table = {
-        "wwlib": dict(mig=mig_score(*train).score, sap=sap_score(*train, *test).score, dci=dci.disentanglement,
-                      completeness=dci.completeness, modularity=modularity_score(*train).score),
+        "wwlib": dict(
+            mig=mig_score(*train).score,
+            sap=sap_score(*train, *test).score,
+            dci=dci.disentanglement,
+            completeness=dci.completeness,
+            modularity=modularity_score(*train).score,
+        ),
         "plain scikit-learn": dict(mig=plain.mig(*train), sap=plain.sap(*train, *test)),
-    }  # fmt: skip
-    if disent := found.get("disent"):
+    }
+    if disent := installed.get("disent"):
         table["disent 0.8.0"] = dict(
             mig=disent["mig"](train[0].T, train[1].T)["mig.discrete_score"],
             sap=disent["sap"](train[0].T, train[1].T, test[0].T, test[1].T, False)["sap.score"],

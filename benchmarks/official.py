@@ -1,9 +1,9 @@
-"""A straight port of the official PS-SC step, as a competent reader would write it from the specification.
+"""A direct port of the official PS-SC step, to compare speeds with; it is not slowed on purpose.
 
-One code after another in the Spatial Constriction module, FIR-filtered resampling, bias and activation as separate
-steps, the discriminator called apart for real and generated images, python loops over codes in the loss. Same module
-list, channels, batch and data as the shipped 32 px configuration; discriminator and recogniser have the official
-residual trunk. Written for comparison, not slowed on purpose.
+It paints one code after another in the Spatial Constriction module, resamples with FIR filters, has bias and activation
+as separate steps, calls the discriminator separately for real and generated images, and loops over codes in the loss.
+Module list, channels, batch and data are those of the shipped 32 px configuration; discriminator and recogniser have
+the official residual trunk.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Linear(nn.Module):
 
 
 class SequentialConstriction(nn.Module):
-    """Spatial Constriction by its definition: a loop over codes."""
+    """Spatial Constriction computed as it is defined, by a loop over codes."""
 
     def __init__(self, channels: int, resolution: int, codes: int, rectangles: int):
         super().__init__()
@@ -105,7 +105,7 @@ class ResConv(nn.Module):
 
 
 class Generator(nn.Module):
-    """The module list with the blocks above; `closed_form` swaps in the library's Spatial Constriction."""
+    """The generator of a module list with the blocks above, or with the library's Spatial Constriction."""
 
     def __init__(self, config: Config, closed_form: bool = False):
         super().__init__()
@@ -167,7 +167,7 @@ class Trunk(nn.Module):
 
 
 class OfficialStep:
-    """G + Q step, D step on its own latents, average, and R1 as a step of its own when due."""
+    """The official training step: G and Q, then D on codes of its own, the average, and R1 as a separate step."""
 
     def __init__(self, config: Config, data, closed_form: bool = False):
         torch.manual_seed(config.seed)

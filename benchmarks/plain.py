@@ -1,7 +1,7 @@
-"""Plain ports of the reference's algorithms: what a competent reader writes from the definitions, one thing at a time.
+"""Plain ports of the reference's algorithms, written directly from the definitions, to compare speeds with.
 
-Nothing here is slowed on purpose; the FactorVAE and BetaVAE ports are `wwlib.replay`, which follows the reference's
-own stream of random numbers.
+Nothing here is slowed on purpose. The FactorVAE and BetaVAE ports are in `benchmarks.replay`, which follows the
+reference's own stream of random numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sklearn.svm import LinearSVC
 
 
 def mig(codes: np.ndarray, factors: np.ndarray, bins: int = 20) -> float:
-    """MIG with scikit-learn's mutual information, pair by pair."""
+    """Return MIG, with scikit-learn's mutual information pair by pair."""
     binned = np.stack([np.digitize(z, np.histogram(z, bins)[1][:-1]) for z in codes.T])
     information = np.array([[mutual_info_score(v, z) for v in factors.T] for z in binned])
     entropy = np.array([mutual_info_score(v, v) for v in factors.T])
@@ -23,7 +23,7 @@ def mig(codes: np.ndarray, factors: np.ndarray, bins: int = 20) -> float:
 
 
 def sap(codes: np.ndarray, factors: np.ndarray, test_codes: np.ndarray, test_factors: np.ndarray) -> float:
-    """SAP with scikit-learn's linear machine, pair by pair."""
+    """Return SAP, with scikit-learn's linear classifier pair by pair."""
     table = np.zeros((codes.shape[1], factors.shape[1]))
     for j in range(codes.shape[1]):
         for k in range(factors.shape[1]):
@@ -34,14 +34,14 @@ def sap(codes: np.ndarray, factors: np.ndarray, test_codes: np.ndarray, test_fac
 
 
 def importances(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """DCI's importances `[d, K]` with scikit-learn's boosted trees, factor by factor."""
+    """Return DCI's importances `[d, K]`, with scikit-learn's boosted trees factor by factor."""
     columns = [GradientBoostingClassifier(random_state=0).fit(codes, v).feature_importances_ for v in factors.T]
     return np.stack(columns, axis=1)
 
 
 @torch.no_grad()
 def tpl_lengths(generator, lpips, traversals: int, points: int, seed: int = 0) -> torch.Tensor:
-    """TPL's lengths `[traversals, d]` by calling lpips on every pair of neighbours."""
+    """Return TPL's lengths `[traversals, d]`, calling lpips on every pair of neighbours."""
     random, values = torch.Generator().manual_seed(seed), torch.linspace(-4, 4, points)
     every = torch.zeros(traversals, generator.codes)
     for row in range(traversals):

@@ -1,7 +1,7 @@
-"""disentanglement_lib's own random draws, repeated: scores that can be compared with its numbers digit for digit.
+"""Scores with the random draws of disentanglement_lib, to compare with its numbers digit for digit.
 
-The sampling of that library (commit 86a644d) is part of its numbers. These functions ask one numpy `RandomState` for
-the same draws in the same order; the scores themselves are those of the other modules.
+The sampling of that library (commit 86a644d) is part of its numbers. These functions make the same draws in the same
+order from one numpy `RandomState`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def factor_vae_replay(
     batch: int = 64,
     threshold: float = 0.05,
 ) -> float:
-    """Return the FactorVAE score of the reference's stream for a seed.
+    """Return the FactorVAE score with the random draws of the reference for a seed.
 
     Args:
         codes_of: representation of factor values.
@@ -72,7 +72,7 @@ def beta_vae_replay(
     test_points: int = 5_000,
     batch: int = 64,
 ) -> float:
-    """Return the BetaVAE score (accuracy on fresh points) of the reference's stream for a seed.
+    """Return the BetaVAE score (accuracy on fresh points) with the random draws of the reference for a seed.
 
     Args:
         codes_of, sizes, seed: as for `factor_vae_replay`.

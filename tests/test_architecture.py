@@ -1,6 +1,7 @@
 """The house: which package may import which, no circles, rooms that stay small, a test for every module."""
 
 import ast
+import importlib
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -21,19 +22,11 @@ ALLOWED = {
     "experiments": "base datasets models metrics training flows appearance",
     "course": "base datasets models metrics training flows appearance experiments",
 }
-SYSTEMS = (
-    "shipped",
-    "perturbation",
-    "population",
-    "examination",
-    "interpretation",
-    "invariances",
-    "translation",
-    "fusion",
-)
-# inside a package: a part may import the parts before it, within the limits of `BETWEEN`
+SYSTEMS = tuple(sorted(path.parent.name for path in (ROOT / "wwlib" / "experiments").glob("*/__init__.py")))
+# inside a package: a part may import the parts before it, within the limits of `BETWEEN`; a `commands` module lies in
+# the room of what its commands run, and nothing imports it (below)
 ORDER = {"experiments": (("criteria", "hosts"), SYSTEMS, ("commands",)),
-         "course": (("exercise",), ("answers",), ("lessons",), ("grading",), ("commands",))}  # fmt: skip
+         "course": (("describe",), ("exercise",), ("answers",), ("lessons",), ("grading",))}  # fmt: skip
 BETWEEN = {("invariances", "interpretation"), ("fusion", "translation")}  # systems that load another one's networks
 FRONT = ("wwlib.lesson", "wwlib.colab", "wwlib.__main__")
 LARGEST_ROOM = 16
@@ -81,6 +74,18 @@ def test_imports_point_one_way(name):
     assert [target for target in sorted(imports_of(MODULES[name])) if wrong_arrow(name, target)] == []
 
 
+def test_commands_are_collected_and_never_imported():
+    """And a start of the command line loads none of what takes long: `commands` modules import it inside functions."""
+    assert [name for name, path in MODULES.items() for one in imports_of(path) if one.endswith(".commands")] == []
+    light = {"wwlib", "wwlib.base.command", "wwlib.base.paths"}
+    for name, path in MODULES.items():
+        if name.endswith(".commands"):
+            top = [
+                node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)
+            ]
+            assert {node.module for node in top if node.module.startswith("wwlib")} <= light, name
+
+
 def test_nothing_imports_in_a_circle():
     TopologicalSorter({name: imports_of(path) - {name} for name, path in MODULES.items()}).prepare()
 
@@ -105,7 +110,8 @@ def test_the_map_of_the_house_names_every_room():
 def test_tests_mirror_the_packages():
     """A test file lies in the folder of the package it tests, under the name of a module there or of a topic."""
     topics = {"datasets/test_damage.py", "experiments/population/test_database.py", "training/test_precision.py",
-              "course/test_exercises.py", "course/lessons/test_lessons.py", "course/lessons/test_glossary.py",
+              "course/test_exercises.py", "course/test_honest_answers.py", "course/lessons/test_names.py",
+              "course/lessons/test_lessons.py", "course/lessons/test_glossary.py",
               "course/grading/test_grading.py"}  # fmt: skip
     files = [path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")]
     files = [path for path in files if path.parts[0] in ALLOWED and path.as_posix() not in topics]
@@ -115,22 +121,34 @@ def test_tests_mirror_the_packages():
 # modules that no test imports, since they are tried through what calls them
 THROUGH = {
     "base.stopping": "training/test_step.py",
-    "course.grading.commands": "course/grading/test_grading.py",
     "course.grading.session": "course/grading/test_grading.py",
     "course.grading.warm": "course/grading/test_grading.py",
     "course.grading.wire": "course/grading/test_grading.py",
     "course.lessons.profiles": "course/lessons/test_lessons.py",
     "experiments.perturbation.tables": "test_project.py",
     "lesson": "course/lessons/test_lessons.py",
-    "training.commands": "course/lessons/test_lessons.py",
 }
 
 
 def test_every_module_has_a_test():
-    """The answers are collected from their folder; `course/test_exercises.py` tries each of them."""
+    """Answers and commands are collected from the folders; `course/test_exercises.py`, `test_commands.py` try them."""
     assert all((ROOT / "tests" / file).is_file() for file in THROUGH.values())
     seen = set().union(*(imports_of(path) for path in (ROOT / "tests").rglob("*.py")))
     untested = {name.removeprefix("wwlib.") for name, path in MODULES.items() if path.stem != "__init__"} - {
         name.removeprefix("wwlib.") for name in seen
     }
-    assert {name for name in untested if not name.startswith("course.answers.")} == set(THROUGH)
+    collected = {name for name in untested if name.startswith("course.answers.") or name.endswith("commands")}
+    assert untested - collected == set(THROUGH)
+
+
+def test_imports_in_strings_lead_somewhere():
+    """Code that is written into a cell, a kernel or another process: no tool follows its addresses."""
+    files = [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
+    files = [path for path in files if path.name != "test_begin.py"]  # which tries the addresses of old lessons
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    lines = {match for text in texts for match in re.findall(r"from (wwlib[\w.]*) import (\w+(?:, \w+)*)", text)}
+    assert len(lines) > 5
+    for module, names in lines:
+        for name in names.split(", "):
+            assert f"{module}.{name}" in MODULES or hasattr(importlib.import_module(module), name), (module, name)

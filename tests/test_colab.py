@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from wwlib import __version__
 from wwlib import colab as bootstrap
 from wwlib.base.device import choose_compute
 from wwlib.base.paths import ROOT
-from wwlib.course.lessons.notebooks import GPU_LESSONS, choose_lessons, clean, setup_cell, write_notebook
+from wwlib.course.lessons.notebooks import GPU_LESSONS, choose_lessons, clean_notebook, setup_cell, write_notebook
 from wwlib.models.config import replace_config
 from wwlib.training.loop import train
 from wwlib.training.recipes import recipe
@@ -36,6 +38,15 @@ def fresh(colab, colab_packages, tmp_path):
     from tests.colab.machine import Machine
 
     return Machine(tmp_path / "session", colab_packages[0], colab.repository)
+
+
+@pytest.fixture
+def emptied(colab):
+    """The module's machine with every package there and an empty /content, as it is again for the next test."""
+    colab.run(setup_cell())
+    shutil.rmtree(colab.content / "ww")
+    yield colab
+    shutil.rmtree(colab.content / "ww", ignore_errors=True)
 
 
 def versions(machine):
@@ -68,6 +79,60 @@ def test_run_again_the_setup_cell_asks_neither_git_nor_pip(colab):
     colab.run(setup_cell())
     again = colab.run(setup_cell(), WW_REPOSITORY="file:///gone", PIP_FIND_LINKS=os.devnull)
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_a_lesson_fetches_the_tag_of_its_own_version_when_the_course_has_moved_on(emptied, tmp_path):
+    """The newest state has lost its library, as a house that was moved: the copy of the lesson does not meet it."""
+    from tests.colab.machine import commit
+
+    repository = tmp_path / "moved"
+    address = commit(repository, f"v{__version__}")
+    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["rm", "-q", "-r", "wwlib"], [*who, "commit", "-q", "-m", "moved on"]):
+        subprocess.run(["git", *command], cwd=repository, check=True, capture_output=True)
+    result = emptied.run(f"{setup_cell()}\nprint(wwlib.__version__)", WW_REPOSITORY=address)
+    assert (result.stdout.split(), result.stderr) == ([__version__], "")
+
+
+def test_where_the_tag_does_not_exist_yet_the_newest_state_is_fetched_and_that_is_said(emptied, tmp_path):
+    from tests.colab.machine import commit
+
+    result = emptied.run(setup_cell(), WW_REPOSITORY=commit(tmp_path / "untagged"))
+    said = f"The course has no tag v{__version__} yet; its newest state was fetched, version {__version__}."
+    assert (result.returncode, result.stdout.splitlines(), result.stderr) == (0, [said], "")
+
+
+@pytest.mark.parametrize("rest", ["ww/.git/HEAD", "ww/wwlib/__init__.py", "ww.part/.git/HEAD"])
+def test_half_a_clone_is_fetched_again(emptied, rest):
+    """What an interrupted session leaves, of this setup cell or of an older one."""
+    left = emptied.content / rest
+    left.parent.mkdir(parents=True)
+    left.write_text("")
+    result = emptied.run(f"{setup_cell()}\nprint(wwlib.colab.missing_packages())")
+    assert result.stdout.splitlines()[-1] == "[]", result.stderr
+    assert (emptied.content / "ww" / "data" / "README.md").is_file()
+    assert not (emptied.content / "ww.part").exists()
+
+
+def test_an_old_lesson_ends_in_one_sentence_there_too(colab, tmp_path):
+    """Its setup cell fetches the newest state and gives no version."""
+    from papermill import PapermillExecutionError
+
+    from tests.course.lessons.test_begin import old_lesson
+
+    notebook = old_lesson()
+    colab.run(setup_cell())
+    old_setup = 'import os, sys; sys.path.insert(0, os.path.abspath("ww")); import wwlib.colab; wwlib.colab.prepare()'
+    notebook.cells[0].source += f"\n{old_setup}"
+    notebook.cells[0].metadata.tags = ["parameters"]
+    notebook.metadata.kernelspec = dict(name="colab", display_name="Colab", language="python")
+    write_notebook(tmp_path / "old.ipynb", notebook)
+    with pytest.raises(PapermillExecutionError):
+        colab.execute(tmp_path / "old.ipynb", tmp_path / "out.ipynb")
+    cells = json.loads((tmp_path / "out.ipynb").read_text())["cells"]
+    (error,) = [o for cell in cells for o in cell.get("outputs", []) if o["output_type"] == "error"]
+    assert error["traceback"] == [error["evalue"]]
+    assert error["evalue"].startswith("This lesson was written for the course before version 0.2.0")
 
 
 def test_kaggle_is_recognised_by_its_environment(colab):
@@ -131,6 +196,30 @@ def test_what_is_missing_is_read_from_pyproject(monkeypatch):
     assert not any("jax" in line for line in project["dependencies"])  # 64 MB that a connection makes needless
 
 
+def test_what_is_older_than_a_floor_of_pyproject_is_named_and_left_alone(monkeypatch, capsys):
+    assert bootstrap.older_packages() == []
+    installed = dict(torch="2.3.1+cu121", numpy="1.26.0", pillow="9.5", optuna="4.10.0rc1", scipy="1.9.3")
+    real = importlib.metadata.version
+    monkeypatch.setattr(bootstrap.importlib.metadata, "version", lambda name: installed.get(name) or real(name))
+    assert bootstrap.older_packages() == [
+        "pillow 9.5 (pillow>=10)", "scipy 1.9.3 (scipy>=1.11)", "torch 2.3.1+cu121 (torch>=2.5)"
+    ]  # fmt: skip
+    monkeypatch.setattr(bootstrap, "check_numpy", lambda: None)
+    monkeypatch.setattr(bootstrap, "install", lambda missing: pytest.fail("nothing is missing"))
+    bootstrap.prepare()
+    said = capsys.readouterr().out
+    assert "older here than what the course is tested with: pillow 9.5 (pillow>=10), scipy" in said
+    assert said.count("\n") == 1
+
+
+def test_a_package_that_is_missing_is_not_called_old(monkeypatch):
+    def gone(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(bootstrap.importlib.metadata, "version", gone)
+    assert bootstrap.older_packages() == []
+
+
 def test_versions_held_are_those_that_are_imported():
     held = dict(line.split("==", 1) for line in bootstrap.installed_versions())
     assert held["numpy"] == np.__version__
@@ -184,7 +273,7 @@ def test_after_a_disconnect_lesson_05_continues_from_drive_and_says_so(colab, sh
 def test_only_lessons_that_train_long_ask_for_a_gpu_and_cleaning_keeps_that():
     for lesson in choose_lessons():
         notebook = json.loads(lesson.read_text(encoding="utf-8"))
-        asked = clean(notebook)["metadata"].get("accelerator")
+        asked = clean_notebook(notebook)["metadata"].get("accelerator")
         assert asked == ("GPU" if lesson.name[:2] in GPU_LESSONS else None)
 
 
@@ -221,3 +310,33 @@ def test_where_colabs_packages_cannot_be_fetched_the_reason_is_told(monkeypatch,
     assert folder is None
     assert reason.startswith("Colab's packages cannot be fetched here: ERROR: No matching distribution found for")
     assert [path.name for path in (tmp_path / "data" / "cache").iterdir() if path.is_dir()] == []
+
+
+def test_where_colabs_machine_cannot_be_built_the_reason_is_printed_and_nothing_is_done(monkeypatch, capsys, tmp_path):
+    from tests.colab import real
+
+    monkeypatch.setattr(real, "build", lambda folder: pytest.fail("nothing may be built"))
+    monkeypatch.setattr(sys, "argv", ["real.py", "--folder", str(tmp_path / "machine")])
+    lacks = [("geteuid", lambda: 1000, "it needs root"), ("geteuid", lambda: 0, "it needs debootstrap")]
+    for name, answer, reason in lacks:
+        monkeypatch.setattr(real.os, name, answer, raising=False)
+        monkeypatch.setattr(real.shutil, "which", lambda command: command == "chroot")
+        monkeypatch.setattr(real.sys, "platform", "linux")
+        assert real.main() == 0
+        assert f"make colab is skipped: {reason}" in capsys.readouterr().out
+    monkeypatch.setattr(real.sys, "platform", "win32")
+    assert real.main() == 0
+    assert "it needs Linux" in capsys.readouterr().out
+
+
+def test_the_recorded_run_on_colabs_versions_had_those_versions_every_lesson_and_no_failure():
+    from tests.colab import machine, real
+
+    record = json.loads(real.RECORD.read_text())
+    asked = dict(line.split("==") for line in real.image() if "==" in line)
+    assert {name: record["versions"][name].split("+")[0] for name in asked} == asked
+    assert [line["lesson"] for line in record["lessons"]] == [lesson.stem for lesson in choose_lessons()]
+    assert {line["outcome"] for line in record["lessons"]} == {"passed"}
+    assert record["setup_cell"].startswith("installing lpips")
+    shared = set(asked) & set(machine.pinned())
+    assert {name: asked[name] for name in shared} == {name: machine.pinned()[name] for name in shared}

@@ -91,6 +91,53 @@ def test_the_workflow_tests_every_python_that_the_project_names_and_the_known_go
     assert "`make test`" in (ROOT / "README.md").read_text()
 
 
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), DATA / "README.md"]
+BY_DOCUMENT = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+VERBS = {"train", "prepare", "score", "select", "population", "grade", "release", "remake"}
+RECORDS = {"lessons", "tables", "costs", "memory", "perturbation", "interpretation", "invariances", "translation",
+           "fusion", "avatars", "portraits", "shipped", "examination", "scores"}  # fmt: skip
+
+
+def anchors(text):
+    """The fragments that a link into this document may name: explicit ones, and those that GitHub makes of headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return set(re.findall(r'<a id="([^"]+)"', text)) | {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings
+    }
+
+
+@BY_DOCUMENT
+def test_every_relative_link_of_a_document_leads_somewhere(path):
+    text = path.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    for link in links:
+        file, _, fragment = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        assert target.is_file(), link
+        assert not fragment or fragment in anchors(target.read_text(encoding="utf-8")), link
+
+
+def test_readme_leads_to_every_document():
+    links = set(re.findall(r"\]\((docs/\w+\.md|data/README\.md)\)", DOCUMENTS[0].read_text(encoding="utf-8")))
+    below = "".join(path.read_text(encoding="utf-8") for path in DOCUMENTS[1:])
+    missing = {path.relative_to(ROOT).as_posix() for path in DOCUMENTS[1:]} - links
+    assert all(f"]({name.removeprefix('docs/')})" in below for name in missing)
+
+
+def test_readme_is_read_in_five_minutes_and_holds_one_table_of_results():
+    text = DOCUMENTS[0].read_text(encoding="utf-8")
+    assert len(text.encode()) <= 8192
+    assert re.findall(r"<!-- (?!end)(.+?) -->", text) == ["lessons", "results"]
+    assert sum(line.startswith("| --- ") for line in text.splitlines()) == 2
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *sorted((ROOT / "notebooks").iterdir())], ids=lambda p: p.name)
+def test_no_document_names_a_command_that_is_gone(path):
+    text = path.read_text(encoding="utf-8")
+    assert set(re.findall(r"python -m wwlib (\w+)", text)) <= VERBS
+    assert set(re.findall(r"python -m wwlib remake (\w+)", text)) <= RECORDS
+
+
 def test_the_readmes_commands_are_the_makefiles_targets():
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"`make (\w+)`", (ROOT / "README.md").read_text())):

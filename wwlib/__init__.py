@@ -13,4 +13,4 @@ A package imports only packages that stand above it here (flows and training do 
 `tests/test_architecture.py` checks that. Lessons begin with `wwlib.lesson`; the command line is `python -m wwlib`.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

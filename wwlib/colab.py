@@ -17,6 +17,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from wwlib import __version__
 from wwlib.base.paths import ROOT
 
 MODULES = {"pillow": "PIL", "scikit-learn": "sklearn"}  # packages imported under another name
@@ -26,24 +27,67 @@ class RestartNeeded(RuntimeError):
     """The kernel runs with a version of numpy that is no longer the installed one."""
 
 
-def prepare() -> None:
-    """Install the packages that the course needs and this kernel lacks, and no other; silent where none is missing.
+def prepare(version: str | None = None) -> None:
+    """Install the packages that the course needs and this kernel lacks, and no other; silent where nothing is amiss.
+
+    A package that is there is left alone, and named if it is older than pyproject.toml asks for.
+
+    Args:
+        version: of the lesson; if its tag is not what was cloned, one printed sentence says so. Lessons before 0.2.0
+            give none.
 
     Raises:
         ConnectionError: if packages are missing and cannot be fetched.
         RestartNeeded: if the numpy on disk is not the one in memory.
     """
+    if version is not None and f"v{version}" not in cloned_tags():
+        print(f"The course has no tag v{version} yet; its newest state was fetched, version {__version__}.")
     if missing := missing_packages():
         print(f"installing {', '.join(missing)}; this happens once a session", flush=True)
         install(missing)
+    if older := older_packages():
+        print(f"older here than what the course is tested with: {', '.join(older)}; what fails may come from that")
     check_numpy()
+
+
+def cloned_tags() -> list[str]:
+    """Return the tags of the commit that this copy of the course is a clone of."""
+    command = ["git", "-C", str(ROOT), "tag", "--points-at", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+
+
+def required_packages() -> dict[str, str]:
+    """Return the project's dependencies by name, each as pyproject.toml requires it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return {re.match(r"[\w-]+", line)[0]: line for line in project["dependencies"]}
 
 
 def missing_packages() -> list[str]:
     """Return those of the project's dependencies that cannot be imported here, as pyproject.toml requires them."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    required = {re.match(r"[\w-]+", line)[0]: line for line in project["dependencies"]}
-    return [line for name, line in required.items() if importlib.util.find_spec(MODULES.get(name, name)) is None]
+    required = required_packages().items()
+    return [line for name, line in required if importlib.util.find_spec(MODULES.get(name, name)) is None]
+
+
+def older_packages() -> list[str]:
+    """Return those of the project's dependencies that are here in an older version: "torch 2.3.1 (torch>=2.5)"."""
+    found = []
+    for name, line in required_packages().items():
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # missing, or a copy without a description
+            continue
+        floor = re.search(r">=\s*([\d.]+)", line)
+        if floor and _release(version) < _release(floor[1]):
+            found.append(f"{name} {version} ({line})")
+    return found
+
+
+def _release(version: str) -> list[int]:
+    """The numbers of a version, without trailing zeros: "2.5.0rc1+cu121" is [2, 5]; `packaging` may be missing here."""
+    numbers = [int(part) for part in re.match(r"v?([\d.]*)", version)[1].split(".") if part]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return numbers
 
 
 def install(requirements: list[str]) -> None:

@@ -1,13 +1,24 @@
 """Files are whole or absent, and damage is named."""
 
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from wwlib.base.files import half_floats, load_tensors, prefixed, save_json, save_tensors, unprefixed, write_whole
+from wwlib.base import paths
+from wwlib.base.files import (
+    half_floats,
+    load_tensors,
+    prefixed,
+    remove_unfinished,
+    save_json,
+    save_tensors,
+    unprefixed,
+    write_whole,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
@@ -38,9 +49,67 @@ except OSError as error:
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a limit on the size of files")
 def test_a_full_disk_under_safetensors_is_an_oserror_that_names_the_file(tmp_path):
-    said = subprocess.run([sys.executable, "-c", FULL, str(tmp_path / "t.safetensors")], capture_output=True, text=True)
-    assert (said.stdout.strip(), said.returncode) == ("named", 0), said.stderr
+    result = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "t.safetensors")], capture_output=True, text=True
+    )
+    assert (result.stdout.strip(), result.returncode) == ("named", 0), result.stderr
     assert not list(tmp_path.iterdir())
+
+
+KILLED = """
+import os, signal, sys, threading, torch
+from pathlib import Path
+from wwlib.base.files import save_tensors
+folder = Path(sys.argv[1])
+def kill():
+    while not any(path.is_file() and path.stat().st_size for path in folder.rglob("*")):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)
+threading.Thread(target=kill, daemon=True).start()
+save_tensors(folder / "t.safetensors", {"x": torch.zeros(200_000_000)}, {})
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_what_a_killed_save_leaves_is_removed_at_the_next_start(tmp_path):
+    code = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, check=False).returncode
+    assert code == -signal.SIGKILL
+    left = list(tmp_path.iterdir())
+    assert left, "the save ended before the kill"
+    (tmp_path / ".tmpA1b2C3").write_bytes(b"safetensors' own, of a version that wrote it here")
+    (tmp_path / ".other.safetensors.x1y2z3").mkdir()
+    remove_unfinished(tmp_path / "t.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == [".other.safetensors.x1y2z3"]
+
+
+def test_a_name_with_brackets_is_cleaned_up_too(tmp_path):
+    (tmp_path / ".run[1].safetensors.abc").touch()
+    (tmp_path / ".run1.safetensors.abc").touch()
+    remove_unfinished(tmp_path / "run[1].safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == [".run1.safetensors.abc"]
+
+
+def test_a_shipped_file_that_is_gone_or_damaged_says_how_to_restore_it(tmp_path, monkeypatch):
+    restore = r": restore it with `git checkout -- data`$"
+    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    path = tmp_path / "data" / "model.safetensors"
+    with pytest.raises(FileNotFoundError, match=r"model\.safetensors is missing" + restore):
+        load_tensors(path)
+    path.parent.mkdir()
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    with pytest.raises(ValueError, match=r"model\.safetensors.*Git LFS pointer.*" + restore):
+        load_tensors(path)
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"model\.safetensors.*" + restore):
+        load_tensors(path)
+
+
+def test_a_file_of_the_users_own_is_not_to_be_restored_from_the_repository(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    for place in (tmp_path / "run", tmp_path / "data" / "cache"):
+        with pytest.raises(FileNotFoundError) as told:
+            load_tensors(place / "model.safetensors")
+        assert "git" not in str(told.value)
 
 
 def test_tensors_come_back_with_their_description(tmp_path):

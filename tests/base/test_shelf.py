@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from wwlib.base import paths
 from wwlib.base.shelf import Shelf, named_run, rounded
 
 
@@ -47,9 +48,17 @@ def test_what_is_not_kept_names_the_command(shelf):
         shelf.load("first", nn.Linear(3, 2))
 
 
+def test_a_shipped_file_of_weights_that_is_gone_is_to_be_restored_not_made_anew(shelf, monkeypatch):
+    shelf.note_run(dict(case="a", seed=0))
+    monkeypatch.setattr(paths, "DATA", shelf.weights.parent)
+    with pytest.raises(FileNotFoundError, match=r"w\.safetensors is missing: restore it with `git checkout -- data`"):
+        shelf.load("a", nn.Linear(3, 2))
+
+
 def test_two_processes_lose_nothing_of_each_other(shelf):
     """Ten runs and a network from each, all at once."""
     code = """import sys, pathlib, time, torch
+from wwlib.base import files, paths
 from wwlib.base.shelf import Shelf
 folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
 (folder / name).touch()

@@ -256,8 +256,8 @@ def test_a_traversal_does_not_depend_on_how_many_frames_go_through_at_once(netwo
 def test_projection_comes_closer(network, reader):
     codes = torch.randn(2, 3, generator=torch.Generator().manual_seed(3))
     images = network(codes, network.sample_noise(2, torch.Generator().manual_seed(0)))
-    found, errors = project(network, reader, images, steps=60)
-    assert found.shape == (2, 3)
+    projected, errors = project(network, reader, images, steps=60)
+    assert projected.shape == (2, 3)
     assert errors[-1] < errors[0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def chromium_path() -> str | None:
 
 
 @contextmanager
-def lab_server(folder: Path, limit: float = 1500) -> Iterator[str]:
+def lab_server(folder: Path, limit: float = 1500, make: bool = False) -> Iterator[str]:
     """Serve `folder / "notebooks"` with JupyterLab on a free port; give the server's address.
 
     Settings, configuration and workspaces live in `folder`, so that a user's own neither help nor suffer. The server
@@ -45,6 +46,7 @@ def lab_server(folder: Path, limit: float = 1500) -> Iterator[str]:
     Args:
         folder: where everything is written.
         limit: seconds after which the server and every browser are ended by force, whatever they wait for.
+        make: start it by `make lab`, as a learner does.
     """
     (folder / "notebooks").mkdir(parents=True, exist_ok=True)
     own = dict(
@@ -61,14 +63,20 @@ def lab_server(folder: Path, limit: float = 1500) -> Iterator[str]:
     settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
+    options = [
+        "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
         "--ServerApp.port=0", f"--ServerApp.root_dir={folder / 'notebooks'}", f"--IdentityProvider.token={TOKEN}",
         "--LabApp.expose_app_in_browser=True", f"--ServerApp.shutdown_no_activity_timeout={SECONDS}",
         f"--MappingKernelManager.cull_idle_timeout={SECONDS}", "--MappingKernelManager.cull_interval=30",
     ]  # fmt: skip
+    command, place = [sys.executable, "-m", "jupyterlab", *options], folder
+    if make:
+        for name in ("CONSTRAINTS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of the `make test` that runs this
+            environment.pop(name, None)
+        given = [f"VENV={sys.prefix}", f"LAB_OPTIONS={shlex.join(options)}"]
+        command, place = ["make", f"--old-file={sys.prefix}/.ready", "lab", *given], ROOT
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=place)
     watchdog = threading.Timer(limit, _kill_children)
     watchdog.daemon = True
     watchdog.start()
@@ -217,9 +225,14 @@ def open_notebook(browser: Browser, address: str, name: str, width: int = 1250, 
     page = browser.new_page(viewport=dict(width=width, height=height))
     page.set_default_timeout(60_000)
     page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
+    ready(page)
+    return Lesson(page)
+
+
+def ready(page: Page) -> None:
+    """Wait until a page shows a notebook and its kernel is idle."""
     page.wait_for_selector(".jp-Notebook")
     page.wait_for_function("() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
-    return Lesson(page)
 
 
 def write_notebook(path: Path, cells: list[str]) -> None:

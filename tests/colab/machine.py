@@ -20,6 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from wwlib import __version__
 from wwlib.base.paths import ROOT
 from wwlib.course.lessons.notebooks import execute
 
@@ -72,13 +73,13 @@ class Machine:
     Args:
         folder: where all of it is made.
         fetched: what `packages` returned.
-        repository: address to clone; a commit of this working tree when None.
+        repository: address to clone; this working tree, tagged with its version, when None.
     """
 
     def __init__(self, folder: Path, fetched: Path, repository: str | None = None):
         self.folder, self.content, self.drive = folder, folder / "content", folder / "drive"
         self.content.mkdir(parents=True)
-        self.repository = repository or f"file://{_commit(folder / 'repository')}"
+        self.repository = repository or commit(folder / "repository", f"v{__version__}")
         venv.create(folder / "env", with_pip=False)
         self.python = folder / "env" / "bin" / "python"
         _link(folder / "rest")
@@ -126,16 +127,17 @@ class Machine:
         )
 
 
-def _commit(folder: Path) -> Path:
-    """Commit what a clone of this working tree holds and the lessons read."""
+def commit(folder: Path, tag: str | None = None) -> str:
+    """Commit what a clone of this working tree holds and the lessons read, tag it, and return its address."""
     ignored = shutil.ignore_patterns("cache", "__pycache__")
     for name in ("data", "notebooks", "wwlib"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
     who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "as it is"]):
+    commands = [["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "as it is"]]
+    for command in [*commands, ["tag", tag]] if tag else commands:
         subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
-    return folder
+    return f"file://{folder}"
 
 
 def _link(folder: Path) -> None:

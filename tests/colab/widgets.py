@@ -20,7 +20,7 @@ CELLS = (
     setup_cell(),
     """import ipywidgets, torch
 from tqdm.auto import tqdm
-from wwlib.course.exercise import check, quiz
+from wwlib.lesson import check, quiz
 from wwlib.models.explorer import explore, explorer_widget
 from wwlib.models.networks import Generator
 

@@ -27,16 +27,16 @@ from wwlib.flows.caption_encoder import CaptionEncoder, train_caption_encoder
 
 def stated_by(caption):
     """The slow reader: what a caption says, by rule."""
-    words, found = caption.split(), [UNSAID] * 3
+    words, stated = caption.split(), [UNSAID] * 3
     for k, word in enumerate(words):
         dark = k > 0 and words[k - 1] == "dark"
         if word in DIGITS or word.isdigit():
-            found[0] = DIGITS.index(word) if word in DIGITS else int(word)
+            stated[0] = DIGITS.index(word) if word in DIGITS else int(word)
         elif word in INKS:
-            found[2 if dark else 1] = INKS.index(word)
+            stated[2 if dark else 1] = INKS.index(word)
         elif word in PAPERS:
-            found[2] = PAPERS.index(word)
-    return found
+            stated[2] = PAPERS.index(word)
+    return stated
 
 
 def test_a_caption_says_what_was_stated_in_every_wording():
@@ -70,17 +70,17 @@ def test_a_distorted_caption_still_states_the_same():
     words, stated = random.Random(0), random_stated(3000, torch.Generator().manual_seed(2))
     captions = write_all(stated, 1)
     assert [stated_by(caption) for caption in captions] == stated.tolist()
-    told = [distort(caption, words, drop=0.5, swap=1.0) for caption in captions]
-    assert [stated_by(caption) for caption in told] == stated.tolist()
-    assert sum(a != b for a, b in zip(told, captions, strict=True)) > 2900
+    distorted = [distort(caption, words, drop=0.5, swap=1.0) for caption in captions]
+    assert [stated_by(caption) for caption in distorted] == stated.tolist()
+    assert sum(a != b for a, b in zip(distorted, captions, strict=True)) > 2900
 
 
 def test_values_are_left_out_with_their_share(generator):
     factors = torch.randint(3, (20_000, 6), generator=generator)
     stated = leave_out(factors, generator, (0.0, 0.2, 0.5))
     assert torch.allclose((stated == UNSAID).float().mean(dim=0), torch.tensor([0.0, 0.2, 0.5]), atol=0.02)
-    said = stated != UNSAID
-    assert torch.equal(stated[said], factors[:, :3][said])
+    is_stated = stated != UNSAID
+    assert torch.equal(stated[is_stated], factors[:, :3][is_stated])
 
 
 def test_words_become_numbers_at_the_right_end():

@@ -135,20 +135,20 @@ def test_rendering_is_repeatable():
 
 
 def test_layers_are_rendered_once_and_damage_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(shapes3d, "DATA", tmp_path)
+    monkeypatch.setattr(shapes3d, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(shapes3d, "render_layers", lambda resolution: torch.full((2, 3, 4, 4), next(numbers)))
     numbers = iter((1.0, 2.0, 3.0))
-    kept = shapes3d.kept_layers.__wrapped__  # as a new process would call it
-    assert kept(32).unique() == 1
-    assert kept(32).unique() == 1
+    layers = shapes3d.cached_layers.__wrapped__  # as a new process would call it
+    assert layers(32).unique() == 1
+    assert layers(32).unique() == 1
     (file,) = (tmp_path / "cache").iterdir()
     file.write_bytes(file.read_bytes()[:100])
-    assert kept(32).unique() == 2
+    assert layers(32).unique() == 2
     whole = bytearray(file.read_bytes())
     whole[-1] ^= 0x40  # one bit
     file.write_bytes(whole)
-    assert kept(32).unique() == 3
-    assert kept(32).unique() == 3
+    assert layers(32).unique() == 3
+    assert layers(32).unique() == 3
     assert len(list(file.parent.iterdir())) == 1
 
 
@@ -156,26 +156,26 @@ def test_a_disk_without_room_only_costs_time(tmp_path, monkeypatch):
     def full(*_):
         raise OSError("the file cannot be written: no space left on device")
 
-    monkeypatch.setattr(shapes3d, "DATA", tmp_path)
+    monkeypatch.setattr(shapes3d, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(shapes3d, "save_tensors", full)
     monkeypatch.setattr(shapes3d, "render_layers", lambda resolution: torch.ones(1))
-    assert shapes3d.kept_layers.__wrapped__(32) == 1
+    assert shapes3d.cached_layers.__wrapped__(32) == 1
 
 
 def test_a_new_version_removes_the_old_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(shapes3d, "DATA", tmp_path)
+    monkeypatch.setattr(shapes3d, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(shapes3d, "render_layers", lambda resolution: torch.ones(1))
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "shapes3d-32-0123456789ab.safetensors").write_bytes(b"old")
-    shapes3d.kept_layers.__wrapped__(32)
+    shapes3d.cached_layers.__wrapped__(32)
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_a_folder_that_cannot_be_written_only_costs_time(tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("in the way")
-    monkeypatch.setattr(shapes3d, "DATA", tmp_path)
+    monkeypatch.setattr(shapes3d, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(shapes3d, "render_layers", lambda resolution: torch.ones(1))
-    assert shapes3d.kept_layers.__wrapped__(32) == 1
+    assert shapes3d.cached_layers.__wrapped__(32) == 1
 
 
 def test_dsprites_positions_move_the_centre_of_mass():

@@ -51,8 +51,8 @@ def test_the_font_has_ten_different_glyphs_of_5_by_7():
 def test_handwriting_is_scikit_learns_and_its_parts_do_not_overlap():
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    first_three = torch.from_numpy(found.images[found.target == 3][0]).float() / 16
+    scanned = load_digits()
+    first_three = torch.from_numpy(scanned.images[scanned.target == 3][0]).float() / 16
     assert torch.equal(handwritten_digits()[3, 0, 1:-1, 1:-1], first_three)
     early, late = Handwriting(last=120), Handwriting(first=120)
     assert early.factor_sizes[3] + late.factor_sizes[3] == 174

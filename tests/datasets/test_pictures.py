@@ -71,6 +71,20 @@ def test_half_of_the_pictures_are_mirrored_and_the_order_is_the_same_without():
     assert not any(mirrored for _, mirrored in without)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_a_worker_that_is_killed_is_one_sentence_and_the_stream_can_go_on(folder):
+    shown = stream(folder, workers=1)
+    first = shown.sample_images(2)
+    for worker in torch.multiprocessing.active_children():
+        os.kill(worker.pid, signal.SIGKILL)
+    read_on = lambda: [shown.sample_images(2) for _ in range(20)]  # some batches were ready before  # noqa: E731
+    with pytest.raises(OSError, match=r"a process that reads pictures ended .* use fewer workers, or 0") as told:
+        read_on()
+    assert "\n" not in str(told.value)
+    shown.seek(0)
+    assert torch.equal(shown.sample_images(2), first)
+
+
 def test_a_mirrored_picture_is_turned_left_to_right(folder):
     pictures = ImageFolder(folder, 32)
     images = PictureStream(pictures, seed=0, mirror=True).sample_images(20)
@@ -112,7 +126,7 @@ def test_a_damaged_picture_is_named_with_and_without_workers(folder):
 
 
 def test_no_more_pictures_are_kept_than_asked_for(folder):
-    pictures = ImageFolder(folder, 32, kept=2 * 3 * 32 * 32)
+    pictures = ImageFolder(folder, 32, cache_bytes=2 * 3 * 32 * 32)
     for n in range(COUNT):
         pictures.image(n)
     assert len(pictures._cache) == 2
@@ -186,8 +200,8 @@ def command(folder, out, *more):
 
 
 def children(process):
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True)
-    return [int(word) for word in found.stdout.split()]
+    listing = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True)
+    return [int(word) for word in listing.stdout.split()]
 
 
 def alive(process):
@@ -248,8 +262,8 @@ def test_a_signal_reaches_the_workers_too_and_still_the_state_is_saved(folder, t
     process, workers = started(*command(folder, tmp_path / "run"), "--snapshot-every=40")
     eventually(lambda: list((tmp_path / "run").glob("snapshots/*.png")))  # by then both workers have delivered
     os.killpg(process.pid, number)
-    said, _ = process.communicate(timeout=60)
-    assert "the same command continues" in said
+    output, _ = process.communicate(timeout=60)
+    assert "the same command continues" in output
     assert process.returncode == 130
     assert (tmp_path / "run" / "checkpoint.safetensors").exists()
     eventually(lambda: nobody_left(workers))

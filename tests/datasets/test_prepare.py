@@ -9,7 +9,7 @@ from PIL import Image
 
 from wwlib.__main__ import main
 from wwlib.datasets.pictures import ImageFolder
-from wwlib.datasets.prepare import DAMAGED_SHARE, picture_path, prepare
+from wwlib.datasets.prepare import DAMAGED_SHARE, picture_path, prepare_pictures
 
 SIZES = {"celeba": (178, 218), "ffhq": (512, 512), "shoes": (136, 102), "clevr": (480, 320), "folder": (90, 70)}
 NAMES = {
@@ -60,7 +60,7 @@ FACES = pytest.mark.parametrize("source", ["celeba"], indirect=True)
 @FACES
 def test_celeba_at_128_px_is_rows_57_to_184_and_columns_25_to_152_unchanged(source, tmp_path):
     name, folder, pixels = source
-    prepare(name, folder, tmp_path / "out", 128)
+    prepare_pictures(name, folder, tmp_path / "out", 128)
     for number, file in enumerate(shuffled(pixels)):
         cut = pixels[file][57 : 184 + 1, 25 : 152 + 1]
         assert np.array_equal(written(tmp_path / "out", number), cut)
@@ -69,7 +69,7 @@ def test_celeba_at_128_px_is_rows_57_to_184_and_columns_25_to_152_unchanged(sour
 @ALL
 def test_smaller_pictures_are_means_of_boxes(source, tmp_path):
     name, folder, pixels = source
-    prepare(name, folder, tmp_path / "out", 32)
+    prepare_pictures(name, folder, tmp_path / "out", 32)
     squares = {
         "celeba": lambda p: p[57:185, 25:153],
         "ffhq": lambda p: p,
@@ -89,7 +89,7 @@ def test_smaller_pictures_are_means_of_boxes(source, tmp_path):
 @ALL
 def test_what_was_done_is_written_beside_the_pictures(source, tmp_path):
     name, folder, _ = source
-    prepare(name, folder, tmp_path / "out", 64)
+    prepare_pictures(name, folder, tmp_path / "out", 64)
     about = json.loads((tmp_path / "out" / "about.json").read_text())
     assert (about["set"], about["count"], about["resolution"], about["seed"]) == (name, 3, 64, 123)
     assert about["finished"]
@@ -101,22 +101,22 @@ def test_what_was_done_is_written_beside_the_pictures(source, tmp_path):
 def test_a_stopped_preparation_continues_and_does_nothing_twice(source, tmp_path):
     name, folder, pixels = source
     out = tmp_path / "out"
-    prepare(name, folder, out, 64)
+    prepare_pictures(name, folder, out, 64)
     first = {n: picture_path(out, n).read_bytes() for n in range(3)}
-    kept = picture_path(out, 0).stat().st_mtime_ns
+    modified = picture_path(out, 0).stat().st_mtime_ns
     picture_path(out, 1).unlink()
     picture_path(out, 2).write_bytes(b"")  # what a power cut leaves
-    prepare(name, folder, out, 64)
+    prepare_pictures(name, folder, out, 64)
     assert {n: picture_path(out, n).read_bytes() for n in range(3)} == first
-    assert picture_path(out, 0).stat().st_mtime_ns == kept
+    assert picture_path(out, 0).stat().st_mtime_ns == modified
     assert sorted(f.name for f in out.rglob("*.png")) == [f"{n:08d}.png" for n in range(len(pixels))]
 
 
 @FACES
 def test_two_processes_write_what_one_does(source, tmp_path):
     name, folder, _ = source
-    prepare(name, folder, tmp_path / "one", 64)
-    prepare(name, folder, tmp_path / "two", 64, processes=2)
+    prepare_pictures(name, folder, tmp_path / "one", 64)
+    prepare_pictures(name, folder, tmp_path / "two", 64, processes=2)
     for number in range(3):
         assert (
             picture_path(tmp_path / "two", number).read_bytes() == picture_path(tmp_path / "one", number).read_bytes()
@@ -133,10 +133,10 @@ def test_a_half_prepared_folder_is_not_trained_on(source, tmp_path, monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr("wwlib.datasets.prepare._results", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            prepare(name, folder, tmp_path / "out", 64)
-    with pytest.raises(ValueError, match="half prepared; run"):
+            prepare_pictures(name, folder, tmp_path / "out", 64)
+    with pytest.raises(ValueError, match="not completely prepared; run"):
         ImageFolder(tmp_path / "out", 64)
-    prepare(name, folder, tmp_path / "out", 64)
+    prepare_pictures(name, folder, tmp_path / "out", 64)
     assert len(ImageFolder(tmp_path / "out", 64)) == 3
 
 
@@ -146,22 +146,22 @@ def test_pictures_of_another_size_are_named_with_what_was_expected(source, tmp_p
     Image.fromarray(noise((100, 99), 5)).save(folder / NAMES[name][1])
     width, height = SIZES[name]
     with pytest.raises(ValueError, match=rf"{NAMES[name][1]} must be {width} x {height}.* pixels, got 100 x 99"):
-        prepare(name, folder, tmp_path / "out", 64)
+        prepare_pictures(name, folder, tmp_path / "out", 64)
 
 
 @FACES
 def test_another_source_or_resolution_does_not_mix_into_the_same_folder(source, tmp_path):
     name, folder, _ = source
-    prepare(name, folder, tmp_path / "out", 64)
+    prepare_pictures(name, folder, tmp_path / "out", 64)
     with pytest.raises(ValueError, match="was prepared with resolution 64 instead of 32"):
-        prepare(name, folder, tmp_path / "out", 32)
+        prepare_pictures(name, folder, tmp_path / "out", 32)
     (folder / NAMES[name][0]).unlink()
     with pytest.raises(ValueError, match=r"was prepared with names .* sources 3 instead of 2"):
-        prepare(name, folder, tmp_path / "out", 64)
+        prepare_pictures(name, folder, tmp_path / "out", 64)
     with pytest.raises(ValueError, match=r"must be empty or prepared by this command"):
-        prepare("folder", tmp_path / "out", _strangers(tmp_path))
+        prepare_pictures("folder", tmp_path / "out", _strangers(tmp_path))
     with pytest.raises(ValueError, match="out must lie outside of the source"):
-        prepare(name, folder, folder / "out", 64)
+        prepare_pictures(name, folder, folder / "out", 64)
 
 
 def _strangers(tmp_path):
@@ -185,9 +185,9 @@ def many(folder, count, damaged):
 def test_a_few_damaged_files_are_listed_and_left_out(tmp_path, capsys):
     folder = many(tmp_path / "source", 200, int(200 * DAMAGED_SHARE))
     assert main(["prepare", "folder", str(folder), str(tmp_path / "out"), "--resolution", "16"]) == 0
-    said = capsys.readouterr().out
-    assert "198 pictures of 16 px" in said
-    assert "damaged, left out: broken0.png\ndamaged, left out: broken1.png" in said
+    output = capsys.readouterr().out
+    assert "198 pictures of 16 px" in output
+    assert "damaged, left out: broken0.png\ndamaged, left out: broken1.png" in output
     assert len(ImageFolder(tmp_path / "out", 16)) == 198
 
 
@@ -208,11 +208,11 @@ def test_many_damaged_files_are_an_error_that_names_one(tmp_path, capsys):
 def test_wrong_arguments_are_named(arguments, message, tmp_path):
     name, *rest = arguments
     with pytest.raises(ValueError, match=message):
-        prepare(name, tmp_path, tmp_path / "out", *rest)
+        prepare_pictures(name, tmp_path, tmp_path / "out", *rest)
 
 
 def test_an_empty_source_and_pictures_too_small_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no pictures"):
-        prepare("folder", tmp_path, tmp_path / "out")
+        prepare_pictures("folder", tmp_path, tmp_path / "out")
     with pytest.raises(ValueError, match=r"beach.png must have at least 128 pixels a side after cropping, got 70"):
-        prepare("folder", _strangers(tmp_path), tmp_path / "out", 128)
+        prepare_pictures("folder", _strangers(tmp_path), tmp_path / "out", 128)

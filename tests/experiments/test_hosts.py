@@ -13,7 +13,7 @@ from wwlib.experiments.interpretation import runs as interpret
 from wwlib.experiments.invariances import runs as invariance_runs
 from wwlib.experiments.translation import depths
 from wwlib.experiments.translation import runs as translate
-from wwlib.flows.latents import collect
+from wwlib.flows.latents import encode_pictures
 from wwlib.flows.world import PICTURES
 
 
@@ -27,10 +27,10 @@ def seeded(seed):
 
 def test_collected_codes_are_those_of_the_pictures():
     host, data = load_host("autoencoder"), Glyphs()
-    latents, factors = collect(host, data, 300, ("paper", "digit"), seed=3)
+    latents, factors = encode_pictures(host, data, 300, ("paper", "digit"), seed=3)
     mean, spread = host.encode(data.images(factors[250:]))
     assert torch.allclose(latents.mean[250:], mean, atol=1e-5)
-    assert torch.allclose(latents.spread[250:], spread, atol=1e-5)
+    assert torch.allclose(latents.std[250:], spread, atol=1e-5)
     assert torch.equal(latents.factors, factors[:, [2, 0]])
 
 

@@ -28,8 +28,10 @@ def test_the_log_determinant_is_autograds(cond_dim, generator):
     cond = torch.randn(5, cond_dim, generator=generator, dtype=torch.float64) if cond_dim else None
     _, logdet = flow(z, cond)
     for row in range(5):
-        given = None if cond is None else cond[row : row + 1]
-        jacobian = torch.autograd.functional.jacobian(lambda x, given=given: flow(x[None], given)[0][0], z[row])
+        condition = None if cond is None else cond[row : row + 1]
+        jacobian = torch.autograd.functional.jacobian(
+            lambda x, condition=condition: flow(x[None], condition)[0][0], z[row]
+        )
         assert torch.linalg.slogdet(jacobian).logabsdet.item() == pytest.approx(logdet[row].item(), abs=1e-8)
 
 
@@ -83,6 +85,26 @@ def test_actnorm_refuses_data_without_a_spread():
     for x in (torch.zeros(1, 2), torch.full((4, 2), torch.nan)):
         with pytest.raises(ValueError, match="at least 2 finite vectors"):
             ActNorm(2).initialise(x)
+
+
+@pytest.mark.parametrize(("value", "spread"), [(0, 0), (5, 0), (5, 1e-8), (-3e5, 1e-3)])
+def test_a_dimension_that_never_varies_is_only_shifted_and_training_goes_on(value, spread, generator):
+    z = torch.randn(256, 8, generator=generator)
+    flow = Flow(8, blocks=4, hidden=16)
+    z[:, 3] = value + spread * z[:, 3]
+    flow.initialise(z)
+    assert flow.norms[0].log_scale[3] == 0
+    assert flow(z)[0].abs().max() < 10
+    optimiser, losses = torch.optim.Adam(flow.parameters(), lr=1e-3), []
+    for _ in range(30):
+        loss = -log_density(*flow(z)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    assert max(map(abs, losses)) < 20
+    assert torch.allclose(flow.inverse(flow(z)[0]), z, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("dim", [-2, 0, 1, 3, 11])

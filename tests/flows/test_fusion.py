@@ -84,9 +84,9 @@ def test_every_expert_says_what_its_shape_promises(data, generator):
 def test_a_label_says_the_style_and_nothing_else(data, generator):
     factors = data.sample_factors(20, generator)
     label = make_experts(LayoutNetwork())["domain"]
-    said = label(data.images(factors), factors)
-    assert torch.equal(said.argmax(dim=1), factors[:, STYLE])
-    assert torch.equal(other_label(said), label(data.images(factors), other_domain(factors)))
+    answers = label(data.images(factors), factors)
+    assert torch.equal(answers.argmax(dim=1), factors[:, STYLE])
+    assert torch.equal(other_label(answers), label(data.images(factors), other_domain(factors)))
 
 
 def test_label_and_layout_share_a_condition_and_only_the_label_turns(generator):
@@ -122,9 +122,9 @@ def test_a_carried_gaussian_has_the_other_ones_mean_and_spread(carried):
     z = latents.draw(torch.arange(6000), torch.Generator().manual_seed(2))
     turned = carry(carried, z, labels, labels.flip(1))
     for k in (0, 1):
-        found, wanted = turned[labels[:, k] == 1], z[labels[:, k] == 0]
-        assert (found.mean(dim=0) - wanted.mean(dim=0)).abs().max() < 0.15
-        assert (found.std(dim=0) - wanted.std(dim=0)).abs().max() < 0.15
+        carried_codes, own_codes = turned[labels[:, k] == 1], z[labels[:, k] == 0]
+        assert (carried_codes.mean(dim=0) - own_codes.mean(dim=0)).abs().max() < 0.15
+        assert (carried_codes.std(dim=0) - own_codes.std(dim=0)).abs().max() < 0.15
 
 
 @torch.no_grad()

@@ -94,9 +94,9 @@ def test_the_same_seed_trains_the_same_flow():
 def test_a_partner_has_the_same_value_and_is_otherwise_random(generator):
     values = torch.randint(5, (400,), generator=generator)
     rows = torch.randint(400, (3000,), generator=generator)
-    found = partners(values, rows, generator)
-    assert torch.equal(values[found], values[rows])
-    assert len(found.unique()) > 350
+    others = partners(values, rows, generator)
+    assert torch.equal(values[others], values[rows])
+    assert len(others.unique()) > 350
 
 
 def test_a_swap_moves_one_block_and_leaves_its_inputs(generator):
@@ -117,7 +117,7 @@ def test_sizes_grow_with_what_pairs_share():
 
 
 def test_shapes_that_do_not_belong_together_are_refused():
-    with pytest.raises(ValueError, match="mean and spread"):
+    with pytest.raises(ValueError, match="mean and std"):
         Latents(torch.zeros(3, 2), torch.zeros(3, 3), torch.zeros(3, 1))
     with pytest.raises(ValueError, match="must be positive"):
         Schedule(steps=0)

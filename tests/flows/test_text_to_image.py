@@ -67,8 +67,8 @@ def pictures():
 
 def test_a_perfect_translation_edits_and_transfers_without_a_mistake(pictures, generator):
     assert torch.equal(edit_scores(Perfect(), read, Reads(), pictures, generator), torch.ones(3, 6))
-    wanted = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
-    assert torch.equal(transfer_scores(Perfect(), read, pictures), wanted)
+    expected = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
+    assert torch.equal(transfer_scores(Perfect(), read, pictures), expected)
 
 
 def test_a_deaf_translation_changes_nothing(pictures, generator):
@@ -109,8 +109,8 @@ class Gaussian:
 def test_to_retell_a_gaussian_is_the_closed_form(generator):
     z, old, new = torch.randn(3, 20, 4, generator=generator)
     spreads = torch.rand(2, 20, 4, generator=generator) + 0.5
-    found = carry(Gaussian(), z, torch.cat([old, spreads[0]], dim=1), torch.cat([new, spreads[1]], dim=1))
-    assert torch.allclose(found, retell_gaussian(z, old, spreads[0], new, spreads[1]), atol=1e-5)
+    carried = carry(Gaussian(), z, torch.cat([old, spreads[0]], dim=1), torch.cat([new, spreads[1]], dim=1))
+    assert torch.allclose(carried, retell_gaussian(z, old, spreads[0], new, spreads[1]), atol=1e-5)
 
 
 def test_the_loss_is_entropy_plus_what_the_residual_knows_of_its_condition(generator):
@@ -129,9 +129,9 @@ def test_the_loss_is_entropy_plus_what_the_residual_knows_of_its_condition(gener
 
 
 def test_what_is_unsaid_does_not_count():
-    found = torch.tensor([[7, 0, 3, 0, 0, 0], [6, 1, 3, 0, 0, 0]])
+    seen = torch.tensor([[7, 0, 3, 0, 0, 0], [6, 1, 3, 0, 0, 0]])
     stated = torch.tensor([[7, UNSAID, 2], [7, 1, 3]])
-    assert agreement(found, stated).tolist() == [0.5, 1.0, 0.5]
+    assert agreement(seen, stated).tolist() == [0.5, 1.0, 0.5]
 
 
 def test_spreads_are_those_of_the_definition(generator):

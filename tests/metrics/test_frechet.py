@@ -91,15 +91,15 @@ def test_fid_is_the_frechet_distance_of_two_gaussians(tmp_path):
     mean, spread = torch.tensor([0.1, -0.2, 0.0]), torch.tensor([0.10, 0.05, 0.20])
     real = Drawn((mean + spread * torch.randn(3_000, 3, generator=random)).clamp(-1, 1), tmp_path / "file")
     offset, width = [-0.1, 0.1, 0.2], [0.05, 0.15, 0.10]
-    found = fid(Plain(offset, width), real, 3_000, extractor=COLOURS)
+    distance = fid(Plain(offset, width), real, 3_000, extractor=COLOURS)
     closed = ((mean - torch.tensor(offset)) ** 2 + (spread - torch.tensor(width)) ** 2).sum().item()
-    assert found == pytest.approx(closed, rel=0.05)
+    assert distance == pytest.approx(closed, rel=0.05)
 
     colours = torch.randn(4_000, 3, generator=random).numpy() * width + offset
-    assert found == pytest.approx(frechet(colours, real.colours.numpy()), rel=0.05)
+    assert distance == pytest.approx(frechet(colours, real.colours.numpy()), rel=0.05)
     once = real.read
     again = fid(Plain(offset, width), real, 3_000, extractor=COLOURS)
-    assert again == found
+    assert again == distance
     assert real.read <= once + 1, "what is known of the real pictures is not worked out again"
 
 
@@ -131,12 +131,12 @@ def test_without_weights_and_internet_one_line_says_what_to_put_where(tmp_path, 
     folder = tmp_path / "pictures"
     folder.mkdir()
     Image.new("RGB", (32, 32)).save(folder / "a.png")
-    assert main(["fid", "shapes3d-32-seed0", "--pictures", str(folder), "--device", "cpu"]) == 1
-    said = capsys.readouterr().err
+    assert main(["score", "shapes3d-32-seed0", "--pictures", str(folder), "--device", "cpu"]) == 1
+    errors = capsys.readouterr().err
     place = tmp_path / "torch" / "hub" / "checkpoints" / "weights-inception-2015-12-05-6726825d.pth"
-    assert said.count("\n") == 1
-    assert said.startswith("error: FID needs https://")
-    assert f" as {place}, and it could not be fetched" in said
+    assert errors.count("\n") == 1
+    assert errors.startswith("error: FID needs https://")
+    assert f" as {place}, and it could not be fetched" in errors
 
 
 def test_a_file_that_is_not_the_weights_is_never_unpickled(tmp_path):

@@ -52,19 +52,19 @@ def turned(kind):
 def test_a_linear_code_has_the_length_on_paper():
     points, bound = 9, 4.0
     step = 2 * bound / (points - 1)
-    found = tpl(Linear(1.0, 0.5, 0.0), Flat(), traversals=3, points=points, bound=bound)
+    score = tpl(Linear(1.0, 0.5, 0.0), Flat(), traversals=3, points=points, bound=bound)
     expected = torch.tensor([1.0, 0.25, 0.0]) * 2 * (points - 1) * step**2
-    assert torch.allclose(found.lengths, expected)
-    assert found.score == pytest.approx(expected.sum().item())
-    assert found.active_codes == 2
-    assert found.provenance == "pixels"
+    assert torch.allclose(score.lengths, expected)
+    assert score.score == pytest.approx(expected.sum().item())
+    assert score.active_codes == 2
+    assert score.provenance == "pixels"
 
 
 def test_the_threshold_decides_what_is_summed_and_a_collapsed_model_scores_zero():
-    found = tpl(Linear(1.0, 0.1), Flat(), traversals=2, points=5, threshold=1.0)
-    assert found.active.tolist() == [True, False]
-    assert found.score == found.lengths[0].item()
-    assert tpl_from_lengths(found.every, 0.0).score == pytest.approx(found.lengths.sum().item())
+    score = tpl(Linear(1.0, 0.1), Flat(), traversals=2, points=5, threshold=1.0)
+    assert score.active.tolist() == [True, False]
+    assert score.score == score.lengths[0].item()
+    assert tpl_from_lengths(score.every, 0.0).score == pytest.approx(score.lengths.sum().item())
     assert tpl(Linear(0.0, 0.0), Flat(), traversals=1, points=3).score == 0
 
 
@@ -82,7 +82,7 @@ def test_it_is_the_definition_with_pairwise_calls():
         def forward(self, codes, noise=None):
             return net(codes).view(-1, 3, 2, 2)
 
-    found = tpl(Curved(1.0, 1.0, 1.0), Flat(), traversals=3, points=6, seed=4)
+    score = tpl(Curved(1.0, 1.0, 1.0), Flat(), traversals=3, points=6, seed=4)
     random, slow = torch.Generator().manual_seed(4), torch.zeros(3)
     for _ in range(3):
         base = torch.randn(1, 3, generator=random)
@@ -94,7 +94,7 @@ def test_it_is_the_definition_with_pairwise_calls():
                 first[:, i], second[:, i] = a, b
                 with torch.no_grad():
                     slow[i] += Flat()(net(first).view(-1, 3, 2, 2), net(second).view(-1, 3, 2, 2))[0] / 3
-    assert torch.allclose(found.lengths, slow, atol=1e-5)
+    assert torch.allclose(score.lengths, slow, atol=1e-5)
 
 
 def test_seeds_repeat_and_settings_that_make_no_traversal_are_errors():
@@ -124,12 +124,12 @@ def test_the_shortest_angle_of_a_plane_is_along_its_axes():
             on = (codes > 0).float()
             return torch.stack([on[:, 0], on[:, 1]], dim=1)[:, None, None].expand(-1, 1, 2, -1)
 
-    found = turned_plane_lengths(
+    lengths = turned_plane_lengths(
         Product(1.0, 1.0), Flat(), 0, 1, torch.tensor([0.0, 30.0, 45.0, 90.0]), side=8, seeds=1
     )
-    assert found.argmin() in (0, 3)
-    assert found[1] > found[0]
-    assert found[2] > found[0]
+    assert lengths.argmin() in (0, 3)
+    assert lengths[1] > lengths[0]
+    assert lengths[2] > lengths[0]
     straight = turned_plane_lengths(Linear(1.0, 1.0), Flat(), 0, 1, torch.tensor([0.0, 30.0, 90.0]), seeds=1)
     assert torch.allclose(straight, straight[:1].expand(3), rtol=1e-3)
 
@@ -145,9 +145,9 @@ def test_squares_cannot_tell_how_linear_codes_are_turned_and_distances_can():
 
 def test_the_length_of_a_straight_path_by_roots_does_not_depend_on_the_number_of_points():
     for points in (5, 9, 33):
-        found = tpl(Linear(1.0, 0.5, 0.0), Flat(), traversals=2, points=points)
-        assert found.roots.mean(dim=0).tolist() == pytest.approx([8 * 2**0.5, 4 * 2**0.5, 0.0])
-        assert found.root_score == pytest.approx(12 * 2**0.5)
+        score = tpl(Linear(1.0, 0.5, 0.0), Flat(), traversals=2, points=points)
+        assert score.roots.mean(dim=0).tolist() == pytest.approx([8 * 2**0.5, 4 * 2**0.5, 0.0])
+        assert score.root_score == pytest.approx(12 * 2**0.5)
     asleep = tpl(Linear(1.0, 0.1), Flat(), traversals=2, points=5, threshold=1.0)
     assert asleep.root_score == pytest.approx(8 * 2**0.5), "the squares decide who is awake"
     with pytest.raises(ValueError, match="roots must be given"):
@@ -171,8 +171,8 @@ def test_ppl_of_a_linear_generator_is_the_squared_distance_of_its_ends():
     first, second = torch.randn(2, 2000, 2, generator=random)
     expected = 2 * (second - first).square().sum(dim=1).mean().item()
     generator = Linear(1.0, 1.0)
-    found = perceptual_path_length(generator, Flat(), 2000, batch=2000, epsilon=1e-2, crop_outliers=False)
-    assert found == pytest.approx(expected, rel=1e-3)
+    length = perceptual_path_length(generator, Flat(), 2000, batch=2000, epsilon=1e-2, crop_outliers=False)
+    assert length == pytest.approx(expected, rel=1e-3)
     everywhere = perceptual_path_length(
         generator, Flat(), 2000, batch=2000, epsilon=1e-2, crop_outliers=False, ends=False
     )
@@ -182,7 +182,7 @@ def test_ppl_of_a_linear_generator_is_the_squared_distance_of_its_ends():
 
 def test_on_the_sphere_the_speed_is_the_angle():
     generator = Linear(1.0, 1.0)
-    found = perceptual_path_length(generator, Flat(), 4000, "slerp", epsilon=1e-2, batch=4000, crop_outliers=False)
-    assert found == pytest.approx(2 * torch.pi**2 / 3, rel=0.05)  # angles in the plane are uniform on [0, pi]
+    length = perceptual_path_length(generator, Flat(), 4000, "slerp", epsilon=1e-2, batch=4000, crop_outliers=False)
+    assert length == pytest.approx(2 * torch.pi**2 / 3, rel=0.05)  # angles in the plane are uniform on [0, pi]
     with pytest.raises(ValueError, match="space"):
         perceptual_path_length(generator, Flat(), 10, "warp")

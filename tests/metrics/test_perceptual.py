@@ -57,6 +57,34 @@ def test_small_images_are_enlarged_and_large_ones_left_alone():
     assert at_least(large, 64) is large
 
 
+BYTES = {
+    "bytes": lambda x: ((x + 1) * 127.5).to(torch.uint8),
+    "whole numbers": lambda x: ((x + 1) * 127.5).long(),
+    "0 to 255": lambda x: (x + 1) * 127.5,
+    "dark, 0 to 255": lambda x: (x + 1) * 10,
+}
+
+
+@pytest.mark.parametrize("kind", BYTES)
+def test_pictures_of_0_to_255_are_refused(kind, alex, generator):
+    images = torch.rand(2, 3, 64, 64, generator=generator) * 2 - 1
+    with pytest.raises(ValueError, match=r"\[-1, 1\].*x / 127\.5 - 1"):
+        alex(BYTES[kind](images), BYTES[kind](images.flip(0)))
+
+
+def test_pictures_that_overshoot_a_little_are_not_refused(alex, generator):
+    images = 2 * torch.randn(2, 3, 64, 64, generator=generator)
+    assert alex(images, images.flip(0)).isfinite().all()
+
+
+@pytest.mark.parametrize(("net", "least"), [("alex", 31), ("vgg", 16), ("squeeze", 17)])
+def test_pictures_too_small_for_a_network_are_refused_in_our_words(net, least):
+    distance = PerceptualDistance(net, random=True)
+    assert distance.embed(torch.zeros(1, 3, least, least)).isfinite().all()
+    with pytest.raises(ValueError, match=f"at least {least} pixels a side for '{net}'.*Enlarged"):
+        distance.embed(torch.zeros(1, 3, 40, least - 1))
+
+
 def test_random_weights_say_so():
     assert "RANDOM" in PerceptualDistance("squeeze", random=True).provenance
 

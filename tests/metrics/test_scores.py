@@ -10,7 +10,7 @@ from wwlib.datasets.shapes3d import SmallRooms
 from wwlib.metrics.beta_vae import beta_vae_score
 from wwlib.metrics.factor_vae import factor_vae_score
 from wwlib.metrics.information import mig_score, modularity_score
-from wwlib.metrics.scores import SUPERVISED, score_points, score_representation
+from wwlib.metrics.scores import SCORES, SUPERVISED, Points, score_points, score_representation
 from wwlib.metrics.separability import explicitness_score, sap_score
 
 SIZES = (4, 5, 6)
@@ -76,12 +76,29 @@ def test_every_score_comes_from_one_call_on_arrays_and_on_a_representation():
     assert tuple(results) == SUPERVISED
     assert all(0 <= result.score <= 1 for result in results.values())
     assert results["factor_vae"].score == results["dci"].informativeness == 1
-    found = score_representation(lambda x: x.mean(dim=(2, 3)), rooms, ("mig", "sap"), n=300, progress=False)
-    assert set(found) == {"mig", "sap"}
+    chosen = score_representation(lambda x: x.mean(dim=(2, 3)), rooms, ("mig", "sap"), n=300, progress=False)
+    assert set(chosen) == {"mig", "sap"}
     again = score_representation(lambda x: x.mean(dim=(2, 3)), rooms, ("mig", "sap"), n=300, progress=False)
-    assert found["sap"].score == again["sap"].score
+    assert chosen["sap"].score == again["sap"].score
     with pytest.raises(ValueError, match="names must be among"):
         score_points(factors.float(), factors, ("vibes",))
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_every_score_says_what_it_asks_and_tells_the_oracle_from_noise(name):
+    assert SCORES[name].question.endswith("?")
+    factors = SmallRooms().sample_factors(900, torch.Generator().manual_seed(0))
+    noise = torch.randn(900, 3, generator=torch.Generator().manual_seed(1))
+    oracle, chance = (score_points(codes, factors, (name,))[name].score for codes in (factors.float(), noise))
+    assert oracle > chance + 0.1
+
+
+def test_small_tables_are_split_at_two_thirds_and_large_ones_at_the_definitions_counts():
+    codes = torch.arange(20_000)[:, None]
+    small, large = Points(codes[:900], codes[:900]), Points(codes, codes)
+    assert [len(rows) for rows in small.train_and_test] == [600, 600, 300, 300]
+    assert [len(rows) for rows in large.train_and_test] == [10_000, 10_000, 5_000, 5_000]
+    assert large.train_and_test[2][0] == 10_000
 
 
 @pytest.mark.parametrize("name", SUPERVISED)
@@ -129,8 +146,8 @@ def test_the_beta_vae_score_of_the_reference_to_the_last_digit(look_up, seed, th
 
 @pytest.mark.parametrize(("seed", "theirs"), [(0, 0.2136732736444583), (1, 0.20846251501753246)])
 def test_the_mig_of_the_reference(look_up, seed, theirs):
-    found = draw_points(look_up, dsprites_table.SIZES, 10_000, np.random.RandomState(seed))
-    assert mig_score(*found).score == pytest.approx(theirs, abs=1e-12)
+    points = draw_points(look_up, dsprites_table.SIZES, 10_000, np.random.RandomState(seed))
+    assert mig_score(*points).score == pytest.approx(theirs, abs=1e-12)
 
 
 def test_sap_modularity_and_explicitness_of_the_reference(look_up):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from wwlib.metrics.udr import relative_strength, udr
 
@@ -52,6 +53,11 @@ def test_relative_strength_of_known_tables():
     assert relative_strength(np.eye(4)) == 1
     assert relative_strength(np.ones((4, 4))) == pytest.approx(1 / 4)
     assert relative_strength(np.zeros((3, 3))) == 0
+
+
+def test_tensors_that_learn_and_half_precision_are_codes_too():
+    z = torch.from_numpy(codes()).requires_grad_()
+    assert udr([z, z.bfloat16()], [torch.ones(5, requires_grad=True)] * 2) == pytest.approx([0.9, 0.9], abs=0.01)
 
 
 def test_what_cannot_be_compared_is_an_error():

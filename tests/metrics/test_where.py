@@ -43,10 +43,10 @@ def each_on_its_own(levels):
 
 
 def test_the_oracle_scores_one():
-    found = where_score(Toy(each_on_its_own), Tiles(), n=16)
-    assert found.score == 1
-    assert found.codes.tolist() == [0, 1]
-    assert np.array_equal(found.overlaps, np.eye(2))
+    score = where_score(Toy(each_on_its_own), Tiles(), n=16)
+    assert score.score == 1
+    assert score.codes.tolist() == [0, 1]
+    assert np.array_equal(score.overlaps, np.eye(2))
 
 
 def test_a_code_that_acts_everywhere_elsewhere_or_nowhere_scores_zero():
@@ -77,9 +77,9 @@ def test_a_factor_that_no_code_tells_counts_zero():
         def recogniser(self, images):
             return super().recogniser(images) * torch.tensor([1.0, 0.0])
 
-    found = where_score(Half(each_on_its_own), Tiles(), n=16)
-    assert found.codes.tolist() == [0, -1]
-    assert found.score == pytest.approx(0.5)
+    score = where_score(Half(each_on_its_own), Tiles(), n=16)
+    assert score.codes.tolist() == [0, -1]
+    assert score.score == pytest.approx(0.5)
 
 
 def test_models_with_masks_have_a_score_by_mask_and_one_by_change(shapes):

@@ -14,9 +14,9 @@ def test_a_judge_learns_hues_within_seconds(generator):
     data = Glyphs()
     judge = train_judge(new_judge((10, 10, 10), 1, features=32, width=8), data, 60, seed=2, rate=5e-3)
     factors = data.sample_factors(300, generator)
-    found = judge.verdict(data.images(factors))
-    assert found.shape == (300, 3)
-    assert (found[:, 2] == factors[:, 2]).float().mean() > 0.5
+    verdict = judge.verdict(data.images(factors))
+    assert verdict.shape == (300, 3)
+    assert (verdict[:, 2] == factors[:, 2]).float().mean() > 0.5
     assert not any(weight.requires_grad for weight in judge.parameters())
 
 

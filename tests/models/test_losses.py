@@ -5,7 +5,11 @@ import math
 import pytest
 import torch
 
+from tests.tiny import CPU, TINY, Noise
+from wwlib.models.config import replace_config
 from wwlib.models.losses import (
+    OBJECTIVES,
+    Readings,
     discriminator_loss,
     generator_loss,
     infogan_loss,
@@ -14,6 +18,7 @@ from wwlib.models.losses import (
     r1_penalty,
     untrained_ps_loss,
 )
+from wwlib.training.step import Training
 
 
 def slow_ps(codes, perturbed, k, r, r2):
@@ -98,3 +103,39 @@ def test_r1_reaches_the_discriminators_weights(generator):
     weight = torch.randn(48, generator=generator).requires_grad_()
     r1_penalty(lambda x: x.flatten(1) @ weight, torch.randn(2, 3, 4, 4, generator=generator), 1.0).backward()
     assert torch.allclose(weight.grad, weight.detach(), atol=1e-5)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_trains_a_few_steps_and_moves_what_it_should(objective):
+    """Q learns from it, and G only where the table says so: without the GAN's own losses G's gradient is its alone."""
+    config = replace_config(TINY, objective=objective, recogniser_noise=0.1, share_noise=True)
+    state = Training(config, Noise(), CPU)
+    before = [p.detach().clone() for p in state.recogniser.parameters()]
+    for _ in range(6):
+        losses = state.step()
+    assert all(value.isfinite() and value.shape == () for value in losses.values())
+    state.check_finite()
+    moved = [not torch.equal(old, new) for old, new in zip(before, state.recogniser.parameters(), strict=True)]
+    assert all(moved)
+
+    gradients = {}
+    for weight in (0.0, 10.0):
+        state = Training(replace_config(config, C_lambda=weight), Noise(), CPU)
+        state.step()
+        gradients[weight] = torch.cat([p.grad.flatten() for p in state.generator.parameters()])
+        assert any(p.grad is not None and bool(p.grad.any()) for p in state.recogniser.parameters()) == (weight > 0)
+    assert torch.equal(*gradients.values()) != OBJECTIVES[objective].reaches_generator
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_is_smaller_for_a_recogniser_that_reads_the_codes_than_for_one_that_says_zero(objective):
+    random = torch.Generator().manual_seed(0)
+    codes = torch.randn(64, 5, generator=random)
+    pair, answers = (), ([codes], [torch.zeros_like(codes)])
+    if OBJECTIVES[objective].pairs:
+        perturbed, k = perturb(codes, 6.0, random)
+        pair = perturbed, k
+        answers = ([codes, perturbed], [torch.zeros_like(codes)] * 2)
+    right, silent = (OBJECTIVES[objective].loss(Readings(codes, r[0], *pair, *r[1:]), TINY) for r in answers)
+    assert right.item() == pytest.approx(0, abs=1e-6)
+    assert silent > 1

@@ -15,10 +15,12 @@ import torch.multiprocessing
 
 from tests import tiny
 from tests.tiny import CPU, PRELOAD, Noise, curve, flat
-from wwlib.base.device import Compute
+from wwlib.base.device import Compute, choose_threads
 from wwlib.base.files import load_about
 from wwlib.datasets.shapes3d import Shapes3D
 from wwlib.models.config import replace_config
+from wwlib.models.losses import OBJECTIVES
+from wwlib.training import distributed
 from wwlib.training.checkpoint import load_checkpoint, save_checkpoint
 from wwlib.training.distributed import ALONE, Team, team
 from wwlib.training.loop import train
@@ -31,10 +33,8 @@ COMMANDED = replace_config(
     recogniser_widths={16: 4, 8: 4, 4: 8}, discriminator_residual=(8,), features=8,
 )  # fmt: skip
 VARIANTS = {
-    "ps": TINY,
+    **{name: replace_config(TINY, objective=name) for name in OBJECTIVES},
     "ps, shared noise": replace_config(TINY, share_noise=True),
-    "infogan": replace_config(TINY, objective="infogan"),
-    "gan": replace_config(TINY, objective="gan"),
 }
 
 
@@ -127,13 +127,17 @@ def join(rank, port, folder):
         assert together.any(rank == 1, False) == [True, False]
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @pytest.fixture(scope="module")
 def together(tmp_path_factory):
     """Two processes that trained together, each on its share; what they came to is in the folder."""
     folder = tmp_path_factory.mktemp("together")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     torch.multiprocessing.set_forkserver_preload(PRELOAD)  # torch is imported once for both
     processes = torch.multiprocessing.start_processes(
         join, (port, folder), nprocs=2, join=False, start_method="forkserver"
@@ -151,9 +155,9 @@ def together(tmp_path_factory):
 def test_two_processes_train_what_one_does(name, together, float64):
     alone, losses = trained(VARIANTS[name])
     for rank in range(2):
-        found, said, penalty = torch.load(together / f"{name}-{rank}.pt")
-        assert (flat(alone) - found).abs().max() < 1e-10
-        assert said == pytest.approx(losses, abs=1e-10)
+        gradients, reported, penalty = torch.load(together / f"{name}-{rank}.pt")
+        assert (flat(alone) - gradients).abs().max() < 1e-10
+        assert reported == pytest.approx(losses, abs=1e-10)
         assert penalty.item() == pytest.approx(alone.penalty.item(), abs=1e-10)
 
 
@@ -207,27 +211,94 @@ def launch(folder, until, number, rank):
             time.sleep(0.02)
         processes = workers(process)
         os.kill(processes[rank], number)
-        said, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=120)
     finally:
         process.kill()
     assert not any(Path(f"/proc/{one}").exists() for one in processes)
-    return process.returncode, said
+    return process.returncode, output
 
 
 def test_a_job_that_loses_a_process_ends_and_the_same_command_continues_to_the_same_curve(together, tmp_path):
-    code, said = launch(tmp_path, 20, signal.SIGKILL, 1)
+    code, output = launch(tmp_path, 20, signal.SIGKILL, 1)
     assert code != 0
-    assert "another process of this training ended or hangs" in said
+    assert "another process of this training ended or hangs" in output
     killed_at = load_about(tmp_path / "checkpoint.safetensors")["step"]
-    code, said = launch(tmp_path, 50, signal.SIGTERM, 1)  # told to one, heard by both
-    assert said.count(f"continued at step {killed_at} of 100 from {tmp_path}") == 1
+    code, output = launch(tmp_path, 50, signal.SIGTERM, 1)  # told to one, heard by both
+    assert output.count(f"continued at step {killed_at} of 100 from {tmp_path}") == 1
     about = load_about(tmp_path / "checkpoint.safetensors")
-    assert f"stopped at step {about['step']} of 100" in said
+    assert f"stopped at step {about['step']} of 100" in output
     # the rest on one process: the record keeps who did what
     state = train(COMMANDED, Shapes3D(32), tmp_path, CPU, progress=False)
     spans = [(len(s["processes"]), s["from_step"], s["to_step"]) for s in state.sessions]
     assert spans == [(2, 0, killed_at), (2, killed_at, about["step"]), (1, about["step"], 100)]
     whole = json.loads((together / "undisturbed" / "run.json").read_text())
-    (mine, last), (theirs, expected) = curve(state.log), curve(whole["log"])
-    assert mine == theirs  # two processes throughout: to the bit
+    (own_curve, last), (whole_curve, expected) = curve(state.log), curve(whole["log"])
+    assert own_curve == whole_curve  # two processes throughout: to the bit
     assert last == pytest.approx(expected, rel=0.05)  # the last steps were summed in another order
+
+
+@pytest.fixture
+def variables(monkeypatch):
+    """A function that sets what a launcher other than torchrun sets."""
+
+    def put(**values):
+        for name in ("WORLD_SIZE", "RANK", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in values.items():
+            monkeypatch.setenv(name, str(value))
+
+    return put
+
+
+@pytest.mark.parametrize(("rank", "whom"), [(0, "1 of 2 processes"), (1, "the first of 2 processes")])
+def test_a_process_without_its_peer_says_whom_it_waits_for_and_gives_up(rank, whom, variables, monkeypatch, capsys):
+    port = free_port()
+    variables(WORLD_SIZE=2, RANK=rank, MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+    monkeypatch.setattr(distributed, "JOINING", 1.0)
+    monkeypatch.setattr(distributed, "SILENCE", 0.2)
+    in_vain = pytest.raises(ConnectionError, match=f"waited 0 minutes for {whom} at 127.0.0.1:{port}")
+    with in_vain, team(torch.device("cpu")):
+        pass
+    assert capsys.readouterr().out == f"waiting for {whom} at 127.0.0.1:{port}\n"
+
+
+WRONG = {
+    "an empty size": (dict(WORLD_SIZE=""), "WORLD_SIZE must be a whole number of at least 1, or not be set, got ''"),
+    "a size of 0": (dict(WORLD_SIZE="0"), "WORLD_SIZE must be a whole number"),
+    "a size in words": (dict(WORLD_SIZE="two"), "WORLD_SIZE must be a whole number"),
+    "no rank": (dict(WORLD_SIZE="2", MASTER_ADDR="localhost", MASTER_PORT="29500"), "needs RANK below it"),
+    "a rank too high": (
+        dict(WORLD_SIZE="2", RANK="2", MASTER_ADDR="localhost", MASTER_PORT="1"),
+        "needs RANK below it",
+    ),
+    "no address": (dict(WORLD_SIZE="2", RANK="0"), "MASTER_ADDR and MASTER_PORT"),
+    "a port in words": (dict(WORLD_SIZE="2", RANK="0", MASTER_PORT="http"), "MASTER_PORT must be a whole number"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_wrong_variables_are_one_sentence(kind, variables):
+    values, words = WRONG[kind]
+    variables(**values)
+    with pytest.raises(ValueError, match=words) as told, team(torch.device("cpu")):
+        pass
+    assert "\n" not in str(told.value)
+
+
+def test_a_port_that_is_taken_is_one_sentence(variables):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        variables(WORLD_SIZE=2, RANK=0, MASTER_ADDR="127.0.0.1", MASTER_PORT=taken.getsockname()[1])
+        with pytest.raises(ConnectionError, match="cannot meet at 127") as told, team(torch.device("cpu")):
+            pass
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(("name", "text"), [("WW_THREADS", "auto"), ("WW_THREADS", ""), ("WW_THREADS", "-1"),
+                                            ("LOCAL_WORLD_SIZE", "0"), ("LOCAL_WORLD_SIZE", "")])  # fmt: skip
+def test_wrong_numbers_of_threads_are_one_sentence(name, text, monkeypatch):
+    monkeypatch.delenv("WW_THREADS", raising=False)
+    monkeypatch.setenv(name, text)
+    with pytest.raises(ValueError, match=f"{name} must be a whole number of at least ., or not be set, got '{text}'"):
+        choose_threads()

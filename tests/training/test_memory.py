@@ -30,7 +30,7 @@ def test_what_is_computed_without_numbers_is_what_autograd_saves_with_them(dtype
         own = {p.untyped_storage()._cdata for network in state.networks().values() for p in network.parameters()}
         saved = saved_for_backward(state, batch, own)
         # not closer: in a small batch the largest tensor, counted twice more, is a layer's weights and no map
-        assert need.bytes(batch) - need.kept == pytest.approx(max(saved), rel=0.1)
+        assert need.bytes(batch) - need.kept_bytes == pytest.approx(max(saved), rel=0.1)
 
 
 @pytest.mark.parametrize("batch", [8, 24])
@@ -47,16 +47,16 @@ def test_a_step_holds_what_is_computed_and_hardly_less(batch, tmp_path):
 
 
 def test_the_largest_even_part_within_the_budget_is_chosen():
-    need = Need(kept=100, passes=((0, 10), (50, 5)))
+    need = Need(kept_bytes=100, passes=((0, 10), (50, 5)))
     assert [fit(need, 32, budget / 1e9) for budget in (420, 419, 220, 190)] == [32, 16, 12, 8]
-    assert fit(Need(kept=0, passes=((0, 1),)), 32, 28e-9) == 16  # two equal parts, not 28 and 4
+    assert fit(Need(kept_bytes=0, passes=((0, 1),)), 32, 28e-9) == 16  # two equal parts, not 28 and 4
     with pytest.raises(ValueError, match=r"memory must be at least .* GB for 4 images of this model"):
         fit(need, 32, 100e-9)
 
 
 def test_several_processes_need_a_copy_of_the_gradients():
     weights = sum(p.numel() for n, net in training(4).networks().items() if n != "average" for p in net.parameters())
-    assert memory_need(CONFIG, processes=2).kept - memory_need(CONFIG).kept == 4 * weights
+    assert memory_need(CONFIG, processes=2).kept_bytes - memory_need(CONFIG).kept_bytes == 4 * weights
 
 
 def test_a_budget_below_the_weights_names_what_is_needed():
@@ -69,4 +69,4 @@ def test_the_recorded_needs_are_those_of_todays_recipes():
     assert {row["recipe"] for row in rows} == set(RECIPES)
     row = next(r for r in rows if (r["recipe"], r["precision"]) == ("shapes3d-32", "float32"))
     need = memory_need(recipe("shapes3d-32"))
-    assert (row["kept"], [tuple(one) for one in row["passes"]]) == (need.kept, list(need.passes))
+    assert (row["kept"], [tuple(one) for one in row["passes"]]) == (need.kept_bytes, list(need.passes))

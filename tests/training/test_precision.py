@@ -6,7 +6,8 @@ import torch
 from tests.tiny import CPU, TINY, Noise, flat
 from wwlib.base.device import Compute
 from wwlib.base.files import load_about
-from wwlib.models.config import OBJECTIVES, replace_config
+from wwlib.models.config import replace_config
+from wwlib.models.losses import OBJECTIVES
 from wwlib.training.checkpoint import load_checkpoint, save_checkpoint
 from wwlib.training.step import Training
 
@@ -39,11 +40,11 @@ def test_images_are_half_and_masks_are_whole(dtype):
     codes, noise = torch.randn(4, 5, generator=random), state.generator.sample_noise(4, random)
     expected, masks = state.generator(codes, noise, return_masks=True)
     with state.compute.autocast():
-        images, found = state.generator(codes, noise, return_masks=True)
+        images, autocast_masks = state.generator(codes, noise, return_masks=True)
     assert images.dtype == dtype
     assert images.shape == expected.shape
-    assert [mask.dtype for mask in found] == [torch.float32] * 2
-    assert [mask.shape for mask in found] == [mask.shape for mask in masks]
+    assert [mask.dtype for mask in autocast_masks] == [torch.float32] * 2
+    assert [mask.shape for mask in autocast_masks] == [mask.shape for mask in masks]
     assert (images.float() - expected).norm() < 0.03 * expected.norm()
 
 

@@ -19,6 +19,7 @@ from wwlib.base.files import load_about, load_tensors, save_tensors
 from wwlib.datasets.shapes3d import SmallRooms
 from wwlib.experiments.perturbation.runs import pair_config
 from wwlib.models.config import Config, replace_config
+from wwlib.models.losses import OBJECTIVES
 from wwlib.training.checkpoint import load_checkpoint, save_checkpoint
 from wwlib.training.loop import train
 from wwlib.training.recipes import recipe
@@ -30,7 +31,7 @@ def weights(state):
     return [p for network in state.networks().values() for p in network.state_dict().values()]
 
 
-@pytest.mark.parametrize("objective", ["ps", "infogan", "gan"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("share_noise", [False, True])
 def test_one_step_moves_every_network_that_has_a_loss(objective, share_noise):
     state = Training(replace_config(TINY, objective=objective, share_noise=share_noise), Noise(), CPU)
@@ -207,9 +208,9 @@ COMMANDED = replace_config(
 )  # fmt: skip
 
 
-def same_checkpoints(mine, theirs):
-    (mine, about), (theirs, others) = load_tensors(mine), load_tensors(theirs)
-    same = all(torch.equal(mine[key], theirs[key]) for key in theirs)
+def same_checkpoints(path, other_path):
+    (tensors, about), (other_tensors, others) = load_tensors(path), load_tensors(other_path)
+    same = all(torch.equal(tensors[key], other_tensors[key]) for key in other_tensors)
     return same and curve(about["log"]) == curve(others["log"])
 
 
@@ -224,13 +225,13 @@ def test_a_stopped_command_says_where_it_continues_and_comes_to_the_same_weights
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130
     step = load_about(checkpoint)["step"]
     assert 0 < step < 120
-    assert f"stopped at step {step} of 120; the same command continues" in said
+    assert f"stopped at step {step} of 120; the same command continues" in output
     again = subprocess.run([*COMMAND, "--folder", str(folder)], capture_output=True, text=True, timeout=120)
     assert again.returncode == 0, again.stderr
     assert f"continued at step {step} of 120 from {folder}" in again.stdout

@@ -25,10 +25,10 @@ class Pixels:
 def scripted(path, values, **options):
     """A `BestByTPL` that measures what it is told: pairs of TPL and active codes."""
     best = BestByTPL(path, RULE, Pixels(), **options)
-    found = iter(values)
+    measured = iter(values)
 
     def measure(state):
-        score, active = next(found)
+        score, active = next(measured)
         lengths = torch.zeros(1, 6)
         lengths[0, :active] = score / active if active else 0
         return tpl_from_lengths(lengths, 0.1)

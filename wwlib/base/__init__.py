@@ -1,1 +1,1 @@
-"""What everything rests on: paths, devices, files written whole, tables as text, pictures."""
+"""Helpers that every other package uses: paths, devices, files written whole, tables as text, pictures."""

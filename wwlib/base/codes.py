@@ -1,4 +1,4 @@
-"""Rows of codes changed as a whole: some copied from another row, two turned into each other."""
+"""Two changes of many codes at once: copy some codes from other rows, or rotate the plane of two codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ def copy_codes(target: Tensor, source: Tensor, positions: list[int] | slice) -> 
 
 
 def rotate_codes(codes: Tensor, i: int, j: int, degrees: float) -> Tensor:
-    """Return `codes` `[n, d]` with positions i and j turned by an angle: the same information, other axes."""
+    """Return `codes` `[n, d]` with the plane of positions i and j rotated by an angle in degrees.
+
+    The rotated codes hold the same information on other axes.
+    """
     angle = math.radians(degrees)
     turned = codes.clone()
     turned[:, i] = math.cos(angle) * codes[:, i] - math.sin(angle) * codes[:, j]

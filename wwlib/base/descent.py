@@ -23,7 +23,7 @@ def descend(
     Args:
         network: whose parameters move.
         loss_at: gives the loss of step 0, 1, ... on a batch that it draws itself.
-        steps: how many.
+        steps: number of steps.
         rate, betas: of Adam; the rate falls linearly to 0.
         clip: largest norm of all gradients together; None for no limit.
         every: steps between two losses that are returned; the last step's is one of them.

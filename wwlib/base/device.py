@@ -41,9 +41,9 @@ class Compute:
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Return the most bytes this process has held: of a CUDA device what torch reserved there, else in main memory.
+    """Return the largest number of bytes this process has used so far, or None where that is not known (Windows).
 
-    None where the system does not say (Windows).
+    For a CUDA device it is the memory that torch reserved there, for any other device the process's main memory.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device)
@@ -70,7 +70,7 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     try:
         chosen = torch.device(device)
         if chosen.type == "cuda" and chosen.index is None and "LOCAL_RANK" in os.environ:
-            chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # torchrun: one process a GPU
+            chosen = torch.device("cuda", environment_number("LOCAL_RANK", 0, 0))  # torchrun: one process a GPU
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device must be 'auto' or a device of this machine, got {device!r} ({error})") from None
@@ -78,7 +78,7 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     if precision == "auto":
         if chosen.type != "cuda":
             return Compute(chosen)
-        # is_bf16_supported() alone says yes for emulation on a T4, where float16 is several times faster
+        # is_bf16_supported() alone is also true on a T4, which emulates bfloat16; float16 is several times faster there
         native = torch.cuda.get_device_capability(chosen) >= (8, 0)
         return Compute(chosen, torch.bfloat16 if native else torch.float16)
     if precision not in formats:
@@ -86,18 +86,35 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     return Compute(chosen, formats[precision])
 
 
-def choose_threads(threads: int | None = None) -> int:
-    """Set torch's CPU threads and return the choice: `threads`, else whichever of one and all is faster right now.
+def environment_number(name: str, default: int, least: int) -> int:
+    """Return the whole number that an environment variable holds, or `default` where it is not set.
 
-    On a machine that is busy with something else, two threads can be several times slower than one, since they wait
-    for each other; so measure instead of assuming. `WW_THREADS` overrides the measurement. Also calls
-    `keep_freed_memory`.
+    Raises:
+        ValueError: if it holds anything else, or less than `least`.
+    """
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    if not text.strip().isdecimal() or int(text) < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, or not be set, got {text!r}")
+    return int(text)
+
+
+def choose_threads(threads: int | None = None) -> int:
+    """Set how many CPU threads torch uses, and return that number.
+
+    Without `threads`, one thread and all threads are timed, and the faster of the two is taken. On a machine that is
+    busy with something else, two threads can be several times slower than one, since they wait for each other.
+    `WW_THREADS` replaces the measurement. Also calls `keep_freed_memory`.
+
+    Raises:
+        ValueError: if `WW_THREADS` or `LOCAL_WORLD_SIZE` is no number of at least 1 (`WW_THREADS`: or 0, to measure).
     """
     keep_freed_memory()
-    threads = threads or int(os.environ.get("WW_THREADS", 0))
+    threads = threads or environment_number("WW_THREADS", 0, 0)
     if not threads:
         everything = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        everything //= int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun: processes share this machine's cores
+        everything //= environment_number("LOCAL_WORLD_SIZE", 1, 1)  # torchrun: processes share this machine's cores
         candidates = sorted({1, max(1, everything)})
         threads = min(candidates, key=_convolution_seconds) if len(candidates) > 1 else 1
     torch.set_num_threads(threads)
@@ -105,10 +122,10 @@ def choose_threads(threads: int | None = None) -> int:
 
 
 def keep_freed_memory() -> bool:
-    """Ask glibc to keep freed memory for the next step instead of returning it; say whether it agreed.
+    """Ask glibc to keep freed memory for the next step, and return whether it does.
 
     A training step frees and asks for the same large blocks again and again. By default each comes back from the
-    kernel as fresh pages, and clearing those costs a fifth of a step here. Elsewhere (macOS, musl) nothing happens.
+    kernel as fresh pages, and clearing those costs a fifth of a step here. On macOS and with musl nothing happens.
     """
     try:
         libc = ctypes.CDLL("libc.so.6")
@@ -129,5 +146,5 @@ def _convolution_seconds(threads: int) -> float:
 
 
 def headless() -> bool:
-    """Say whether nobody watches: under tests, papermill or CI (`WW_HEADLESS=1` or `CI` set)."""
+    """Return whether no person is watching: under tests, papermill or CI (`WW_HEADLESS=1` or `CI` set)."""
     return os.environ.get("WW_HEADLESS", os.environ.get("CI", "")) not in ("", "0", "false")

@@ -1,7 +1,8 @@
-"""Files that are whole or absent, and weights without pickles."""
+"""Writing files so that they are never half written, and storing tensors with safetensors instead of pickle."""
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -16,15 +17,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from wwlib.base.paths import how_to_restore, missing
+
+POINTER = b"version https://git-lfs"  # how a Git LFS pointer begins, which stands where the file should be
+
 
 class Damaged(ValueError):
-    """A file of ours that cannot be read as what it says it is."""
+    """A file that this library wrote and that can no longer be read."""
 
 
 def write_whole(path: str | Path, write: Callable[[Path], None], sync: bool = True) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it: a reader sees the old file or the new one.
+    """Let `write` fill a temporary file beside `path`, then rename it, so that a reader sees the old or the new file.
 
-    Without `sync` that holds unless the power goes: for many small files that can be made again.
+    Without `sync` it is faster, but a power cut can leave a damaged file: for many small files that can be made again.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,10 +48,15 @@ def write_whole(path: str | Path, write: Callable[[Path], None], sync: bool = Tr
 
 
 def remove_unfinished(path: str | Path) -> None:
-    """Remove what a killed process left of its attempts to write `path`: the file itself never suffers from them."""
+    """Remove the temporary files that a killed process left beside `path`; `path` itself is not touched."""
     path = Path(path)
-    for temporary in path.parent.glob(f".{path.name}.*"):
-        temporary.unlink(missing_ok=True)
+    # the second is safetensors' own, which earlier versions let it write beside the file
+    for pattern in (f".{glob.escape(path.name)}.*", ".tmp??????"):
+        for temporary in path.parent.glob(pattern):
+            if temporary.is_dir() and not temporary.is_symlink():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
 
 
 def save_json(path: str | Path, content: object) -> None:
@@ -55,18 +65,30 @@ def save_json(path: str | Path, content: object) -> None:
     write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
+def load_json(path: str | Path):
+    """Read what `save_json` wrote; FileNotFoundError where it is not there, which says where a file of `data/` is."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(missing(path))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def save_tensors(path: str | Path, tensors: dict[str, Tensor], about: dict) -> None:
     """Write tensors and a JSON-able description to one safetensors file, whole or not at all.
 
     Raises:
-        OSError: if the file cannot be written, for want of room or another reason.
+        OSError: if the file cannot be written, because the disk is full or for another reason.
     """
+    path = Path(path)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
     def write(file: Path) -> None:
         try:
-            save_file(tensors, file, metadata={"about": json.dumps(about)})
-        except SafetensorError as error:  # which safetensors raises for a full disk as well
+            # safetensors writes another file beside the one it is given; in here `remove_unfinished` meets it too
+            with tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as room:
+                save_file(tensors, Path(room) / path.name, metadata={"about": json.dumps(about)})
+                os.replace(Path(room) / path.name, file)
+        except SafetensorError as error:  # safetensors raises it for a full disk as well
             raise OSError(f"{path} cannot be written: {error}") from None
 
     write_whole(path, write)
@@ -77,10 +99,10 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not a readable safetensors file of ours.
+        ValueError: if it is not a safetensors file that `save_tensors` wrote, or is damaged.
     """
     with _opened(path) as (file, about):
-        # copies: a tensor that still maps the file would keep Windows from replacing it at the next save
+        # copied, since Windows cannot replace a file that a tensor still maps
         return {name: file.get_tensor(name).clone() for name in file.keys()}, about  # noqa: SIM118 (not a dict)
 
 
@@ -94,16 +116,19 @@ def load_about(path: str | Path) -> dict:
 def _opened(path: str | Path) -> Iterator[tuple]:
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no weights at {path}")
+        raise FileNotFoundError(missing(path))
     try:
         with safe_open(path, framework="pt") as file:
             yield file, json.loads((file.metadata() or {})["about"])
     except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
-        raise Damaged(f"{path} is not a readable wwlib weights file: {error}") from None
+        with open(path, "rb") as file:
+            pointer = file.read(len(POINTER)) == POINTER
+        reason = "a Git LFS pointer stands in its place" if pointer else error
+        raise Damaged(f"{path} is not a readable wwlib weights file, {reason}{how_to_restore(path)}") from None
 
 
 def keep_previous(path: Path, previous: Path) -> None:
-    """Let `previous` hold what `path` holds now, if it is there; at every moment both names lead to whole files."""
+    """Make `previous` a second name of the file at `path`, if there is one; both are whole files at every moment."""
     if not path.exists():
         return
 
@@ -117,14 +142,14 @@ def keep_previous(path: Path, previous: Path) -> None:
     write_whole(previous, link)
 
 
-def digest(tensors: dict[str, Tensor]) -> str:
-    """Return a digest of tensors' names, shapes and bytes: safetensors itself does not notice a flipped bit."""
-    found = hashlib.sha256()
+def tensor_digest(tensors: dict[str, Tensor]) -> str:
+    """Return a SHA-256 of tensors' names, shapes and bytes; safetensors itself does not notice a flipped bit."""
+    hasher = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
-        found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy() if tensor.numel() else b"")
-    return found.hexdigest()
+        hasher.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        hasher.update(tensor.reshape(-1).view(torch.uint8).numpy() if tensor.numel() else b"")
+    return hasher.hexdigest()
 
 
 def prefixed(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

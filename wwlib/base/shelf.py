@@ -1,8 +1,7 @@
-"""A lesson's shelf in `data/`: one file of weights, one record of every run that was made for it."""
+"""The two files of a lesson in `data/`: the weights of its networks, and the record of all runs made for it."""
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,28 +12,41 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from wwlib.base.files import half_floats, load_tensors, prefixed, save_json, save_tensors, unprefixed
+from wwlib.base.files import (
+    half_floats,
+    load_json,
+    load_tensors,
+    prefixed,
+    remove_unfinished,
+    save_json,
+    save_tensors,
+    unprefixed,
+)
+from wwlib.base.paths import is_shipped, require_clone
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
 def rounded(network: Network) -> Network:
-    """Round a network's weights to float16, as `Shelf.keep` does, and return it: what is measured is what is kept."""
+    """Round a network's weights to float16, as `Shelf.keep` stores them, and return the network.
+
+    Measured after this, a network gives the numbers that the stored one will give.
+    """
     network.load_state_dict(half_floats(network.state_dict()))
     return network
 
 
 def runs_of(record: dict, case: str, seed: int | None = None) -> list[dict]:
-    """Return the runs of one case, by seed, or the one of a seed.
+    """Return the runs of one case, in the order of seeds; with `seed`, only the run with that seed.
 
     Raises:
         ValueError: if there is none.
     """
     runs = [run for run in record["runs"] if seed in (None, run["seed"])]
-    if found := [run for run in runs if run["case"] == case]:
-        return found
-    known, of_seed = sorted({run["case"] for run in runs}), "" if seed is None else f" with seed {seed}"
-    raise ValueError(f"case must be one of {known}{of_seed}, got {case!r}")
+    if of_case := [run for run in runs if run["case"] == case]:
+        return of_case
+    known, with_seed = sorted({run["case"] for run in runs}), "" if seed is None else f" with seed {seed}"
+    raise ValueError(f"case must be one of {known}{with_seed}, got {case!r}")
 
 
 def named_run(record: dict, case: str, seed: int = 0) -> dict:
@@ -44,12 +56,12 @@ def named_run(record: dict, case: str, seed: int = 0) -> dict:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Where the networks and the record of a lesson lie.
+    """The place of a lesson's networks and of its record.
 
     Args:
         weights: a safetensors file; each network's tensors under a prefixed name.
         record: a JSON file with `command`, `hosts` (seconds that each frozen network took), `runs`.
-        command: that makes both.
+        command: the command that makes both files.
     """
 
     weights: Path
@@ -61,25 +73,28 @@ class Shelf:
         return FileLock(self.record.with_suffix(".lock"))
 
     def load(self, name: str, network: Network) -> Network:
-        """Fill an untrained network with the kept weights of `name`; return it frozen.
+        """Fill an untrained network with the stored weights of `name`, and return it frozen.
 
         Raises:
-            FileNotFoundError: if nothing of that name is kept.
+            FileNotFoundError: if no weights of that name are stored, or the shipped file is missing.
         """
-        tensors = unprefixed(name, load_tensors(self.weights)[0]) if self.weights.exists() else {}
+        made = self.weights.exists() or (is_shipped(self.weights) and self.record.exists())
+        tensors = unprefixed(name, load_tensors(self.weights)[0]) if made else {}
         if not tensors:
+            require_clone(f"data/{self.weights.name}")
             raise FileNotFoundError(f"{self.weights.name} holds no {name!r}; make it with: {self.command}")
         network.load_state_dict(tensors)
         return network.eval().requires_grad_(False)
 
     def keep(self, networks: Mapping[str, nn.Module], half: bool) -> None:
-        """Write networks into the file of weights, beside what is there.
+        """Write networks into the file of weights, beside those that are there already.
 
         Args:
-            networks: by name.
-            half: as float16.
+            networks: the networks by name; one that is stored already is replaced.
+            half: store the weights as float16.
         """
         with self._locked():
+            remove_unfinished(self.weights)
             tensors = load_tensors(self.weights)[0] if self.weights.exists() else {}
             for name, network in networks.items():
                 tensors = {key: value for key, value in tensors.items() if not key.startswith(f"{name}.")}
@@ -89,10 +104,10 @@ class Shelf:
 
     def read(self) -> dict:
         """Return the record of every run."""
-        return json.loads(self.record.read_text(encoding="utf-8"))
+        return load_json(self.record)
 
     def note(self, change: Callable[[dict], None]) -> None:
-        """Change the record on disk, read anew each time; other processes may do so at the same time."""
+        """Read the record, change it and write it; several processes may do so at the same time."""
         with self._locked():
             record = self.read() if self.record.exists() else dict(command=self.command, hosts={}, runs=[])
             versions = dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine())

@@ -1,4 +1,4 @@
-"""Stopping between two steps: Ctrl-C, and the SIGTERM of a job scheduler, become an event that a loop looks at."""
+"""Stopping a loop between two steps, at Ctrl-C or at the SIGTERM of a job scheduler."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def stop_signal(insist: bool = True) -> Iterator[threading.Event]:
-    """Turn Ctrl-C or SIGTERM into an event looked at between steps, so that no step is left half done.
+    """Turn Ctrl-C or SIGTERM into an event that a loop checks between steps, so that every step is completed.
 
     Args:
-        insist: whether a second signal interrupts at once. Not under `torchrun`, which passes on the Ctrl-C that its
-            processes have already received from the terminal.
+        insist: whether a second signal interrupts at once. It must not under `torchrun`, which passes on the Ctrl-C
+            that its processes have already received from the terminal.
     """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():

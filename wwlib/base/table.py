@@ -1,13 +1,14 @@
-"""Tables made from run records: no number in a lesson or a README is typed by hand."""
+"""Tables of text for lessons and documents, filled from run records instead of typed by hand."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 
 class Table:
-    """Rows of text under a header, shown as a table in a notebook, in Markdown and in a terminal."""
+    """Rows of text under a header, shown as a table in notebooks, in Markdown and in a terminal."""
 
     def __init__(self, header: Sequence[str], rows: Iterable[Sequence[object]]):
         self.header, self.rows = list(map(str, header)), [list(map(str, row)) for row in rows]
@@ -35,3 +36,20 @@ class Table:
         widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
         lines = [self.header, ["-" * w for w in widths], *self.rows]
         return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A table of `docs/results.md`, which collects what the modules of `wwlib.experiments` list as `RESULTS`.
+
+    Args:
+        lesson: number of the lesson that it belongs to, such as "17".
+        name: heading of the table, no two alike in one lesson.
+        says: one plain sentence: what the table shows, and whether it falls short of its goal.
+        table: makes the table from the records in `data/`.
+    """
+
+    lesson: str
+    name: str
+    says: str
+    table: Callable[[], Table]

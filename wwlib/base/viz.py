@@ -1,8 +1,9 @@
-"""Seeing: pictures with a text alternative, from images, traversals and masks."""
+"""Pictures with a text alternative: grids of images, masks, curves, animations and heat maps."""
 
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import textwrap
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from wwlib.base.files import write_whole
 
+NO_SLIDERS = "sliders need a notebook with ipywidgets; the picture below shows the same at once"
 INK, ACCENT, SECOND, FAINT = "#1b1f2a", "#0b6fb8", "#d1495b", "#9aa3b2"
 
 
@@ -48,7 +50,7 @@ class Picture:
 
 
 def figure_picture(figure: Figure, alt: str, dpi: int = 100) -> Picture:
-    """Turn a matplotlib figure into a `Picture` of 256 colours: a third of the size, so that lessons stay small."""
+    """Turn a matplotlib figure into a `Picture` of 256 colours, a third of the size, so that lessons stay small."""
     FigureCanvasAgg(figure)
     buffer, small = io.BytesIO(), io.BytesIO()
     figure.savefig(buffer, dpi=dpi, bbox_inches="tight", facecolor="white")
@@ -130,7 +132,7 @@ def grid(
             axis = axes[row, column]
             axis.imshow(pixels[row, column], interpolation="nearest")
             axis.set(xticks=[], yticks=[])
-            axis.spines[:].set(color=FAINT, linewidth=0.5)  # a white mask ends somewhere, on a white page too
+            axis.spines[:].set(color=FAINT, linewidth=0.5)  # a white mask needs a visible border on a white page
         if row < len(row_labels):
             axes[row, 0].set_ylabel(row_labels[row], rotation=0, ha="right", va="center", fontsize=9, color=INK)
     for column, label in enumerate(column_labels):
@@ -147,13 +149,13 @@ def _wrapped(label: str, side: int) -> str:
 
 
 def overlay(images: Tensor, masks: Tensor, strength: float = 0.75) -> Tensor:
-    """Return images `[n, C, H, W]` dimmed where their mask `[n, R, R]` is low, so that the masked place shines."""
+    """Return images `[n, C, H, W]` dimmed where their mask `[n, R, R]` is low; the masked place stays bright."""
     light = (mask_images(masks, images.shape[-1], stretch=True) + 1) / 2
     return (images.clamp(-1, 1) + 1) * (1 - strength + strength * light) - 1
 
 
 def where_truth(images: Tensor, masks: Tensor, footprints: Tensor, labels: Sequence[str], alt: str) -> Picture:
-    """Show image, mask and true footprint one above the other, a column for each code.
+    """Show image, mask and true footprint one above the other, with a column for each code.
 
     Args:
         images: `[n, C, H, W]`.
@@ -169,21 +171,36 @@ def where_truth(images: Tensor, masks: Tensor, footprints: Tensor, labels: Seque
     return grid(rows, alt, row_labels=("image", "mask", "truth"), column_labels=labels, side=115)
 
 
-def filmstrip(files: Sequence[str | Path], alt: str, labels: Sequence[str] = ()) -> Picture:
-    """Show pictures saved during a training side by side."""
+def filmstrip(files: Sequence[str | Path], alt: str, labels: Sequence[str] = (), rows: Sequence[str] = ()) -> Picture:
+    """Show pictures saved during a training in two columns, large enough to see what their rows show.
+
+    Args:
+        files: the pictures, all of one size.
+        alt: what they show, in words.
+        labels: a title for each picture.
+        rows: names of the equally high rows that each picture consists of.
+    """
     pictures = [np.asarray(Image.open(file).convert("RGB")) for file in files]
     labels = labels or [""] * len(pictures)
-    figure = Figure(figsize=(2.6 * len(pictures), 2.6 * pictures[0].shape[0] / pictures[0].shape[1]))
-    for axis, picture, label in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, labels, strict=True):
+    lines, shape = -(-len(pictures) // 2), pictures[0].shape
+    figure = Figure(figsize=(7.6, 3.6 * lines * shape[0] / shape[1]))
+    axes = figure.subplots(lines, 2, squeeze=False).flatten()
+    for axis, picture, label in zip(axes, pictures, labels, strict=False):
         axis.imshow(picture, interpolation="nearest")
         axis.set_title(label, fontsize=9, color=INK)
+        height = shape[0] / max(1, len(rows))
+        axis.set_yticks([height * (k + 0.5) for k in range(len(rows))], rows, fontsize=7, color=INK)
+        axis.set_xticks([])
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+    for axis in axes[len(pictures) :]:
         axis.axis("off")
-    figure.subplots_adjust(wspace=0.04)
+    figure.subplots_adjust(wspace=0.16, hspace=0.08)
     return figure_picture(figure, alt)
 
 
 def gif(frames: Tensor, alt: str, side: int = 64, milliseconds: int = 100) -> Picture:
-    """Return an animated GIF that runs through `frames` `[n, C, H, W]` and back, for ever."""
+    """Return an animated GIF that runs through `frames` `[n, C, H, W]` and back, without end."""
     pictures = [Image.fromarray(p) for p in to_pixels(frames, side)]
     pictures += pictures[-2:0:-1]
     buffer = io.BytesIO()
@@ -213,7 +230,7 @@ def curves(
     axis.set(xlabel=x, ylabel=y)
     axis.spines[["top", "right"]].set_visible(False)
     if len(lines) > 1:
-        axis.legend(facecolor="white", edgecolor="none", framealpha=0.8, fontsize=9)  # lines may pass behind
+        axis.legend(facecolor="white", edgecolor="none", framealpha=0.8, fontsize=9)  # lines may pass behind it
     return figure_picture(figure, alt)
 
 
@@ -225,14 +242,14 @@ def _colours(n: int) -> list[str]:
 def heat_map(
     table: np.ndarray, rows: str, columns: str, title: str, names: Sequence[str] | None = None, digits: int = 2
 ) -> Picture:
-    """Return a picture of a table of numbers with every value written into its cell.
+    """Return a picture of a table of numbers, with each value written in its cell.
 
     Args:
         table: `[rows, columns]`.
         rows, columns: what a row and a column are; rows are numbered from 0.
         title: shown above.
         names: of the columns; numbers if left out.
-        digits: after the point.
+        digits: shown after the decimal point.
     """
     height, width = table.shape
     figure = Figure(figsize=(1.6 + 0.62 * width, 1.2 + 0.3 * height))
@@ -250,13 +267,30 @@ def heat_map(
     return figure_picture(figure, f"{title}: a table of {height} {rows}s by {width} {columns}s.")
 
 
+def show_widget(make: Callable[[], object]) -> None:
+    """Show a widget; where there can be none, say so in a line: the sheet that stands below shows the same.
+
+    A front end without widgets would print their inside, "VBox(children=...", so it is given that line instead.
+
+    Args:
+        make: gives the widget; called only where `ipywidgets` is installed.
+    """
+    from IPython.display import display
+
+    if importlib.util.find_spec("ipywidgets") is None:
+        print(f"[{NO_SLIDERS} (pip install ipywidgets)]")
+        return
+    view = dict(version_major=2, version_minor=0, model_id=make().model_id)
+    display({"application/vnd.jupyter.widget-view+json": view, "text/plain": f"[{NO_SLIDERS}]"}, raw=True)
+
+
 def swapping_picture(sliders: Sequence, frame: Callable[[], bytes], width: int):
-    """Return an image widget that shows `frame()`, and again whenever a slider moves.
+    """Return an image widget that shows `frame()`, and updates it whenever a slider moves.
 
     Args:
         sliders: widgets with a `value`.
-        frame: gives the PNG bytes that belong to the sliders' present values.
-        width: on the page, pixels.
+        frame: returns the PNG bytes for the sliders' present values.
+        width: of the image on the page, pixels.
     """
     import ipywidgets as widgets
 

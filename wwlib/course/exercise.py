@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import html
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from wwlib.course.describe import as_tensor, brief, describe, kind_of, line_of, name_of, plain
+
 ANSWERS = "wwlib.course.answers"  # the package of written answers: what lies there is no function of the library
 GREEN, RED, GREY = "#2e8b57", "#c0392b", "#7a8494"
+FORGOTTEN = "\nhint       nothing came back: is a `return` missing?"
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,10 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Property:
-    """What any good answer to an open exercise does: `holds(answer, seed)` says whether this one does."""
+    """What any good answer to an open exercise does: `holds(answer, seed)` says whether this one does.
+
+    It may ask for the gradients of a loss with `slopes_of`.
+    """
 
     what: str
     holds: Callable[[Callable, int], bool]
@@ -47,7 +51,7 @@ class Exercise:
     cases: tuple[Callable[[torch.Generator], tuple], ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-5
-    trains: bool = False  # the answer is a loss: its gradients count as well
+    trains: tuple[int, ...] = ()  # the answer is a loss: its gradients for the arguments at these positions count too
     properties: tuple[Property, ...] = ()
     library: tuple[Callable, ...] = ()
 
@@ -106,7 +110,7 @@ def first_fault(exercise: Exercise, answer: Callable, seed: int = 0, double: boo
         numbers: show the inputs and the right answers, not their shapes only.
     """
     for number, one in enumerate(exercise.properties):
-        if double is not True and (fault := _try_property(exercise, one, answer, seed + number)):
+        if double is not True and (fault := _try_property(exercise, one, answer, seed + number, numbers)):
             return fault
     for in_double in (False, True) if double is None else (double,):
         for number, make in enumerate(exercise.cases):
@@ -115,16 +119,63 @@ def first_fault(exercise: Exercise, answer: Callable, seed: int = 0, double: boo
     return None
 
 
-def _try_property(exercise: Exercise, one: Property, answer: Callable, seed: int) -> Result | None:
+class Watched:
+    """An answer to an open exercise that remembers what it was called with, what it returned and what it raised."""
+
+    def __init__(self, answer: Callable):
+        self.answer, self.calls, self.raised = answer, [], None
+
+    def _remember(self, call: Callable, arguments: tuple, options: dict | None = None) -> object:
+        try:
+            returned = plain(call(*arguments, **(options or {})))
+        except BaseException as error:
+            self.raised = error
+            raise
+        self.calls.append((arguments, returned))
+        return returned
+
+    def __call__(self, *arguments, **options) -> object:
+        return self._remember(self.answer, arguments, options)
+
+    def with_slopes(self, *arguments) -> tuple[object, list[Tensor]]:
+        slopes = getattr(self.answer, "with_slopes", lambda *a: value_and_slopes(self.answer, a))
+        value, found = self._remember(slopes, arguments)
+        self.calls[-1] = (arguments, value)
+        return value, found
+
+    def last(self, numbers: bool) -> str:
+        """Describe the last call, and up to three results of calls with arguments of the same shapes."""
+        if not self.calls:
+            return ""
+        called = [brief(a, numbers) for a in self.calls[-1][0]]
+        alike = [value for given, value in self.calls if [brief(a, numbers) for a in given] == called][-3:]
+        return f"\ncalled     {name_of(self.answer)}({', '.join(called)})" + "".join(
+            f"\nreturned   {describe(value)}" for value in alike
+        )
+
+
+def _try_property(exercise: Exercise, one: Property, answer: Callable, seed: int,
+                  numbers: bool) -> Result | None:  # fmt: skip
+    watched, hint = Watched(answer), ""
     try:
-        if one.holds(lambda *arguments: plain(answer(*arguments)), seed):
+        if one.holds(watched, seed):
             return None
-        body = f"must hold  {one.what}"
+        body = f"must hold  {one.what}{watched.last(numbers)}"
     except NotImplementedError:
         return _waiting(exercise)
     except (Exception, SystemExit) as error:
-        body = f"must hold  {one.what}\nraised     {type(error).__name__}: {error}{line_of(error, answer)}"
-    return Result(False, f"✗ {exercise.id} {exercise.title}: not yet", body, RED)
+        body = f"must hold  {one.what}"
+        if error is watched.raised:
+            body += f"\nraised     {type(error).__name__}: {error}{line_of(error, answer)}"
+        else:  # what came back is of no use; the message would speak of our code, not of the learner's
+            body += watched.last(numbers)
+            kind = kind_of(watched.calls[-1][1]) if watched.calls else "nothing"
+            hint = f"\nhint       a {kind} came back; the stub says which kind and shape are asked for"
+            if isinstance(error, ValueError):  # a sentence of the library's about what it was given
+                hint = f"\nhint       {error}"
+    if any(returned is None for _, returned in watched.calls):
+        hint = FORGOTTEN
+    return Result(False, f"✗ {exercise.id} {exercise.title}: not yet", body + hint, RED)
 
 
 def _waiting(exercise: Exercise) -> Result:
@@ -147,16 +198,15 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, i
         return as_double(made) if in_double else made
 
     def report(what: str, colour: str = RED) -> Result:
-        called = ",\n                  ".join(describe(a, numbers) for a in arguments())
-        if in_double:
-            what += "\nhint       right in float32: take dtype and device from the input, and lose no digits"
+        name = name_of(answer)
+        called = f",\n{' ' * (12 + len(name))}".join(brief(a, numbers) for a in arguments())
         return Result(
-            False, f"✗ {exercise.id} {exercise.title}: not yet", f"called     answer({called})\n{what}", colour
+            False, f"✗ {exercise.id} {exercise.title}: not yet", f"called     {name}({called})\n{what}", colour
         )
 
     if in_double and not any(map(_wide, arguments())):
         return None  # whole numbers carry no precision that an answer could lose
-    tolerance = min(exercise.tolerance, 1e-8) if in_double else exercise.tolerance
+    tolerance = exercise.tolerance
     expected, slopes = _call(exercise, exercise.reference, arguments())
     given = arguments()
     try:
@@ -165,43 +215,67 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, i
     except NotImplementedError:
         return _waiting(exercise)
     except (Exception, SystemExit) as error:
+        if in_double and not isinstance(error, SystemExit):
+            return None  # right in float32, and no task asks for another format: `remarks` says it
         where = line_of(error, answer)
         return report(f"raised     {type(error).__name__}: {error}{where}\nexpected   {describe(expected, numbers)}")
     if not unchanged(given, arguments()):
         return report("returned   a result, but changed its input in place\nhint       work on a copy: tensor.clone()")
     if same(got, expected, tolerance):
-        if slopes is not None and not same(my_slopes, slopes, 1e-6 if in_double else 1e-4):
+        if slopes is not None and not same(*(trained(exercise, given, s) for s in (my_slopes, slopes)), 1e-4):
             hint = "gradients must flow: no .detach(), no .item(), and create_graph=True inside a penalty"
+            if not isinstance(got, Tensor):
+                hint = f"return a tensor: a {kind_of(got)} has no gradients"
             return report(f"returned   the right value, but nothing can be trained with it\nhint       {hint}")
         return None
     text = f"returned   {describe(got)}\nexpected   {describe(expected, numbers)}"
-    if isinstance(expected, Tensor) and not isinstance(got, Tensor):
-        kind = got.kind if isinstance(got, Other) else type(got).__name__
-        return report(f"{text}\nhint       return a tensor, got {kind}")
+    if got is None:
+        return report(text + FORGOTTEN)
     for mistake in exercise.mistakes:
         try:
-            if same(got, mistake.wrong(*arguments()), tolerance):
+            wrong = mistake.wrong(*arguments())
+            if same(got, wrong, tolerance) or (_is_nan(got) and _is_nan(wrong)):
                 return report(f"{text}\nhint       {mistake.why}")
         except Exception:
             continue
+    if isinstance(expected, Tensor) and not isinstance(as_tensor(got), Tensor):
+        return report(f"{text}\nhint       return a tensor, got {kind_of(got)}")
     return report(text)
+
+
+def _is_nan(value: object) -> bool:
+    value = as_tensor(value)
+    return isinstance(value, Tensor) and value.numel() == 1 and bool(value.isnan())
 
 
 def _call(exercise: Exercise, function: Callable, arguments: tuple) -> tuple[object, list[Tensor] | None]:
     """Call a function; for a loss, also return the gradients of everything that it could train."""
-    if not exercise.trains:
-        return function(*arguments), None
+    return slopes_of(function, *arguments) if exercise.trains else (function(*arguments), None)
+
+
+def slopes_of(function: Callable, *arguments: object) -> tuple[object, list[Tensor]]:
+    """Return a loss and its gradients for every floating argument, computed where the function lives."""
     return getattr(function, "with_slopes", lambda *a: value_and_slopes(function, a))(*arguments)
 
 
+def trained(exercise: Exercise, arguments: tuple, slopes: list[Tensor]) -> list[Tensor]:
+    """Return the gradients for the arguments that the exercise trains, in order; none if there are none."""
+    owners = [n for n, a in enumerate(arguments) if isinstance(a, Tensor) and a.is_floating_point()]
+    owners += [n for n, a in enumerate(arguments) if isinstance(a, torch.nn.Module) for _ in a.parameters()]
+    return [slope for owner, slope in zip(owners, slopes, strict=False) if owner in exercise.trains]
+
+
 def value_and_slopes(function: Callable, arguments: tuple) -> tuple[object, list[Tensor]]:
-    """Return a loss and its gradients for every floating tensor and module parameter among the arguments."""
+    """Return a loss and its gradients for every floating tensor and module parameter among the arguments.
+
+    Of several losses, as one for each picture, the gradients are those of their sum; a loss without any has none.
+    """
     leaves = [a.requires_grad_(True) for a in arguments if isinstance(a, Tensor) and a.is_floating_point()]
     leaves += [p for a in arguments if isinstance(a, torch.nn.Module) for p in a.parameters()]
     value = function(*arguments)
-    if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
+    if not isinstance(value, Tensor) or not value.requires_grad:
         return value, []
-    slopes = torch.autograd.grad(value, leaves, allow_unused=True)
+    slopes = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
     return value.detach(), [torch.zeros_like(p) if s is None else s for p, s in zip(leaves, slopes, strict=True)]
 
 
@@ -211,6 +285,26 @@ def unchanged(given: tuple, before: tuple) -> bool:
     return all(same(now, old, 0.0) for now, old in pairs if isinstance(old, (Tensor, list)))
 
 
+def remarks(exercise: Exercise, answer: Callable, seed: int = 0) -> str:
+    """Say in a sentence what could be better in an answer that is right, "" if nothing: it passes all the same."""
+    for number, make in enumerate(exercise.cases):
+        given = as_double(make(torch.Generator().manual_seed(seed + number)))
+        if not any(map(_wide, given)):
+            continue
+        expected = exercise.reference(*given)
+        try:
+            got = answer(*as_double(make(torch.Generator().manual_seed(seed + number))))
+        except (Exception, SystemExit) as error:
+            return f"A remark: in float64 it raises {type(error).__name__}. Take the dtype from the input."
+        if isinstance(expected, Tensor) and not isinstance(got, (Tensor, np.ndarray)):
+            return f"A remark: a {type(got).__name__} came back; a tensor is the usual form."
+        if not same(plain(got), expected, min(exercise.tolerance, 1e-8)):
+            return (
+                "A remark: right to six digits. The dtype of the input, and no constant inside a logarithm, keep more."
+            )
+    return ""
+
+
 def same(got: object, expected: object, tolerance: float) -> bool:
     """Say whether two answers agree: same structure and shapes, numbers within `tolerance`."""
     if isinstance(expected, (tuple, list)):
@@ -218,7 +312,8 @@ def same(got: object, expected: object, tolerance: float) -> bool:
             return False
         return all(same(g, e, tolerance) for g, e in zip(got, expected, strict=True))
     if isinstance(expected, Tensor):
-        if not isinstance(got, Tensor) or got.shape != expected.shape:
+        got = as_tensor(got)
+        if not isinstance(got, Tensor) or got.shape != expected.shape or got.layout != expected.layout or got.is_meta:
             return False
         if (expected.dtype == torch.bool) != (got.dtype == torch.bool):
             return False
@@ -234,97 +329,16 @@ def same(got: object, expected: object, tolerance: float) -> bool:
 
 
 @dataclass(frozen=True)
-class Other:
-    """What stands for a value that is no data: equal to nothing but itself."""
-
-    kind: str
-
-    def __repr__(self) -> str:
-        return f"an object of type {self.kind}"
-
-
-def plain(value: object) -> object:
-    """Return a value as plain data, the one form in which answers are judged, by `check` and by the grader.
-
-    Numbers of numpy, fractions and decimals become Python's, subclasses of tensors, texts and containers what they are
-    derived from; whatever is no number, text, dense real tensor or container of those becomes an `Other`.
-    """
-    if isinstance(value, Tensor):
-        with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what its numbers are
-            tensor = value.detach().as_subclass(Tensor)
-            if tensor.layout != torch.strided or tensor.is_meta or tensor.is_complex():
-                kind = f"{tensor.layout} {tensor.dtype} tensor on {tensor.device}"
-                return Other(kind.replace("torch.", ""))
-            return tensor.cpu().contiguous().clone()
-    if isinstance(value, (tuple, list)):
-        return (tuple if isinstance(value, tuple) else list)([plain(part) for part in list(value)])
-    if isinstance(value, dict):
-        return {plain(key): plain(part) for key, part in dict.items(value)}
-    if isinstance(value, str):
-        return str.__str__(value)
-    if value is None or isinstance(value, bool):
-        return value
-    kind = type(value)
-    if kind.__module__ == "numpy" and getattr(value, "size", 2) == 1:
-        value = value.item()
-    elif kind in (Fraction, Decimal):
-        value = float(value)
-    if isinstance(value, int) and -(10**300) < value < 10**300:
-        return value if isinstance(value, bool) else int.__int__(value)
-    return float.__float__(value) if isinstance(value, float) else Other(kind.__name__)
-
-
-def describe(value: object, numbers: bool = True) -> str:
-    """Describe a value in one short line: tensors by shape and their first numbers.
-
-    Args:
-        value: any.
-        numbers: False for kinds and shapes only, without a single number.
-    """
-    if not numbers and isinstance(value, Tensor):
-        return f"tensor[{', '.join(map(str, value.shape))}] of {str(value.dtype).removeprefix('torch.')}"
-    if not numbers and isinstance(value, (tuple, list)):
-        return f"{type(value).__name__} of {len(value)}: " + "; ".join(describe(v, False) for v in value[:3])
-    if not numbers and not callable(value):
-        return {bool: "True or False", int: "a whole number", float: "a number"}.get(type(value), type(value).__name__)
-    if isinstance(value, Tensor):
-        numbers = value.detach().flatten()[:4].tolist()
-        shown = ", ".join(f"{n:.4g}" if isinstance(n, float) else str(n) for n in numbers)
-        more = ", …" if value.numel() > 4 else ""
-        shape = ", ".join(map(str, value.shape))
-        return f"tensor[{shape}] of {str(value.dtype).removeprefix('torch.')}: {shown}{more}"
-    if isinstance(value, (tuple, list)):
-        return f"{type(value).__name__} of {len(value)}: " + "; ".join(describe(v) for v in value[:3])
-    if callable(value) and not isinstance(value, torch.nn.Module):
-        return f"<{getattr(value, '__name__', type(value).__name__)}>"
-    try:
-        text = repr(value)
-    except Exception:
-        text = f"something of type {type(value).__name__}"
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-def line_of(error: Exception, answer: Callable) -> str:
-    """The line of the learner's own function in which an error arose."""
-    try:
-        code = inspect.unwrap(answer).__code__
-    except AttributeError:
-        return ""
-    step, line = error.__traceback__, None
-    while step:
-        if step.tb_frame.f_code is code:
-            line = step.tb_lineno - code.co_firstlineno
-        step = step.tb_next
-    return "" if line is None else f" (line {line + 1} of your function)"
-
-
-@dataclass(frozen=True)
 class Question:
-    """One quiz question: the digest of the right choice, and the explanation shown once it is found."""
+    """One quiz question: the digest of the right choice, and the explanation shown once it is chosen.
+
+    `tempts` says of each wrong choice in one sentence why it tempts and what speaks against it.
+    """
 
     id: str
     digest: str
     explanation: str
+    tempts: dict[str, str] = field(default_factory=dict)
 
 
 def digest(id: str, answer: str) -> str:

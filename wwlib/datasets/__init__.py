@@ -1,1 +1,1 @@
-"""Worlds with known factors, rendered or drawn by artists, folders of pictures, and readers of the published sets."""
+"""Data sets: rendered or drawn pictures with known factors, folders of pictures, readers of the published sets."""

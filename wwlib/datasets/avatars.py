@@ -1,7 +1,8 @@
-"""Faces drawn by artists, composed from independently chosen parts: real drawings with exact factors and footprints.
+"""Faces composed from parts that artists drew: real drawings whose factors and footprints are known exactly.
 
 The drawings are "Pixel Art" by DiceBear (CC0 1.0). Colours recolour layers, as in `wwlib.datasets.shapes3d`, so a small
-archive of layer weights (`data/avatars.safetensors`, written by `python -m wwlib avatars`) holds all 138,240 faces.
+archive of layer weights holds all 138,240 faces: `data/avatars.safetensors`, which `python -m wwlib remake avatars`
+writes.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ ARCHIVE = DATA / "avatars.safetensors"
 
 
 class Avatars(FactorData):
-    """Pixel-art faces from seven factors, composed on demand on any device.
+    """Pixel-art faces with seven factors, composed when they are asked for, on any device.
 
     Args:
         resolution: side of the images: 16, 32, 64 or 128 pixels.
@@ -81,7 +82,7 @@ class Avatars(FactorData):
 
 
 def palette(colours: tuple[str, ...]) -> Tensor:
-    """Return colours given as six hex digits as `[n, 3]` in [0, 1]."""
+    """Return colours, written as six hex digits each, as a tensor `[n, 3]` in [0, 1]."""
     return torch.tensor([[int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)] for colour in colours])
 
 
@@ -100,7 +101,7 @@ def make_archive(path: str | Path = ARCHIVE) -> None:
     tensors = dict(base=torch.stack(base).to(torch.uint8), weights=torch.stack(weights).to(torch.uint8))
     about = dict(
         kind="avatars",
-        command="python -m wwlib avatars",
+        command="python -m wwlib remake avatars",
         source="Pixel Art by DiceBear, CC0 1.0, https://www.figma.com/community/file/1198754108850888330",
     )
     save_tensors(path, tensors, about)

@@ -1,6 +1,6 @@
-"""Captions of coloured digits: a small grammar, its vocabulary, and an encoder that learns from text alone.
+"""Captions of coloured digits: a small grammar, its vocabulary, and captions with the mistakes that people make.
 
-A caption may state digit, ink and paper, and never says where on the paper the digit stands or how it leans.
+A caption may state digit, ink and paper. It never says where on the paper the digit stands or how it leans.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from wwlib.datasets.glyphs import HUES
 STATED = ("digit", "ink", "paper")
 SIZES = (10, HUES, HUES)
 UNSAID = -1
-LEFT_OUT = (0.1, 0.1, 0.1)  # how often a caption says nothing of each
+LEFT_OUT = (0.1, 0.1, 0.1)  # how often a caption leaves out each of them
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 INKS = ("red", "orange", "lime", "green", "mint", "cyan", "blue", "violet", "purple", "pink")
 PAPERS = ("maroon", "brown", "olive", "forest", "pine", "teal", "navy", "indigo", "plum", "burgundy")
@@ -38,7 +38,7 @@ def write(stated: Sequence[int], words: random.Random) -> str:
     """Return a caption that states digit, ink and paper in words chosen at random.
 
     Args:
-        stated: their values; -1 for what is left unsaid.
+        stated: their values; -1 for what the caption leaves out.
         words: chooses wording and synonyms.
 
     Raises:
@@ -53,21 +53,21 @@ def write(stated: Sequence[int], words: random.Random) -> str:
         text = re.sub(r"( and)?( in)? \{ink\}( ink)?", "", text)
     if paper == UNSAID:
         text = re.sub(r"(\bon )?\{paper\} paper( with| and)?", "", text)
-    said = text.format(
+    sentence = text.format(
         digit="digit" if digit == UNSAID else words.choice((DIGITS[digit], str(digit))),
         ink=INKS[ink],
         paper=words.choice((f"dark {INKS[paper]}", PAPERS[paper])),
     )
-    return re.sub(r"\ba (?=orange|eight|8)", "an ", " ".join(said.split()))
+    return re.sub(r"\ba (?=orange|eight|8)", "an ", " ".join(sentence.split()))
 
 
 def leave_out(factors: Tensor, generator: torch.Generator, shares: Sequence[float] = LEFT_OUT) -> Tensor:
-    """Return what captions of pictures state, `[n, 3]`: each value is replaced by -1 with its share of chance.
+    """Return what captions of pictures state, `[n, 3]`: the pictures' factors, some of them replaced by -1.
 
     Args:
         factors: of `Glyphs`, `[n, 6]`.
-        generator: of the choice.
-        shares: in [0, 1], for digit, ink and paper.
+        generator: chooses which values are left out.
+        shares: how often digit, ink and paper are left out, each in [0, 1].
     """
     stated = factors[:, :3]
     silent = torch.rand(stated.shape, generator=generator) < torch.tensor(shares)
@@ -82,7 +82,7 @@ def write_all(stated: Tensor, seed: int) -> list[str]:
 
 @lru_cache(maxsize=1)
 def vocabulary() -> dict[str, int]:
-    """Return every word of the grammar with its number, from 1; 0 is the empty place before a short caption."""
+    """Return every word of the grammar with its number, from 1; 0 fills up short captions."""
     known = [*DIGITS, *map(str, range(10)), *INKS, *PAPERS, "dark", "digit", "paper", *FILLERS]
     return {word: k + 1 for k, word in enumerate(known)}
 
@@ -105,9 +105,9 @@ def tokens(captions: Sequence[str]) -> Tensor:
 
 
 def distort(caption: str, words: random.Random, drop: float = 0.2, swap: float = 0.3) -> str:
-    """Return a caption badly told: fillers dropped, two neighbours exchanged; what it states is as before.
+    """Return a caption with words dropped and exchanged as a careless writer does, which still states the same.
 
-    "dark" and the hue after it stay together, else an ink could become the paper.
+    "dark" and the hue after it stay together, since otherwise an ink could become the paper.
 
     Args:
         caption: of the grammar.
@@ -115,20 +115,23 @@ def distort(caption: str, words: random.Random, drop: float = 0.2, swap: float =
         drop: probability that a filler such as "a" or "on" is dropped.
         swap: probability that two neighbours change places.
     """
-    told = [unit for unit in re.findall(r"dark \S+|\S+", caption) if unit not in FILLERS or words.random() >= drop]
-    if len(told) > 1 and words.random() < swap:
-        k = words.randrange(len(told) - 1)
-        told[k], told[k + 1] = told[k + 1], told[k]
-    return " ".join(told)
+    units = [unit for unit in re.findall(r"dark \S+|\S+", caption) if unit not in FILLERS or words.random() >= drop]
+    if len(units) > 1 and words.random() < swap:
+        k = words.randrange(len(units) - 1)
+        units[k], units[k + 1] = units[k + 1], units[k]
+    return " ".join(units)
 
 
 def random_stated(n: int, generator: torch.Generator, shares: Sequence[float] = (0.25, 0.25, 0.25)) -> Tensor:
-    """Return `n` random things to state, `[n, 3]`; with the given shares each is left unsaid."""
+    """Return random values of digit, ink and paper for `n` captions, `[n, 3]`; -1, in these shares, for left out."""
     values = torch.stack([torch.randint(size, (n,), generator=generator) for size in SIZES], dim=1)
     return values.masked_fill(torch.rand(n, len(SIZES), generator=generator) < torch.tensor(shares), UNSAID)
 
 
-def told_captions(n: int, generator: torch.Generator, seed: int) -> tuple[Tensor, list[str]]:
-    """Return what `n` distorted captions state, `[n, 3]`, by `generator`, and the captions, in words by `seed`."""
+def distorted_captions(n: int, generator: torch.Generator, seed: int) -> tuple[Tensor, list[str]]:
+    """Return `n` distorted captions and, before them, what they state `[n, 3]`.
+
+    `generator` draws what is stated, `seed` the words.
+    """
     words, stated = random.Random(seed), random_stated(n, generator)
     return stated, [distort(write(row, words), words) for row in stated.tolist()]

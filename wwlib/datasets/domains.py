@@ -1,7 +1,7 @@
-"""Two domains of one world: coloured digits filled with ink, and the same digits as outlines.
+"""One data set in two domains: coloured digits filled with ink, and the same digits as outlines.
 
-A picture of one domain has an exact counterpart in the other. Training never sees the two as a pair; the counterpart is
-there to check.
+A picture of one domain has an exact counterpart in the other. Training never sees the two as a pair; tests and
+measurements do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Domains(FactorData):
     """Digits of `wwlib.datasets.glyphs` in two styles; the layout, where the glyph lies, is the same in both.
 
     Args:
-        tilts: angles that occur, degrees; a judge gets others than the model that it judges.
+        tilts: angles that occur, degrees; a judge is trained on other angles than the model that it judges.
     """
 
     factor_names = ("digit", "ink", "paper", "across", "down", "style", "tilt")

@@ -57,19 +57,19 @@ class DSprites(FactorData):
 
 
 def _square(u: Tensor, v: Tensor) -> Tensor:
-    """Signed distance (negative inside) to a square of half side 0.9."""
+    """Return the signed distance (negative inside) to a square of half side 0.9."""
     return torch.maximum(u.abs(), v.abs()) - 0.9
 
 
 def _ellipse(u: Tensor, v: Tensor) -> Tensor:
-    """First-order signed distance to an ellipse with half axes 1 and 0.6."""
+    """Return the first-order signed distance to an ellipse with half axes 1 and 0.6."""
     value = (u / 1.0).square() + (v / 0.6).square() - 1
     slope = 2 * torch.sqrt(u.square() + (v / 0.36).square())
     return value / slope.clamp(min=1e-3)
 
 
 def _heart(u: Tensor, v: Tensor) -> Tensor:
-    """Signed distance to two discs and the triangle below them, v pointing down."""
+    """Return the signed distance to two discs and the triangle below them, v pointing down."""
     left = torch.hypot(u + 0.45, v + 0.3) - 0.5
     right = torch.hypot(u - 0.45, v + 0.3) - 0.5
     # the triangle's sides touch the discs and meet at (0, 0.95)

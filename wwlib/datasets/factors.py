@@ -1,4 +1,4 @@
-"""The one interface of every data set with known factors: sizes, names, images, and where each factor acts."""
+"""The interface that all data sets with known factors share: names, sizes, images, and where each factor acts."""
 
 from __future__ import annotations
 
@@ -65,25 +65,25 @@ class FactorData:
         return torch.stack(columns, dim=1).to(self.device)
 
     def sample_unseen(self, n: int, generator: torch.Generator | None, seen: Tensor) -> Tensor:
-        """Draw as `sample_factors` does, but only what is not among the factors `seen` `[m, K]`.
+        """Draw as `sample_factors` does, but only factor vectors that are not among `seen` `[m, K]`.
 
         Raises:
-            ValueError: if everything was seen.
+            ValueError: if `seen` holds every factor vector there is.
         """
         known = set(map(tuple, self.check_factors(seen).tolist()))
         if len(known) == len(self):
             raise ValueError(f"seen must leave something out, got all {len(self):,} factor vectors")
-        found: list[list[int]] = []
-        while len(found) < n:
-            found += [row for row in self.sample_factors(n, generator).tolist() if tuple(row) not in known]
-        return torch.tensor(found[:n], device=self.device)
+        rows: list[list[int]] = []
+        while len(rows) < n:
+            rows += [row for row in self.sample_factors(n, generator).tolist() if tuple(row) not in known]
+        return torch.tensor(rows[:n], device=self.device)
 
     def sample_images(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw `n` images `[n, C, H, W]` in [-1, 1] uniformly from the whole factor grid."""
         return self.images(self.sample_factors(n, generator))
 
     def sample_rows(self, n: int, generator: torch.Generator | None, rows: slice) -> Tensor:
-        """Draw as `sample_images` does, but make only these rows of the `n` images: a process's share of a batch."""
+        """Draw as `sample_images` does, but make only some rows of the `n` images, such as one process's share."""
         return self.images(self.sample_factors(n, generator)[rows])
 
     def variations(self, factors: Tensor, factor: int | str) -> Tensor:

@@ -36,7 +36,7 @@ class Glyphs(FactorData):
 
     Args:
         resolution: side of the images, pixels.
-        tilts: angles that occur, degrees; a judge gets others than the model that it judges.
+        tilts: angles that occur, degrees; a judge is trained on other angles than the model that it judges.
     """
 
     factor_names = ("digit", "ink", "paper", "across", "down", "tilt")
@@ -64,11 +64,11 @@ class Glyphs(FactorData):
 
 
 class Handwriting(FactorData):
-    """Handwritten digits in bright ink on dark paper; the last factor says which of a digit's specimens is shown.
+    """Handwritten digits in bright ink on dark paper; the last factor says which specimen of the digit is shown.
 
     Args:
         resolution: side of the images, pixels.
-        first, last: specimens `first` to `last - 1` of every digit, to keep apart what a judge is trained on.
+        first, last: use specimens `first` to `last - 1` of every digit, so that a judge can be trained on others.
 
     Raises:
         ValueError: unless 0 <= first < last <= 174.
@@ -106,9 +106,9 @@ def handwritten_digits() -> Tensor:
     """Return scikit-learn's digits `[10, 174, 10, 10]` in [0, 1], by class, with an empty pixel around each."""
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    images = torch.from_numpy(found.images).float() / 16
-    classes = [images[torch.from_numpy(found.target == digit)][:WRITERS] for digit in range(10)]
+    scanned = load_digits()
+    images = torch.from_numpy(scanned.images).float() / 16
+    classes = [images[torch.from_numpy(scanned.target == digit)][:WRITERS] for digit in range(10)]
     return F.pad(torch.stack(classes), (1, 1, 1, 1))
 
 

@@ -1,4 +1,4 @@
-"""Folders of pictures: every file read the same way, and an endless stream for training, resumable to the bit."""
+"""Folders of pictures: reading every file the same way, and an endless stream of them for training."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import signal
+import stat
+import sys
 import threading
 from collections.abc import Iterator
 from itertools import islice
@@ -13,73 +15,164 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-KEPT = 2**31
+CACHE_BYTES = 2**31
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+FLIP = Image.Transpose
+TURNS = {  # by EXIF's orientation; 1 is upright
+    2: FLIP.FLIP_LEFT_RIGHT, 3: FLIP.ROTATE_180, 4: FLIP.FLIP_TOP_BOTTOM, 5: FLIP.TRANSPOSE, 6: FLIP.ROTATE_270,
+    7: FLIP.TRANSVERSE, 8: FLIP.ROTATE_90,
+}  # fmt: skip
 
 
 class Unreadable(ValueError):
-    """A file that should be a picture and is none."""
+    """A file that should be a picture and cannot be read as one."""
 
 
 def list_pictures(folder: str | Path) -> list[Path]:
-    """Return every picture file below a folder, sorted; files and folders that begin with a dot are passed over.
+    """Return every picture file below a folder, sorted; files and folders that begin with a dot are skipped.
+
+    Links to other folders are followed, each folder is read once, and a link back up the tree leads nowhere. A name
+    that is no UTF-8 (it could stand in no record) and a folder called like a picture are passed over with a line on
+    standard error.
 
     Raises:
         FileNotFoundError: if the folder is missing or holds no picture.
     """
-    found = sorted(
-        f
-        for f in Path(folder).rglob("*")
-        if f.suffix.lower() in PICTURES and not any(part[0] == "." for part in f.relative_to(folder).parts)
-    )
-    if not found:
+    folder = Path(folder)
+    files, passed_over = _walk(folder)
+    if passed_over:
+        some = ", ".join(passed_over[:5]) + (", ..." if len(passed_over) > 5 else "")
+        print(f"{folder}: {len(passed_over)} passed over: {some}", file=sys.stderr, flush=True)
+    if not files:
         raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURES))}) below {folder}")
-    return found
+    return sorted(files)
+
+
+def _walk(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the picture files below a folder, and what was passed over, with the reason."""
+    files: list[Path] = []
+    passed_over: list[str] = []
+    seen: set[str] = set()
+    places = [folder]  # first the folder itself, then what links lead to: where names begin must not depend on links
+    while places:
+        for path, folders, names in os.walk(places.pop(0)):
+            here = os.path.realpath(path)
+            if here in seen:
+                folders.clear()
+                continue
+            seen.add(here)
+            plain = [name for name in sorted(folders) if name[0] != "." and _can_be_written(path, name, passed_over)]
+            called = [name for name in plain if Path(name).suffix.lower() in PICTURES]
+            passed_over += [f"{Path(path, name)} (a folder called like a picture)" for name in called]
+            linked = [Path(path, name) for name in plain if os.path.islink(os.path.join(path, name))]
+            places += [link for link in linked if not _leads_up(link, here, os.path.realpath(folder))]
+            folders[:] = [name for name in plain if Path(path, name) not in linked]
+            pictures = [name for name in names if name[0] != "." and Path(name).suffix.lower() in PICTURES]
+            files += [Path(path, name) for name in pictures if _can_be_written(path, name, passed_over)]
+    return files, passed_over
+
+
+def _leads_up(link: Path, *places: str) -> bool:
+    """Say whether a link leads to one of these folders or above it: to where everything comes again, and much more."""
+    target = os.path.realpath(link)
+    return any(Path(place).is_relative_to(target) for place in places)
+
+
+def _can_be_written(path: str, name: str, passed_over: list[str]) -> bool:
+    """Say whether a name can be written down; note it otherwise."""
+    try:
+        name.encode()
+        return True
+    except UnicodeEncodeError:
+        passed_over.append(f"{os.fsencode(name)!r} in {path} (a name that is no UTF-8)")
+        return False
 
 
 def read_picture(file: Path) -> Image.Image:
-    """Read a picture as RGB, turned as the camera held it (EXIF).
+    """Read a picture as RGB, turned as the camera held it (EXIF); what is transparent shows white paper.
 
     Raises:
         Unreadable: for a damaged file; the message names it.
     """
     try:
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            raise OSError("no regular file")  # to open a named pipe would wait for ever
         with Image.open(file) as picture:
-            picture = ImageOps.exif_transpose(picture)
+            picture.load()
+            turn = _turn(picture)
             if picture.mode.startswith("I"):  # 16 bits a pixel: PIL would cut them off at 255
                 picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
-            return picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Unreadable(f"{file} is not a readable picture: {error}") from None
+            picture = _on_white(picture)
+            return picture.transpose(turn) if turn is not None else picture
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files make PIL raise errors of a dozen kinds
+        raise Unreadable(f"{file} is not a readable picture: {error or type(error).__name__}") from None
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    """Return how to turn a picture by EXIF's orientation; whatever else EXIF holds, right or wrong, does not matter."""
+    try:
+        return TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # EXIF damaged as a whole, beside whole pixels: browsers show such a picture as it lies
+        return None
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Return a picture as RGB: transparent pixels hold any colour, often black, and mean the paper below."""
+    if not ({"A", "a"} & set(picture.getbands()) or "transparency" in picture.info):
+        return picture.convert("RGB")
+    picture = picture.convert("RGBA")
+    paper = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(paper, picture).convert("RGB")
+
+
+def description(folder: Path) -> dict:
+    """Return what `prepare` wrote about a folder into `about.json`; empty for any other folder.
+
+    Raises:
+        ValueError: if that file is damaged.
+    """
+    file = folder / "about.json"
+    if not file.is_file():
+        return {}
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged ({error}); delete it, or prepare the pictures anew") from None
+    return found if isinstance(found, dict) else {}
 
 
 class ImageFolder:
     """Every picture below a folder, cropped to its central square and resized: images without factors.
 
-    Pictures stay in memory once read, up to `kept` bytes.
+    Pictures stay in memory once read, up to `cache_bytes` bytes.
 
     Args:
-        folder: searched recursively for png, jpg, webp and bmp; names that begin with a dot are passed over.
+        folder: searched recursively for png, jpg, webp and bmp; names that begin with a dot are skipped.
         resolution: side of the images, pixels. Pictures of that size are taken as they are.
-        kept: bytes of pictures to keep.
+        cache_bytes: bytes of pictures that stay in memory.
 
     Raises:
         FileNotFoundError: if the folder is missing or holds no picture.
-        ValueError: for a folder whose preparation has not finished, and, when it is asked for, a picture that cannot
-            be read; the message names it.
+        ValueError: for a folder whose preparation has not finished; and, when that picture is asked for, for one that
+            cannot be read (the message names it).
     """
 
     channels = 3
 
-    def __init__(self, folder: str | Path, resolution: int = 64, kept: int = KEPT):
-        self.folder, self.resolution, self.kept = Path(folder), resolution, kept
-        about = self.folder / "about.json"
-        if about.is_file() and json.loads(about.read_text(encoding="utf-8")).get("finished") is False:
-            raise ValueError(f"{folder} is half prepared; run `python -m wwlib prepare` once more as before")
+    def __init__(self, folder: str | Path, resolution: int = 64, cache_bytes: int = CACHE_BYTES):
+        self.folder, self.resolution, self.cache_bytes = Path(folder), resolution, cache_bytes
+        if resolution < 1:
+            raise ValueError(f"resolution must be at least 1, got {resolution}")
+        if description(self.folder).get("finished") is False:
+            raise ValueError(
+                f"{folder} is not completely prepared; run the same `python -m wwlib prepare` command again"
+            )
         self.files = list_pictures(folder)
         self._cache: dict[int, Tensor] = {}
 
@@ -94,7 +187,7 @@ class ImageFolder:
         pixels = self._cache.get(index)
         if pixels is None:
             pixels = self._read(self.files[index])
-            if (len(self._cache) + 1) * pixels.numel() <= self.kept:
+            if (len(self._cache) + 1) * pixels.numel() <= self.cache_bytes:
                 self._cache[index] = pixels
         return pixels
 
@@ -103,7 +196,7 @@ class ImageFolder:
         return to_range(self.pixels(index))
 
     def fingerprint(self) -> str:
-        """Return a digest of which pictures these are, by their names and preparation, not by where they lie."""
+        """Return a SHA-256 of the pictures' names and of how they were prepared; where the folder lies is no part."""
         names = [file.relative_to(self.folder).as_posix() for file in self.files]
         about = self.folder / "about.json"
         return hashlib.sha256("\n".join(names).encode() + (about.read_bytes() if about.is_file() else b"")).hexdigest()
@@ -121,14 +214,14 @@ class ImageFolder:
 
 
 class PictureStream:
-    """An endless stream of a folder's pictures: each epoch is a new permutation, each picture a new coin for mirroring.
+    """An endless stream of a folder's pictures, in a new random order in each epoch, some of them mirrored.
 
-    What stands at a position of the stream depends on `seed` and the position alone, not on batch size, workers or
-    where the run was stopped. Worker processes read ahead; they end with the process that started them.
+    Which picture stands at a position depends on `seed` and the position alone, not on batch size, workers or where
+    the run was stopped. Worker processes read ahead; they end with the process that started them.
 
     Args:
         pictures: the folder.
-        seed: of permutations and coins.
+        seed: of the orders and of the choice which pictures are mirrored.
         mirror: show half of the pictures mirrored left to right.
         workers: processes that read; 0 reads in this one.
     """
@@ -143,7 +236,7 @@ class PictureStream:
         self.fingerprint = pictures.fingerprint()
         self.position = 0
         self._batches: Iterator | None = None
-        self._wanted: tuple[int, slice] | None = None
+        self._request: tuple[int, slice] | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -153,7 +246,7 @@ class PictureStream:
         return f"{len(self):,} pictures of {self.resolution} px{mirrored}, read by {self.workers or 'no'} workers"
 
     def seek(self, position: int) -> None:
-        """Continue at a position: how many images the run has shown."""
+        """Continue at a position, which is the number of images that the run has shown."""
         if position < 0:
             raise ValueError(f"position must be 0 or more, got {position}")
         if position != self.position:
@@ -165,15 +258,21 @@ class PictureStream:
 
         Raises:
             ValueError: for a picture that cannot be read; the message names it.
+            OSError: if a worker was killed.
         """
         return self.sample_rows(n, generator, slice(None))
 
     def sample_rows(self, n: int, generator: torch.Generator | None, rows: slice) -> Tensor:
-        """Go on by `n` pictures as `sample_images` does, but read only these rows: a process's share of a batch."""
-        if self._batches is None or self._wanted != (n, rows):
+        """Advance by `n` pictures as `sample_images` does, but read only some rows, such as one process's share."""
+        if self._batches is None or self._request != (n, rows):
             self.close()
-            self._batches, self._wanted = self._start(n, rows), (n, rows)
-        batch = next(self._batches)
+            self._batches, self._request = self._start(n, rows), (n, rows)
+        try:
+            batch = next(self._batches)
+        except (RuntimeError, ConnectionError, EOFError, FileNotFoundError) as error:  # it was killed
+            self.close()
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise OSError(f"a process that reads pictures ended ({reason}); use fewer workers, or 0") from None
         if isinstance(batch, str):
             self.close()
             raise ValueError(batch)
@@ -197,7 +296,14 @@ class PictureStream:
 
 
 def order(count: int, seed: int, mirror: bool, position: int = 0) -> Iterator[tuple[int, bool]]:
-    """Yield (picture, mirrored?) for ever, from a position on: one permutation of `count` pictures after another."""
+    """Yield pairs (picture, mirrored?) without end, from a position on: one permutation of the pictures after another.
+
+    Args:
+        count: number of pictures.
+        seed: of permutations and mirroring.
+        mirror: mirror each picture with probability 1/2.
+        position: how many pairs to skip.
+    """
     epoch, start = divmod(position, count)
     while True:
         random = np.random.default_rng((seed, epoch))
@@ -213,7 +319,7 @@ def to_range(pixels: Tensor) -> Tensor:
 
 
 class _Decoder(Dataset):
-    """Turns a place of the stream into pixels, or into the message of what went wrong: a worker must not die of it."""
+    """Returns the pixels at a place of the stream, or an error's message as text, so that a worker does not die."""
 
     def __init__(self, pictures: ImageFolder):
         self.pictures = pictures
@@ -232,9 +338,9 @@ def _stack(parts: list[Tensor | str]) -> Tensor | str:
 
 
 def _ignore_interrupts(worker: int) -> None:
-    """Ctrl-C and a scheduler's SIGTERM reach every process; only the one that trains may act on them.
+    """Make a worker ignore Ctrl-C and a scheduler's SIGTERM, on which only the training process may act.
 
-    A SIGTERM that this worker's parent sends is obeyed: it is how multiprocessing ends its daemons.
+    A SIGTERM from this worker's parent still ends it, since that is how multiprocessing ends its daemons.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not hasattr(signal, "sigwaitinfo"):  # macOS and Windows cannot tell who sent it

@@ -1,8 +1,9 @@
-"""Portraits drawn by an artist, composed from layers: pictures made by a person, with every factor and footprint known.
+"""Portraits composed from layers that an artist drew: real drawings whose factors and footprints are known exactly.
 
 The drawings are "ToonHead" by Johan Melin, a remix under CC BY 4.0, through DiceBear. A face is nine layers painted one
 over the other. Each layer is stored once for each of its variants, as opacity and as weights of the colours it uses, so
-a small archive (`data/portraits.safetensors`, written by `python -m wwlib portraits`) holds all the faces there can be.
+a small archive holds all the faces there can be: `data/portraits.safetensors`, which `python -m wwlib remake portraits`
+writes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PALETTES = {
     "hair colour": ("2c1b18", "724133", "c9602c", "e0b85a", "c9c4c0", "7a4fb0"),
     "clothes colour": ("b11f1f", "f97316", "eab308", "147f3c", "0b6ea8", "731ac3", "ec4899", "e8e9e6"),
 }
-# the canvas's layers from back to front; a layer with one variant is always there and is no factor
+# the layers from back to front; a layer with one variant is always drawn and is not a factor
 LAYERS: dict[str, tuple[str | None, ...]] = {
     "rearHair": (None, "longStraight", "longWavy", "neckHigh"),
     "body": ("body",),
@@ -55,7 +56,7 @@ SOURCE = "Remix of ToonHead by Johan Melin, CC BY 4.0, https://www.figma.com/com
 
 
 class Portraits(FactorData):
-    """Drawn portraits from eleven factors, composed on demand on any device.
+    """Drawn portraits with eleven factors, composed when they are asked for, on any device.
 
     Args:
         resolution: side of the images: 32 or 64 pixels.
@@ -125,14 +126,14 @@ def make_archive(path: str | Path = ARCHIVE) -> None:
             weights = np.stack([(_premultiplied(white) - _premultiplied(base)).max(axis=2) for white in whites])
             drawn.append(np.concatenate([base[None, :, :, 3], _premultiplied(base).transpose(2, 0, 1), weights]))
         tensors[layer] = torch.from_numpy(np.stack(drawn).round().clip(0, 255).astype(np.uint8))
-    save_tensors(path, tensors, dict(kind="portraits", command="python -m wwlib portraits", source=SOURCE))
+    save_tensors(path, tensors, dict(kind="portraits", command="python -m wwlib remake portraits", source=SOURCE))
 
 
 def draw(parts: dict[str, str | None], colours: dict[str, str], background: str | None = None) -> np.ndarray:
     """Draw layers with DiceBear itself: uint8 `[64, 64, 4]`, red, green, blue and opacity.
 
     Args:
-        parts: the variant of each layer to draw; layers not named, or None, stay away.
+        parts: the variant of each layer to draw; a layer that is not named, or is None, is left out.
         colours: six hex digits for "skin", "hair colour" and "clothes colour".
         background: six hex digits; None leaves it transparent.
     """
@@ -149,5 +150,5 @@ def draw(parts: dict[str, str | None], colours: dict[str, str], background: str 
 
 
 def _premultiplied(image: np.ndarray) -> np.ndarray:
-    """Colours times opacity, 0 to 255: what a layer adds to the canvas."""
+    """Return colours times opacity, 0 to 255: what a layer adds to the canvas."""
     return image[:, :, :3] * (image[:, :, 3:] / 255.0)

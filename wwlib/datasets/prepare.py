@@ -1,4 +1,4 @@
-"""Picture sets as the paper crops them: a published folder in, a folder of small square PNGs out.
+"""Preparing picture sets as the paper does: a published folder is cropped and shrunk to small square PNGs.
 
 The output is readable by any tool: `00000/00000000.png`, `00000/00000001.png`, ... in shuffled order, a thousand to a
 folder, and `about.json`, which says what was done. Running the same command again continues.
@@ -10,7 +10,6 @@ cropped for the paper was never published (`Form.crop` says what we do instead).
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from tqdm.auto import tqdm
 
 from wwlib.base.device import headless
 from wwlib.base.files import save_json, write_whole
-from wwlib.datasets.pictures import PICTURES, Unreadable, list_pictures, read_picture
+from wwlib.datasets.pictures import PICTURES, Unreadable, description, list_pictures, read_picture
 
 ABOUT = "about.json"
 SEED = 123  # of the order, as in the authors' data set tool
@@ -34,12 +33,12 @@ FOLDER = 1_000  # pictures in one folder
 
 @dataclass(frozen=True)
 class Form:
-    """What the pictures of a published set look like, and how they become square.
+    """Which sizes the pictures of a published set have, and how they become square.
 
     Args:
         sizes: (width, height) that occur; empty for any.
         square: turns pixels `[H, W, 3]` into a square.
-        crop: the same in words, for `about.json`.
+        crop: what `square` does, in words, for `about.json`.
         published: pictures in the published set; 0 for unknown.
     """
 
@@ -122,19 +121,19 @@ def square_picture(file: Path, form: Form, resolution: int) -> np.ndarray:
     return shrink(square, resolution)
 
 
-def prepare(
+def prepare_pictures(
     name: str, source: str | Path, out: str | Path, resolution: int = 64, processes: int = 1, progress: bool = True
 ) -> dict:
     """Turn a published picture folder into a folder of square PNGs; return what `about.json` says.
 
-    Pictures that are there already are passed over, so the same call continues where the last one stopped.
+    Pictures that are there already are skipped, so the same call continues where the last one stopped.
 
     Args:
         name: "celeba", "ffhq", "shoes", "clevr" or "folder" (any pictures, central square).
         source: the folder as published, searched recursively for png, jpg, webp and bmp.
         out: receives the PNGs and `about.json`; empty, missing, or of an earlier call with the same settings.
         resolution: side of the result, pixels.
-        processes: that read and write side by side.
+        processes: number of processes that read and write at the same time.
         progress: show a progress bar (never when headless).
 
     Raises:
@@ -184,17 +183,17 @@ def prepare(
 
 
 def picture_path(out: Path, number: int) -> Path:
-    """Return where picture `number` of a prepared folder stands."""
+    """Return the path of picture `number` of a prepared folder."""
     return out / f"{number // FOLDER:05d}" / f"{number:08d}.png"
 
 
 def _check_out(out: Path, plan: dict) -> None:
     about = out / ABOUT
     if about.is_file():
-        there = json.loads(about.read_text(encoding="utf-8"))
-        if differing := sorted(key for key in plan if there.get(key) != plan[key]):
-            told = ", ".join(f"{key} {there.get(key)!r} instead of {plan[key]!r}" for key in differing)
-            raise ValueError(f"{out} was prepared with {told}; choose another folder")
+        recorded = description(out)
+        if differing := sorted(key for key in plan if recorded.get(key) != plan[key]):
+            differences = ", ".join(f"{key} {recorded.get(key)!r} instead of {plan[key]!r}" for key in differing)
+            raise ValueError(f"{out} was prepared with {differences}; choose another folder")
     elif out.is_dir() and any(file.suffix.lower() in PICTURES for file in out.rglob("*")):
         raise ValueError(f"{out} must be empty or prepared by this command: it holds pictures but no {ABOUT}")
 
@@ -202,7 +201,7 @@ def _check_out(out: Path, plan: dict) -> None:
 def _prepare_one(job: tuple[Path, Path], form: Form, resolution: int) -> tuple[Path, str]:
     """Prepare one picture unless it is there; return the source and, for a damaged one, what is wrong with it."""
     file, target = job
-    if target.is_file() and target.stat().st_size:  # after a power cut the name may be there and the bytes not
+    if target.is_file() and target.stat().st_size:  # after a power cut a file may be there and be empty
         return file, ""
     try:
         picture = Image.fromarray(square_picture(file, form, resolution))
@@ -213,7 +212,7 @@ def _prepare_one(job: tuple[Path, Path], form: Form, resolution: int) -> tuple[P
 
 
 def _results(work: Callable, jobs: Iterator, processes: int) -> Iterator[tuple[Path, str]]:
-    """Do the jobs in this process or in several, a few thousand at a time, so that none piles up."""
+    """Do the jobs in this process or in several, a few thousand at a time, so that results do not pile up."""
     if processes == 1:
         yield from map(work, jobs)
         return

@@ -1,4 +1,4 @@
-"""The published files themselves, for a learner who has them: dSprites `.npz` and 3D Shapes `.h5`."""
+"""Readers of the two published files, dSprites `.npz` and 3D Shapes `.h5`, for a learner who has them."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _existing(path: str | Path) -> Path:
 
 
 def _grid(sizes: tuple[int, ...]) -> np.ndarray:
-    """Every combination of factor values in grid order, `[N, K]`."""
+    """Return every combination of factor values in grid order, `[N, K]`."""
     return np.stack(np.unravel_index(np.arange(int(np.prod(sizes))), sizes), axis=1)
 
 

@@ -1,4 +1,4 @@
-"""3D Shapes, rendered here: the factor grid of the published set, and the exact pixels every factor touches.
+"""3D Shapes, rendered here: the factor grid of the published set, with exactly known pixels of every factor.
 
 The three hues only recolour three surfaces. So the 480 geometries (scale x shape x orientation) are ray-traced once
 into per-surface light weights, and any of the 480,000 images is `sum_layer weight * colour`.
@@ -17,17 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wwlib.base.files import digest, load_tensors, save_tensors
-from wwlib.base.paths import DATA
+from wwlib.base.files import load_tensors, save_tensors, tensor_digest
+from wwlib.base.paths import CACHE
 from wwlib.datasets.factors import FactorData
 
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
 ROOM = 4.0  # half the side of the square room, in object heights
-FAR = 1e6  # a distance no ray in the room travels
+FAR = 1e6  # larger than any distance in the room
 
 
 class Shapes3D(FactorData):
-    """Rendered 3D Shapes: 480,000 images from six factors, composed on demand on any device.
+    """Rendered 3D Shapes: 480,000 images with six factors, composed when they are asked for, on any device.
 
     Args:
         resolution: side of the images, 32 to 128 pixels.
@@ -46,7 +46,7 @@ class Shapes3D(FactorData):
             raise ValueError(f"resolution must be a whole number from 32 to 128, got {resolution!r}")
         self.resolution = resolution
         self.device = torch.device(device)
-        self._layers = kept_layers(resolution).to(self.device)
+        self._layers = cached_layers(resolution).to(self.device)
         self._palette = torch.tensor([colorsys.hsv_to_rgb(i / 10, 1, 1) for i in range(10)], device=self.device)
 
     def layers(self, factors: Tensor) -> Tensor:
@@ -63,29 +63,29 @@ class Shapes3D(FactorData):
 
 
 @lru_cache(maxsize=4)
-def kept_layers(resolution: int) -> Tensor:
-    """Return what `render_layers` gives, read from `data/cache/` where this version of it has been rendered before.
+def cached_layers(resolution: int) -> Tensor:
+    """Return what `render_layers` returns, read from the cache where this version of it has been rendered before.
 
     Args:
         resolution: side R in pixels.
     """
     version = hashlib.sha256(Path(__file__).read_bytes() + torch.__version__.encode()).hexdigest()[:12]
-    file = DATA / "cache" / f"shapes3d-{resolution}-{version}.safetensors"
+    file = CACHE / f"shapes3d-{resolution}-{version}.safetensors"
     with suppress(OSError, ValueError):  # not rendered yet, or damaged
-        kept, about = load_tensors(file)
-        if about.get("digest") == digest(kept):
-            return kept["layers"]
+        stored, about = load_tensors(file)
+        if about.get("digest") == tensor_digest(stored):
+            return stored["layers"]
     layers = {"layers": render_layers(resolution)}
-    with suppress(OSError):  # where nothing can be written it costs some seconds each time, no more
+    with suppress(OSError):  # where nothing can be written, rendering takes some seconds each time
         file.parent.mkdir(parents=True, exist_ok=True)
         for earlier in file.parent.glob(f"shapes3d-{resolution}-*.safetensors"):
             earlier.unlink(missing_ok=True)
-        save_tensors(file, layers, dict(kind="layers", digest=digest(layers)))
+        save_tensors(file, layers, dict(kind="layers", digest=tensor_digest(layers)))
     return layers["layers"]
 
 
 def render_layers(resolution: int, samples: int = 3) -> Tensor:
-    """Ray-trace all 480 geometries: `[480, 3, R, R]` light weights of floor, wall and object, in [0, 1].
+    """Ray-trace all 480 geometries and return the light weights `[480, 3, R, R]` of floor, wall and object, in [0, 1].
 
     Args:
         resolution: side R in pixels.
@@ -108,7 +108,7 @@ def _render(resolution: int, samples: int, shape: str, scale: float, degrees: fl
     lambert = (normal * light).sum(1).clamp(min=0)
     blocked = _object(point + 1e-3 * normal, light.expand_as(point), shape, scale)[0] < FAR
     diffuse = torch.where(blocked, 0.0, lambert)
-    # walls face away from a light overhead: a fill light from the side tells the two walls of a corner apart
+    # the light overhead hardly reaches the walls; a second one from the side gives the two walls different shades
     fill = 0.5 + 0.5 * (normal * torch.tensor([0.6, 0.3, 0.75])).sum(1)
     weight = (0.45 + 0.25 * fill + 0.4 * diffuse).clamp(0, 1)
     layers = torch.nn.functional.one_hot(surface, 3).t() * weight
@@ -130,7 +130,7 @@ def _camera(side: int, degrees: float) -> tuple[Tensor, Tensor]:
 
 
 def _nearest(eye: Tensor, rays: Tensor, shape: str, scale: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Distance, normal and surface (0 floor, 1 wall, 2 object) that each ray meets first."""
+    """Return distance, normal and surface (0 floor, 1 wall, 2 object) of what each ray meets first."""
     origin = eye.expand_as(rays)
     floor = torch.where(rays[:, 1] < 0, -origin[:, 1] / rays[:, 1], FAR)
     sides = (ROOM * rays[:, [0, 2]].sign() - origin[:, [0, 2]]) / rays[:, [0, 2]]
@@ -144,7 +144,7 @@ def _nearest(eye: Tensor, rays: Tensor, shape: str, scale: float) -> tuple[Tenso
 
 
 def _object(origin: Tensor, rays: Tensor, shape: str, scale: float) -> tuple[Tensor, Tensor]:
-    """Distance (FAR for a miss) and normal where rays meet the object standing on the floor."""
+    """Return distance (FAR for a miss) and normal where rays meet the object that stands on the floor."""
     half = 0.65 * scale
     lift = torch.tensor([0.0, half, 0.0])
     if shape == "cube":
@@ -164,7 +164,7 @@ def _first(*hits: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def _quadratic(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """The nearest positive root of a t^2 + 2 b t + c = 0, FAR where there is none."""
+    """Return the smallest positive root of a t^2 + 2 b t + c = 0, FAR where there is none."""
     root = b * b - a * c
     t = (-b - root.clamp(min=0).sqrt()) / a
     return torch.where((root > 0) & (t > 0), t, FAR)

@@ -37,13 +37,13 @@ def criterion(what: str, values: np.ndarray, limit: float, low: bool, digits: st
     return (
         what,
         f"{'≥' if low else '≤'} {limit:g}",
-        spread(values, digits),
+        mean_and_range(values, digits),
         bound,
         f"{met} of {len(values)}",
     )
 
 
-def spread(values: np.ndarray, digits: str = ".2f") -> str:
+def mean_and_range(values: np.ndarray, digits: str = ".2f") -> str:
     """Return "mean (lowest to highest)" of values over seeds, without a minus before a zero."""
     return f"{values.mean():z{digits}} ({values.min():z{digits}} to {values.max():z{digits}})"
 

@@ -15,8 +15,10 @@ from wwlib.models.shipped import load_model
 
 RECORD = DATA / "interpretation.json"
 WEIGHTS = DATA / "interpretation-weights.safetensors"
-INTERPRETATION = Shelf(WEIGHTS, RECORD, "python -m wwlib interpret")
-TRANSLATION = Shelf(DATA / "translation-weights.safetensors", DATA / "translation.json", "python -m wwlib translate")
+INTERPRETATION = Shelf(WEIGHTS, RECORD, "python -m wwlib remake interpretation")
+TRANSLATION = Shelf(
+    DATA / "translation-weights.safetensors", DATA / "translation.json", "python -m wwlib remake translation"
+)
 JUDGES_TILTS = (-9, -3, 3, 9)  # degrees; the models under test see -12, 0 and 12
 JUDGED = (10, 10, 10)  # values of digit, ink and paper, and of the three hues of 3D Shapes
 POSE = (10, 10, 10, 3, 3, 3)  # values of all six factors, which the judge of poses names

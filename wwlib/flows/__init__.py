@@ -1,1 +1,1 @@
-"""Invertible networks of Part II: flows, interpretation, invariances, translation, fusion."""
+"""The invertible networks of Part II: flows, interpretation, invariances, translation, fusion."""

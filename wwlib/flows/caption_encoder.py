@@ -9,18 +9,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.base.descent import descend
-from wwlib.datasets.captions import SIZES, tokens, told_captions, vocabulary
+from wwlib.datasets.captions import SIZES, distorted_captions, tokens, vocabulary
 
 LEARNED = 16_384  # captions that an encoder learns from
 
 
 class CaptionEncoder(nn.Module):
-    """Captions to vectors: a recurrent network reads word by word; heads say what was stated.
+    """A recurrent network that turns captions into vectors, with heads that read from a vector what was stated.
 
     Args:
         outputs: length of the vector.
         hidden: units of the recurrent network.
-        ordered: False for a bag of words, which averages word vectors and cannot know which came first.
+        ordered: False for a bag of words, which averages word vectors and does not see their order.
         seed: of the weights.
     """
 
@@ -44,13 +44,16 @@ class CaptionEncoder(nn.Module):
         return self.summary(read).tanh()
 
     def loss(self, numbers: Tensor, stated: Tensor) -> Tensor:
-        """Return the cross-entropy of what captions state, summed over the three attributes; unsaid is a class too."""
+        """Return the cross-entropy of what captions state, summed over the three attributes.
+
+        An attribute that is left out is one more class.
+        """
         embedded = self(numbers)
         return sum(F.cross_entropy(head(embedded), stated[:, k] + 1) for k, head in enumerate(self.heads))
 
     @torch.no_grad()
     def read(self, numbers: Tensor) -> Tensor:
-        """Return what captions state, `[B, 3]`, as the encoder understands them; -1 for unsaid."""
+        """Return what captions state, `[B, 3]`, as the encoder understands them; -1 for what they leave out."""
         embedded = self(numbers)
         return torch.stack([head(embedded).argmax(dim=1) - 1 for head in self.heads], dim=1)
 
@@ -63,17 +66,17 @@ class CaptionEncoder(nn.Module):
 def train_caption_encoder(
     steps: int = 800, seed: int = 0, ordered: bool = True, captions: int = LEARNED, batch: int = 128, rate: float = 4e-3
 ) -> CaptionEncoder:
-    """Train an encoder to tell from a distorted caption what it states; return it frozen. No picture is seen.
+    """Train an encoder to read from distorted captions what they state, and return it frozen; it sees no pictures.
 
     Args:
         steps, batch, rate: of Adam, whose rate falls linearly to 0.
         seed: of weights and captions.
         ordered: False for a bag of words.
-        captions: to learn from.
+        captions: number of captions to learn from.
     """
     generator = torch.Generator().manual_seed(seed)
-    stated, told = told_captions(captions, generator, seed)
-    numbers = tokens(told)
+    stated, texts = distorted_captions(captions, generator, seed)
+    numbers = tokens(texts)
     encoder = CaptionEncoder(ordered=ordered, seed=seed)
 
     def loss_at(_: int) -> Tensor:

@@ -1,6 +1,7 @@
-"""Experts to be fused with an image model: each says something of a picture, and none of them is ever trained on it.
+"""Experts that are fused with an image model: each describes a picture, and none is trained together with the model.
 
-Two are a person's words (which domain, which attributes), one is a network (where the glyph lies), one a filter.
+Two are labels that a person gives (which domain, which attributes), one is a network (where the glyph lies), one is a
+filter.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ ATTRIBUTES = [0, 1, 2]  # digit, ink and paper
 
 
 class LayoutNetwork(nn.Module):
-    """Which pixels belong to the glyph: images `[B, 3, 32, 32]` to the logits `[B, 2, 32, 32]` of paper and glyph.
+    """A network from images `[B, 3, 32, 32]` to the logits `[B, 2, 32, 32]` of paper and glyph at every pixel.
 
     Args:
-        width: channels of the hidden layers, at 16 x 16; two of them look at every second block, to see what is inside.
+        width: channels of the hidden layers, at 16 x 16; two of them are dilated, to see the inside of a glyph.
         seed: of the weights.
     """
 
@@ -32,12 +33,15 @@ class LayoutNetwork(nn.Module):
             torch.manual_seed(seed)
             self.layers = nn.Sequential(
                 nn.PixelUnshuffle(2),
-                nn.Conv2d(12, width, 3, padding=1), nn.ReLU(),
-                nn.Conv2d(width, width, 3, padding=2, dilation=2), nn.ReLU(),
-                nn.Conv2d(width, width, 3, padding=2, dilation=2), nn.ReLU(),
+                nn.Conv2d(12, width, 3, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(width, width, 3, padding=2, dilation=2),
+                nn.ReLU(),
+                nn.Conv2d(width, width, 3, padding=2, dilation=2),
+                nn.ReLU(),
                 nn.Conv2d(width, 8, 3, padding=1),
                 nn.PixelShuffle(2),
-            )  # fmt: skip
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits `[B, 2, H, W]` of images in [-1, 1]."""
@@ -63,7 +67,7 @@ def train_layout(data: Domains, steps: int = 1500, seed: int = 5, batch: int = 3
 
 
 def hard(logits: Tensor) -> Tensor:
-    """Return maps `[B, C, H, W]` that are 1 where a class has the highest logit and 0 elsewhere: the argmax."""
+    """Return the argmax of logits as maps `[B, C, H, W]`: 1 where a class has the highest logit, 0 elsewhere."""
     return F.one_hot(logits.argmax(dim=1), logits.shape[1]).movedim(-1, 1).float()
 
 
@@ -100,7 +104,7 @@ def other_label(conditions: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Expert:
-    """A black box: what it says of pictures, given the pictures `[n, 3, 32, 32]` and a person's labels `[n, 7]`.
+    """A function from pictures `[n, 3, 32, 32]` or a person's labels `[n, 7]` to answers about the pictures.
 
     Args:
         name: shown to people.
@@ -120,7 +124,7 @@ class Expert:
 
 
 def make_experts(layout: LayoutNetwork) -> dict[str, Expert]:
-    """Return the experts by key; the layout network speaks twice, in its argmax and in its logits.
+    """Return the experts by key; the layout network is two of them, with its argmax and with its logits.
 
     Args:
         layout: frozen.

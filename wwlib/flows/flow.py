@@ -1,4 +1,4 @@
-"""Invertible flows: a bijection of code vectors whose change of volume is known, trained by exact likelihood.
+"""Invertible flows: bijections of code vectors whose change of volume is known, trained by exact likelihood.
 
 With `cond_dim=0` it is the network of Esser, Rombach and Ommer, *A Disentangling Invertible Interpretation Network*
 (CVPR 2020); with a condition, the one of *Network-to-Network Translation* by the same authors (NeurIPS 2020).
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class ActNorm(nn.Module):
-    """Scale and shift of each dimension, y = exp(log_scale) (x + shift), first set from data by `initialise`.
+    """Scale and shift of each dimension, y = exp(log_scale) (x + shift), which `initialise` sets from data.
 
     Args:
         dim: length d of the vectors.
@@ -29,13 +29,17 @@ class ActNorm(nn.Module):
     def initialise(self, x: Tensor) -> None:
         """Set scale and shift so that `x` `[B, d]` leaves with mean 0 and standard deviation 1.
 
+        A dimension that never varies is only shifted: to stretch rounding errors to 1 would end in infinities.
+
         Raises:
-            ValueError: if a spread cannot be measured: fewer than two vectors, or a value that is not finite.
+            ValueError: for fewer than two vectors, or a value that is not finite.
         """
         if len(x) < 2 or not x.isfinite().all():
             raise ValueError(f"x must be at least 2 finite vectors, got {tuple(x.shape)}")
-        self.shift.copy_(-x.mean(dim=0))
-        self.log_scale.copy_(-(x.std(dim=0, correction=0) + 1e-6).log())
+        mean, spread = x.mean(dim=0), x.std(dim=0, correction=0)
+        varies = spread > 1e-6 * mean.abs().clamp(min=1)  # more than rounding makes
+        self.shift.copy_(-mean)
+        self.log_scale.copy_(torch.where(varies, -(spread + 1e-6).log(), 0.0))
         self.initialised.fill_(True)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,7 +54,7 @@ class ActNorm(nn.Module):
 def conditioner(inputs: int, outputs: int, hidden: int, depth: int = 2) -> nn.Sequential:
     """Return an MLP with `depth` hidden layers whose last layer starts at 0, so that a new coupling changes nothing.
 
-    It has no BatchNorm: that would mix the vectors of a batch, and the density of one vector would depend on the rest.
+    It has no BatchNorm, which would make the density of one vector depend on the other vectors of its batch.
     """
     layers: list[nn.Module] = []
     for _ in range(depth):
@@ -81,7 +85,7 @@ def undo_half_step(w: Tensor, raw_scale: Tensor, shift: Tensor) -> Tensor:
 class Coupling(nn.Module):
     """Two affine half-steps: the first half of a vector scales and shifts the second, then the second the first.
 
-    S and t come from networks that are never inverted, so they may be any.
+    S and t come from networks that are never inverted, so any network will do.
 
     Args:
         dim: length d of the vectors, even.
@@ -134,12 +138,12 @@ class Permutation(nn.Module):
 class Flow(nn.Module):
     """A bijection z -> v of vectors `[B, d]`, optionally given a condition `[B, cond_dim]`.
 
-    Call `initialise` once with data before anything else; weights loaded from a file bring their state along.
+    Call `initialise` once with data before anything else; weights from a file include that state.
 
     Args:
         dim: length d, even and at least 2.
         cond_dim: length of the condition, 0 for none.
-        blocks: ActNorm, coupling and permutation, so many times, and a last ActNorm.
+        blocks: number of blocks of ActNorm, coupling and permutation; a last ActNorm follows them.
         hidden, depth: of the conditioners.
         seed: of weights and permutations.
 
@@ -152,8 +156,10 @@ class Flow(nn.Module):
         if dim < 2 or dim % 2:
             raise ValueError(f"dim must be even and at least 2 (append a dimension of noise to an odd one), got {dim}")
         if min(blocks, hidden, depth) < 1 or cond_dim < 0:
-            raise ValueError(f"blocks, hidden, depth must be positive, cond_dim 0 or more, got {blocks}, {hidden}, "
-                             f"{depth}, {cond_dim}")  # fmt: skip
+            raise ValueError(
+                "blocks, hidden, depth must be positive, cond_dim 0 or more, "
+                f"got {blocks}, {hidden}, {depth}, {cond_dim}"
+            )
         self.dim, self.cond_dim = dim, cond_dim
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -166,16 +172,16 @@ class Flow(nn.Module):
         if x.dim() != 2 or x.shape[1] != self.dim:
             raise ValueError(f"vectors must be [B, {self.dim}], got {tuple(x.shape)}")
         if (cond is None) != (self.cond_dim == 0) or (cond is not None and cond.shape != (len(x), self.cond_dim)):
-            wanted = f"[{len(x)}, {self.cond_dim}]" if self.cond_dim else "None"
-            raise ValueError(f"cond must be {wanted}, got {cond if cond is None else tuple(cond.shape)}")
+            expected = f"[{len(x)}, {self.cond_dim}]" if self.cond_dim else "None"
+            raise ValueError(f"cond must be {expected}, got {cond if cond is None else tuple(cond.shape)}")
 
     def _check_ready(self) -> None:
         if not self.norms[0].initialised:
-            raise RuntimeError("the flow knows no data yet: call flow.initialise(z) first, or load weights")
+            raise RuntimeError("the flow is not initialised: call flow.initialise(z) first, or load weights")
 
     @torch.no_grad()
     def initialise(self, z: Tensor, cond: Tensor | None = None) -> Flow:
-        """Let every ActNorm measure what reaches it from the data `z` `[B, d]`; return the flow."""
+        """Set every ActNorm from the values that reach it for the data `z` `[B, d]`; return the flow."""
         self._check(z, cond)
         for norm, coupling, permutation in zip(self.norms, self.couplings, self.permutations, strict=True):
             norm.initialise(z)
@@ -185,10 +191,10 @@ class Flow(nn.Module):
 
     @torch.no_grad()
     def standardise(self, z: Tensor, cond: Tensor | None = None) -> Flow:
-        """Let the last ActNorm measure the data `z` `[B, d]` anew, after training; return the flow.
+        """Set the last ActNorm from the data `z` `[B, d]` once more, after training; return the flow.
 
-        A loss that expects more correlation than pairs have shrinks their block; this gives every dimension of v mean 0
-        and standard deviation 1 again, and changes no swap, since each dimension is only scaled and shifted.
+        A loss that expects more correlation than pairs have shrinks their block. This gives every dimension of v mean 0
+        and standard deviation 1 again. Swaps of blocks stay the same, since each dimension is only scaled and shifted.
         """
         v, _ = self(z, cond)
         self.last.initialise(self.last.inverse(v))
@@ -223,7 +229,7 @@ class Flow(nn.Module):
 
 
 def log_density(v: Tensor, logdet: Tensor) -> Tensor:
-    """Return log p(z) `[B]` in nats: N(0, I) at v, times the change of volume."""
+    """Return log p(z) `[B]` in nats: the log-density of N(0, I) at v plus the log of the change of volume."""
     return -0.5 * v.square().sum(dim=1) - 0.5 * v.shape[1] * math.log(2 * math.pi) + logdet
 
 
@@ -250,15 +256,16 @@ def pair_nll(v_a: Tensor, v_b: Tensor, logdet_a: Tensor, logdet_b: Tensor, share
 
 
 def shared_variance(z_a: Tensor, z_b: Tensor) -> Tensor:
-    """Return the share of a code's variance that pairs `[B, d]`, `[B, d]` have in common, a number up to 1."""
+    """Return the share of codes' variance that the two halves of pairs `[B, d]` have in common, a number up to 1."""
     a, b = z_a - z_a.mean(dim=0), z_b - z_b.mean(dim=0)
     return (a * b).mean() / ((a.square() + b.square()).mean() / 2)
 
 
 def block_sizes(shares: Tensor, dim: int) -> list[int]:
-    """Return the length of every block, the residual's first: the residual counts as a share of 1.
+    """Return the length of every block, the residual's first.
 
-    N_F = floor(dim softmax(s)_F) for every factor; what rounding leaves goes to the residual.
+    N_F = floor(dim softmax(s)_F) for every factor, where the residual has the share 1; dimensions that rounding leaves
+    over go to the residual.
 
     Args:
         shares: s `[K]`, as `shared_variance` gives them.

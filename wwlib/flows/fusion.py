@@ -1,8 +1,7 @@
-"""Network fusion: many experts steer one frozen image model, each through a short conditional flow of its own.
+"""Network fusion: several experts steer one frozen image model, each through a conditional flow of its own.
 
 After Rombach, Esser and Ommer, *Network Fusion for Content Creation with Conditional INNs* (AI for Content Creation
-workshop, CVPR 2020). The flow is `wwlib.flows.translation`'s; what is new here is what can be done with several of
-them.
+workshop, CVPR 2020). The flow is that of `wwlib.flows.translation`; this module adds a variant of it and two measures.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from wwlib.flows.translation import Translation, TranslationSchedule
 
 
 class ShortTranslation(Translation):
-    """A translation whose condition is heard in the blocks next to z only; the blocks behind them are common to all.
+    """A translation in which only the blocks next to z get the condition; the blocks after them are unconditional.
 
-    What two conditions can do differently is then little, so a code that is carried from one to the other changes
-    little beside; the common blocks fit the density.
+    Two conditions can then differ in little, so a code that is carried from one to the other keeps the rest of its
+    content. The unconditional blocks fit the density.
 
     Args:
         schedule: of the whole; `blocks` counts both kinds.
-        heard: blocks that hear the condition.
+        heard: number of blocks that get the condition.
 
     Raises:
         ValueError: unless 1 <= heard < blocks.
@@ -39,7 +38,7 @@ class ShortTranslation(Translation):
         self.common = Flow(schedule.dim, 0, schedule.blocks - heard, schedule.hidden, seed=schedule.seed + 1)
 
     def initialise(self, z: Tensor, x: Tensor | None = None) -> ShortTranslation:
-        """Let embedder and both flows measure data, once, before training; return the translation."""
+        """Set embedder and both flows from data, once, before training; return the translation."""
         super().initialise(z, x)
         with torch.no_grad():
             self.common.initialise(super().forward(z, x)[0])
@@ -57,7 +56,7 @@ class ShortTranslation(Translation):
 
 
 def within_variance(features: Tensor) -> float:
-    """Return how much features vary while the condition stays: the mean over conditions of the summed variance.
+    """Return how much features vary under one condition: the variance, summed over features, averaged over conditions.
 
     Args:
         features: `[conditions, draws, F]`.
@@ -71,9 +70,9 @@ def within_variance(features: Tensor) -> float:
 
 
 def guessing(v: Tensor, labels: Tensor, seed: int = 0, steps: int = 300, hidden: int = 64) -> float:
-    """Return how often a small network names the label of unseen codes; chance if v is independent of the label.
+    """Return how often a small network predicts the label of unseen codes; chance if v is independent of the label.
 
-    The first half of the codes is learned from, the second half is scored.
+    It is trained on the first half of the codes and scored on the second.
 
     Args:
         v: codes `[n, d]`.

@@ -1,4 +1,4 @@
-"""The fusion explorer: choose an expert, a content picture and an exemplar, and see what one image model draws."""
+"""The fusion explorer: choose an expert, a content picture and an exemplar, and see what the image model draws."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wwlib.base.device import headless
-from wwlib.base.viz import Picture, grid, png_bytes, swapping_picture, to_pixels
+from wwlib.base.viz import Picture, grid, png_bytes, show_widget, swapping_picture, to_pixels
 from wwlib.datasets.domains import STYLE, Domains, outline
 from wwlib.flows.translation import Translation, carry
 from wwlib.flows.world import World
 
 
 def condition_pictures(world: World, name: str, factors: Tensor) -> Tensor:
-    """Return what an expert says of pictures as something to look at, `[n, 3, 32, 32]` in [-1, 1].
+    """Return an expert's answers about pictures as images to look at, `[n, 3, 32, 32]` in [-1, 1].
 
     A label is a square, filled or not; attributes are an upright digit; logits are grey where the network is unsure.
 
@@ -31,14 +31,14 @@ def condition_pictures(world: World, name: str, factors: Tensor) -> Tensor:
         upright = factors.clone()
         upright[:, 3:] = torch.tensor([1, 1, 0, 1])
         return Domains().images(upright)
-    said = world.experts[name](images, factors)
+    answers = world.experts[name](images, factors)
     if name == "edges":
-        maps = said[:, 0] * 3
+        maps = answers[:, 0] * 3
     elif name == "logits":
-        maps = torch.sigmoid((said[:, 1] - said[:, 0]) / 4)
+        maps = torch.sigmoid((answers[:, 1] - answers[:, 0]) / 4)
     else:
         square = F.pad(torch.ones(len(factors), 14, 14), (9, 9, 9, 9))
-        maps = square if name == "domain" else said[:, -1]
+        maps = square if name == "domain" else answers[:, -1]
         if name != "argmax":
             maps = torch.where(factors[:, STYLE, None, None] == 1, outline(maps), maps)
     return (maps[:, None].expand(-1, 3, -1, -1) * 2 - 1).clamp(-1, 1)
@@ -46,7 +46,7 @@ def condition_pictures(world: World, name: str, factors: Tensor) -> Tensor:
 
 @torch.no_grad()
 def fused(world: World, fusion: Translation, name: str, content: Tensor, exemplars: Tensor, seed: int = 0) -> Tensor:
-    """Return drawings `[contents, exemplars + 1, 3, 32, 32]`: each content with each exemplar, and with a fresh v.
+    """Return drawings `[contents, exemplars + 1, 3, 32, 32]` of each content with each exemplar, and with a fresh v.
 
     Args:
         world: everything frozen.
@@ -57,21 +57,22 @@ def fused(world: World, fusion: Translation, name: str, content: Tensor, exempla
         seed: of the fresh v, one for each content.
     """
     data, expert = Domains(), world.experts[name]
-    wanted, seen = (expert(data.images(factors), factors) for factors in (content, exemplars))
+    conditions, exemplar_conditions = (expert(data.images(factors), factors) for factors in (content, exemplars))
     z = world.image_model.encode(data.images(exemplars))[0]
     n, m = len(content), len(exemplars)
-    guided = carry(fusion, z.repeat(n, 1), seen.repeat(n, *(1 for _ in seen.shape[1:])), wanted.repeat_interleave(m, 0))
-    drawn = fusion.sample(wanted, torch.Generator().manual_seed(seed))
+    every_exemplar = exemplar_conditions.repeat(n, *(1 for _ in exemplar_conditions.shape[1:]))
+    guided = carry(fusion, z.repeat(n, 1), every_exemplar, conditions.repeat_interleave(m, 0))
+    drawn = fusion.sample(conditions, torch.Generator().manual_seed(seed))
     return world.image_model.decode(torch.cat([guided.view(n, m, -1), drawn[:, None]], dim=1).flatten(0, 1)).unflatten(
         0, (n, m + 1)
     )
 
 
 def explore_fusions(world: World, fusions: Mapping[str, Translation], content: Tensor, exemplars: Tensor, side=128):
-    """Show three sliders, for expert, content and exemplar, above one strip: content, condition, exemplar, result.
+    """Show sliders that choose expert, content and exemplar, above a strip of content, condition, exemplar and result.
 
-    Every strip is drawn beforehand, as in `wwlib.models.explorer`; the last position of the exemplar draws v anew.
-    Where nobody can move sliders, the same call gives a static sheet.
+    Every strip is drawn beforehand, as in `wwlib.models.explorer`. The exemplar's last position stands for a v that is
+    drawn anew. Where nobody can move sliders, the same call gives a static sheet.
 
     Args:
         world: everything frozen.
@@ -85,16 +86,14 @@ def explore_fusions(world: World, fusions: Mapping[str, Translation], content: T
     sheet = fusion_sheet(world, fusions, content[:1], exemplars)
     if headless():
         return sheet
-    from IPython.display import display
-
-    display(fusion_widget(world, fusions, content, exemplars, side))
+    show_widget(lambda: fusion_widget(world, fusions, content, exemplars, side))
     return sheet
 
 
 def fusion_widget(
     world: World, fusions: Mapping[str, Translation], content: Tensor, exemplars: Tensor, side: int = 128
 ):
-    """Return the widget alone; arguments as `explore_fusions`'s."""
+    """Return the widget that `explore_fusions` shows; it has the same arguments."""
     import ipywidgets as widgets
 
     names, frames = list(fusions), fusion_frames(world, fusions, content, exemplars, side)
@@ -119,21 +118,23 @@ def fusion_widget(
 def fusion_frames(
     world: World, fusions: Mapping[str, Translation], content: Tensor, exemplars: Tensor, side: int
 ) -> list[list[list[bytes]]]:
-    """Return the PNG bytes of every strip, `[expert][content][exemplar]`; the last exemplar is none."""
+    """Return the PNG bytes of every strip, `[expert][content][exemplar]`; the last exemplar stands for a fresh v."""
     data = Domains()
     none = torch.ones(1, 3, data.resolution, data.resolution)
     shown = to_pixels(data.images(content), side), to_pixels(torch.cat([data.images(exemplars), none]), side)
     frames = []
     for name, fusion in fusions.items():
-        said = to_pixels(condition_pictures(world, name, content), side)
+        condition_pixels = to_pixels(condition_pictures(world, name, content), side)
         results = to_pixels(fused(world, fusion, name, content, exemplars), side)
-        frames.append([
+        frames.append(
             [
-                png_bytes(np.concatenate([shown[0][i], said[i], shown[1][j], results[i, j]], axis=1))
-                for j in range(len(exemplars) + 1)
+                [
+                    png_bytes(np.concatenate([shown[0][i], condition_pixels[i], shown[1][j], results[i, j]], axis=1))
+                    for j in range(len(exemplars) + 1)
+                ]
+                for i in range(len(content))
             ]
-            for i in range(len(content))
-        ])  # fmt: skip
+        )
     return frames
 
 

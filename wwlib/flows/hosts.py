@@ -1,7 +1,7 @@
-"""Frozen networks to interpret: each turns pictures into hidden codes with a little noise, and codes into what it does.
+"""Hosts: frozen networks to interpret, with `encode` from pictures to noisy hidden codes and `decode` from codes on.
 
-An autoencoder of `wwlib.models.autoencoder` is such a host as it is. A classifier's codes become logits, and Part I's
-recogniser and generator are read as one autoencoder.
+An autoencoder of `wwlib.models.autoencoder` is a host as it is. A classifier decodes codes to logits; Part I's
+recogniser and generator together serve as one autoencoder.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from wwlib.models.shipped import Model
 
 
 class ClassifierHost:
-    """A classifier cut open before its last nonlinearity.
+    """A classifier, cut before its last nonlinearity.
 
     Args:
         classifier: with one head.
-        noise: standard deviation added to every feature, which has none of its own; features vary by about 25.
+        noise: standard deviation of the noise added to every feature; features vary by about 25.
     """
 
     def __init__(self, classifier: Judge, noise: float = 5.0):
@@ -35,7 +35,7 @@ class ClassifierHost:
 
 
 class RecogniserHost:
-    """Part I's recogniser Q as encoder and generator G as decoder; one dimension of pure noise makes an odd d even.
+    """Part I's recogniser Q as encoder and generator G as decoder; an odd d gets one dimension of pure noise.
 
     Args:
         model: trained.

@@ -1,4 +1,4 @@
-"""Interpretation of a frozen network: translate its hidden code into blocks, one for each factor, edit, translate back.
+"""Interpretation of a frozen network: a flow translates its hidden code into blocks, one for each factor, and back.
 
 After Esser, Rombach and Ommer, *A Disentangling Invertible Interpretation Network for Explaining Latent
 Representations* (CVPR 2020). Blocks are ordered residual first, as in the paper.
@@ -19,7 +19,7 @@ from wwlib.flows.latents import Latents
 
 
 def partners(values: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
-    """Return for each of `rows` `[b]` a random row `[b]` with the same value; everything else is left to chance.
+    """Return for each of `rows` `[b]` a random row `[b]` that has the same value of one factor.
 
     Args:
         values: one factor's value for every row, whole numbers `[n]`.
@@ -29,13 +29,16 @@ def partners(values: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor
     order = values.argsort(stable=True)
     counts = values.bincount()
     starts = counts.cumsum(0) - counts
-    wanted = values[rows]
-    return order[starts[wanted] + (torch.rand(len(rows), generator=generator) * counts[wanted]).long()]
+    own_values = values[rows]
+    return order[starts[own_values] + (torch.rand(len(rows), generator=generator) * counts[own_values]).long()]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a flow is trained: Adam(0.5, 0.9), its rate falling linearly to 0; `batch` pairs for every factor a step."""
+    """The settings of training a flow with Adam(0.5, 0.9), whose rate falls linearly to 0.
+
+    A step uses `batch` pairs for every factor.
+    """
 
     blocks: int = 6
     hidden: int = 96
@@ -62,8 +65,9 @@ def sizes_from(latents: Latents, generator: torch.Generator, n: int = 4000) -> t
     return block_sizes(shares, latents.mean.shape[1]), shares
 
 
-def interpretation_loss(flow: Flow, latents: Latents, sizes: list[int], schedule: Schedule,
-                        generator: torch.Generator) -> Tensor:  # fmt: skip
+def interpretation_loss(
+    flow: Flow, latents: Latents, sizes: list[int], schedule: Schedule, generator: torch.Generator
+) -> Tensor:
     """Return one batch's loss in nats a pair: the mean over factors of `pair_nll`, or without pairs the plain NLL."""
     first, second = [], []
     for values in latents.factors.t():
@@ -75,8 +79,14 @@ def interpretation_loss(flow: Flow, latents: Latents, sizes: list[int], schedule
         return -2 * log_density(v, logdet).mean()
     v_a, v_b = v.chunk(2)
     ld_a, ld_b = logdet.chunk(2)
-    parts = zip(v_a.split(schedule.batch), v_b.split(schedule.batch), ld_a.split(schedule.batch),
-                ld_b.split(schedule.batch), block_slices(sizes)[1:], strict=True)  # fmt: skip
+    parts = zip(
+        v_a.split(schedule.batch),
+        v_b.split(schedule.batch),
+        ld_a.split(schedule.batch),
+        ld_b.split(schedule.batch),
+        block_slices(sizes)[1:],
+        strict=True,
+    )
     return torch.stack([pair_nll(*part, schedule.rho) for part in parts]).mean()
 
 
@@ -102,9 +112,10 @@ def train_interpretation(latents: Latents, sizes: list[int], schedule: Schedule)
 
 
 @torch.no_grad()
-def swap_scores(flow: Flow, decode: Callable, judge: Callable, sizes: list[int], z: Tensor,
-                factors: Tensor) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Judge what swapping each block does, between neighbours in the sample.
+def swap_scores(
+    flow: Flow, decode: Callable, judge: Callable, sizes: list[int], z: Tensor, factors: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Swap each block between neighbours in the sample, and let a judge say what changes.
 
     Args:
         flow: the interpretation.
@@ -122,11 +133,11 @@ def swap_scores(flow: Flow, decode: Callable, judge: Callable, sizes: list[int],
     source = factors.roll(1, dims=0)
     follows, stays = [], []
     for block in block_slices(sizes):
-        found = judge(decode(flow.inverse(copy_codes(v, v.roll(1, dims=0), block))))
+        verdict = judge(decode(flow.inverse(copy_codes(v, v.roll(1, dims=0), block))))
         differ = factors != source
         count = differ.sum(dim=0).clamp(min=1)
-        follows.append(((found == source) & differ).sum(dim=0) / count)
-        stays.append(((found == factors) & differ).sum(dim=0) / count)
+        follows.append(((verdict == source) & differ).sum(dim=0) / count)
+        stays.append(((verdict == factors) & differ).sum(dim=0) / count)
     return torch.stack(follows), torch.stack(stays)
 
 
@@ -164,9 +175,10 @@ def probe_gaps(table: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def block_response(flow: Flow, output: Callable, sizes: list[int], z: Tensor, generator: torch.Generator,
-                   draws: int = 16) -> Tensor:  # fmt: skip
-    """Return how much an output moves when one block is drawn anew and the rest stays, `[1 + K]`.
+def block_response(
+    flow: Flow, output: Callable, sizes: list[int], z: Tensor, generator: torch.Generator, draws: int = 16
+) -> Tensor:
+    """Return how much an output changes when one block is drawn anew and the others stay, `[1 + K]`.
 
     Args:
         flow: the interpretation.
@@ -183,6 +195,6 @@ def block_response(flow: Flow, output: Callable, sizes: list[int], z: Tensor, ge
     for block in block_slices(sizes):
         moved = v.repeat(draws, 1)
         moved[:, block] = torch.randn(moved[:, block].shape, generator=generator)
-        found = output(flow.inverse(moved)).unflatten(0, (draws, len(z)))
-        responses.append(found.std(dim=0).mean())
+        outputs = output(flow.inverse(moved)).unflatten(0, (draws, len(z)))
+        responses.append(outputs.std(dim=0).mean())
     return torch.stack(responses)

@@ -1,8 +1,8 @@
-"""What a layer of a classifier keeps of a picture, and what it leaves open: its invariances, drawn and measured.
+"""Invariances of a classifier: which properties of a picture a layer still holds, and which it has discarded.
 
 After Rombach, Esser and Ommer, *Making Sense of CNNs: Interpreting Deep Representations and Their Invariances with
-INNs* (ECCV 2020). A conditional flow (`wwlib.flows.translation`) learns which codes of an autoencoder fit what a layer
-says.
+INNs* (ECCV 2020). A conditional flow (`wwlib.flows.translation`) learns which codes of an autoencoder are possible,
+given the activations of a layer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from wwlib.models.judges import Judge
 
 
 def stages(classifier: Judge) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Return a classifier of one factor as its steps, in order; one after the other they are the classifier."""
+    """Return the steps of a classifier of one factor by name; applied in order they are the classifier."""
     first, second, third = classifier.convolutions
     return {
         "conv1": lambda x: F.relu(first(F.pixel_unshuffle(x, 2))),
@@ -30,7 +30,7 @@ def stages(classifier: Judge) -> dict[str, Callable[[Tensor], Tensor]]:
 
 
 def cut(classifier: Judge, layer: str) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-    """Cut a classifier behind a layer: return Phi, pictures to the layer, and Psi, the layer to logits.
+    """Cut a classifier after a layer; return Phi, from pictures to the layer, and Psi, from the layer to logits.
 
     Args:
         classifier: with one head.
@@ -57,7 +57,7 @@ def pooled_share(concepts: Tensor) -> float:
     """Return the share of all variance of a group of numbers that a condition explains.
 
     S = 1 - sum_i E[Var(c_i | z)] / sum_i Var(c_i); 1 - S is the share of the invariance. Variances within a condition
-    are divided by draws - 1: with few draws a condition that says nothing would otherwise seem to explain something.
+    are divided by draws - 1; otherwise, with few draws, a condition without information would seem to explain some.
 
     Args:
         concepts: the numbers `[conditions, draws, m]`.
@@ -73,11 +73,11 @@ def pooled_share(concepts: Tensor) -> float:
 
 @torch.no_grad()
 def concept_shares(codes: Tensor, interpretation: Flow, sizes: list[int], names: tuple[str, ...]) -> dict[str, float]:
-    """Return S of every block of an interpretation, and of the whole code under "code".
+    """Return S, as in `pooled_share`, of every block of an interpretation by name, and of the whole code as "code".
 
     Args:
         codes: the autoencoder's, several for each condition, `[conditions, draws, d]`.
-        interpretation: sorts them into blocks.
+        interpretation: translates them into blocks.
         sizes: of the blocks.
         names: of the blocks.
     """
@@ -99,7 +99,7 @@ def fgsm_step(images: Tensor, gradient: Tensor, epsilon: float) -> Tensor:
 
 
 def attack(classifier: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor, epsilon: float) -> Tensor:
-    """Return images that a classifier is to take for something else, one step of FGSM away.
+    """Return images changed by one step of FGSM, so that a classifier may misjudge them.
 
     Args:
         classifier: images to logits.

@@ -1,4 +1,4 @@
-"""The rival of a translation: a plain network that answers each condition with one code, the mean of all that fit."""
+"""Regression, to compare with a translation: a network that returns one code for each condition, the expected one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Regression(nn.Module):
 def train_regression(
     latents: Latents, conditions: Tensor, schedule: TranslationSchedule
 ) -> tuple[Regression, list[float]]:
-    """Train the rival on the same pairs of code and condition; return it frozen, and the loss of every 25th step.
+    """Train a regression on pairs of code and condition; return it frozen, and the loss of every 25th step.
 
     Args:
         latents: codes of n pictures, with their noise.

@@ -1,7 +1,7 @@
-"""Two frozen networks that never met, and what a translation between them can do: draw, vary, edit, transfer.
+"""From captions to pictures: a translation between two frozen networks, and measures of its drawings and edits.
 
-Pictures of coloured digits are read by an autoencoder, their captions by an encoder of text; a translation learns the
-autoencoder's codes given the caption's embedding. A plain regression is its rival.
+An autoencoder reads pictures of coloured digits, an encoder of text reads their captions, and a translation learns the
+autoencoder's codes given the caption's embedding. It is compared with a regression.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from wwlib.datasets.captions import SIZES, STATED, UNSAID, leave_out, write_all
 from wwlib.datasets.glyphs import Glyphs
 from wwlib.flows.caption_encoder import CaptionEncoder
 from wwlib.flows.invariances import cut
-from wwlib.flows.latents import Latents, collect
+from wwlib.flows.latents import Latents, encode_pictures
 from wwlib.flows.translation import Translation, carry
 from wwlib.models.judges import Judge
 
@@ -30,14 +30,14 @@ DEPTHS = {
 
 @dataclass(frozen=True)
 class Captioned:
-    """Pictures as both networks see them.
+    """Pictures with captions, and the codes that both networks give for them.
 
     Args:
-        latents: the autoencoder's codes.
-        factors: the truth `[n, 6]`.
-        stated: what the captions say `[n, 3]`, -1 for nothing.
+        latents: the autoencoder's codes of the pictures.
+        factors: the true factors of the pictures `[n, 6]`.
+        stated: what the captions state `[n, 3]`, -1 for what they leave out.
         captions: the texts.
-        embeddings: what the encoder makes of them `[n, e]`.
+        embeddings: the caption encoder's vectors `[n, e]`.
     """
 
     latents: Latents
@@ -47,19 +47,25 @@ class Captioned:
     embeddings: Tensor
 
 
-def caption_pictures(host, encoder: CaptionEncoder, n: int, seed: int, shares: Sequence[float] | None = None,
-                     without: Tensor | None = None) -> Captioned:  # fmt: skip
-    """Draw `n` pictures of `Glyphs`, encode them, write a caption for each and encode that.
+def caption_pictures(
+    host,
+    encoder: CaptionEncoder,
+    n: int,
+    seed: int,
+    shares: Sequence[float] | None = None,
+    without: Tensor | None = None,
+) -> Captioned:
+    """Draw `n` pictures of `Glyphs` and encode them, write a caption for each and encode the captions.
 
     Args:
         host: the autoencoder.
         encoder: of captions.
-        n: how many.
+        n: number of pictures.
         seed: of pictures, omissions and words.
         shares: how often a caption leaves out digit, ink, paper; the default of `leave_out` if None.
-        without: factors `[m, 6]` of pictures that may not occur.
+        without: factors `[m, 6]` of pictures that must not occur.
     """
-    latents, factors = collect(host, Glyphs(), n, STATED, seed, without)
+    latents, factors = encode_pictures(host, Glyphs(), n, STATED, seed, without)
     generator = torch.Generator().manual_seed(seed + 1)
     stated = leave_out(factors, generator) if shares is None else leave_out(factors, generator, shares)
     captions = write_all(stated, seed + 2)
@@ -68,7 +74,7 @@ def caption_pictures(host, encoder: CaptionEncoder, n: int, seed: int, shares: S
 
 @torch.no_grad()
 def at_depth(classifier: Judge, images: Tensor, depth: str) -> Tensor:
-    """Return what a classifier holds at one of three depths.
+    """Return the activations of a classifier at one of three depths.
 
     Args:
         classifier: with three convolutions and one head.
@@ -84,7 +90,7 @@ def at_depth(classifier: Judge, images: Tensor, depth: str) -> Tensor:
 
 
 def reader(decode: Callable, digits: Judge, pose: Judge) -> Callable[[Tensor], Tensor]:
-    """Return the function from codes `[n, d]` to the six factors `[n, 6]` that two judges see in their pictures.
+    """Return a function from codes `[n, d]` to the six factors `[n, 6]` that two judges see in the codes' pictures.
 
     Args:
         decode: codes to images.
@@ -103,16 +109,16 @@ def reader(decode: Callable, digits: Judge, pose: Judge) -> Callable[[Tensor], T
     return read
 
 
-def agreement(found: Tensor, stated: Tensor) -> Tensor:
+def agreement(seen: Tensor, stated: Tensor) -> Tensor:
     """Return for each of the three attributes how often pictures show what their caption states, `[3]`.
 
     Args:
-        found: factors that judges see, `[n, 6]`.
-        stated: `[n, 3]`; what is unsaid does not count.
+        seen: factors that judges see, `[n, 6]`.
+        stated: `[n, 3]`; what a caption leaves out does not count.
     """
-    said = stated != UNSAID
-    right = (found[:, :3] == stated) & said
-    return right.sum(dim=0) / said.sum(dim=0).clamp(min=1)
+    is_stated = stated != UNSAID
+    right = (seen[:, :3] == stated) & is_stated
+    return right.sum(dim=0) / is_stated.sum(dim=0).clamp(min=1)
 
 
 def change_word(stated: Tensor, attribute: int, generator: torch.Generator) -> Tensor:
@@ -125,9 +131,10 @@ def change_word(stated: Tensor, attribute: int, generator: torch.Generator) -> T
 
 
 @torch.no_grad()
-def edit_scores(translation: Translation, read: Callable, encoder: CaptionEncoder, pictures: Captioned,
-                generator: torch.Generator) -> Tensor:  # fmt: skip
-    """Change one word of every caption, redraw, and judge.
+def edit_scores(
+    translation: Translation, read: Callable, encoder: CaptionEncoder, pictures: Captioned, generator: torch.Generator
+) -> Tensor:
+    """Change one word of every caption, draw the pictures again, and let judges read them.
 
     Args:
         translation: trained on captions.
@@ -137,52 +144,52 @@ def edit_scores(translation: Translation, read: Callable, encoder: CaptionEncode
         generator: of the changes.
 
     Returns:
-        A table `[3, 6]`: a row for each changed attribute; the share of pictures in which each factor is what it should
-        be now: the new one where it was changed, the old one elsewhere.
+        A table `[3, 6]` with a row for each changed attribute: how often each factor is right. This means the new value
+        of the changed attribute, and the old value of every other factor.
 
     Raises:
-        ValueError: if a caption leaves something unsaid.
+        ValueError: if a caption leaves an attribute out.
     """
     if (pictures.stated == UNSAID).any():
         raise ValueError("pictures must have captions that state all three attributes")
     table = []
     for attribute in range(len(STATED)):
         changed = change_word(pictures.stated, attribute, generator)
-        # the same words otherwise: both captions are written with the same seed
+        # both captions are written with the same seed, so that all other words are the same
         old, new = (
             encoder.embed([write_all(row[None], k)[0] for k, row in enumerate(s)]) for s in (pictures.stated, changed)
         )
-        found = read(carry(translation, pictures.latents.mean, old, new))
-        wanted = pictures.factors.clone()
-        wanted[:, attribute] = changed[:, attribute]
-        table.append((found == wanted).float().mean(dim=0))
+        seen = read(carry(translation, pictures.latents.mean, old, new))
+        expected = pictures.factors.clone()
+        expected[:, attribute] = changed[:, attribute]
+        table.append((seen == expected).float().mean(dim=0))
     return torch.stack(table)
 
 
 @torch.no_grad()
 def transfer_scores(translation: Translation, read: Callable, pictures: Captioned) -> Tensor:
-    """Draw each caption with the residual of another picture, its neighbour in the sample, and judge.
+    """Draw each caption with the residual of the next picture in the sample, and let judges read the drawings.
 
     Returns:
-        `[2, 6]`: how often each factor is that of the picture whose caption was taken, and how often that of the one
-        whose residual was; both among pairs that differ in the factor.
+        A table `[2, 6]`: how often each factor is that of the picture with the caption, and how often that of the
+        picture with the residual; both among pairs that differ in the factor.
     """
     words = pictures.embeddings.roll(1, dims=0)
-    found = read(carry(translation, pictures.latents.mean, pictures.embeddings, words))
+    seen = read(carry(translation, pictures.latents.mean, pictures.embeddings, words))
     caption, residual = pictures.factors.roll(1, dims=0), pictures.factors
     differ = caption != residual
     count = differ.sum(dim=0).clamp(min=1)
-    return torch.stack([((found == source) & differ).sum(dim=0) / count for source in (caption, residual)])
+    return torch.stack([((seen == source) & differ).sum(dim=0) / count for source in (caption, residual)])
 
 
 def within_and_total(codes: Tensor) -> tuple[float, float]:
-    """Return the spread of codes `[conditions, draws, d]` within a condition, and altogether: root mean variances."""
+    """Return root mean variances of codes `[conditions, draws, d]`: within a condition, and of all codes."""
     within = codes.var(dim=1, correction=0).mean().sqrt()
     return float(within), float(codes.flatten(0, 1).var(dim=0, correction=0).mean().sqrt())
 
 
 def example_captions(words: int) -> list[str]:
-    """Return some captions for pictures in the lesson, always the same for one seed of words."""
+    """Return six captions for pictures in the lesson, always the same for one seed of words."""
     stated = torch.tensor([[7, 0, 3], [3, 6, 1], [2, 2, 8], [8, 9, 5], [UNSAID, 1, 6], [5, UNSAID, UNSAID]])
     chosen = random.Random(words)
     return [write_all(row[None], chosen.randrange(1000))[0] for row in stated]

@@ -1,7 +1,7 @@
-"""Translation between two frozen networks: what one understands becomes a distribution over the other's hidden codes.
+"""Translation between two frozen networks: a distribution of the codes of one, given the output of the other.
 
 After Rombach, Esser and Ommer, *Network-to-Network Translation with Conditional Invertible Neural Networks* (NeurIPS
-2020). A conditional flow v = tau^-1(z | x) learns p(z | x) by likelihood alone; both networks stay as they are.
+2020). A conditional flow v = tau^-1(z | x) learns p(z | x) by likelihood alone; neither network is trained.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from wwlib.flows.latents import Latents
 
 
 class Embedder(nn.Module):
-    """H: turns a condition, a vector `[B, n]` or maps `[B, C, H, W]`, into a vector `[B, outputs]`.
+    """H: a network from conditions, vectors `[B, n]` or maps `[B, C, H, W]`, to vectors `[B, outputs]`.
 
-    Conditions are first brought to mean 0 and spread 1 (each number of a vector, each channel of maps), as `initialise`
-    measured them. It has no BatchNorm, which would let the pictures of a batch see each other.
+    Conditions are first standardised (each number of a vector, each channel of maps) with the mean and standard
+    deviation that `initialise` measured. It has no BatchNorm, which would make a result depend on the rest of a batch.
 
     Args:
         shape: of one condition, `(n,)` or `(C, H, W)` with H = W a power of 2.
@@ -57,17 +57,18 @@ class Embedder(nn.Module):
 
     def _check(self, conditions: Tensor) -> None:
         if conditions.shape[1:] != self.shape:
-            wanted = ", ".join(map(str, self.shape))
-            raise ValueError(f"conditions must be [B, {wanted}], got {tuple(conditions.shape)}")
+            expected = ", ".join(map(str, self.shape))
+            raise ValueError(f"conditions must be [B, {expected}], got {tuple(conditions.shape)}")
 
     @torch.no_grad()
     def initialise(self, conditions: Tensor) -> None:
-        """Measure mean and spread of conditions `[n, ...]`; what never varies is only shifted."""
+        """Measure mean and standard deviation of conditions `[n, ...]`; what never varies is only shifted."""
         self._check(conditions)
         across = [0, *range(2, conditions.dim())]
         spread = conditions.std(dim=across, correction=0).view_as(self.scale)
         self.mean.copy_(conditions.mean(dim=across).view_as(self.mean))
-        self.scale.copy_(torch.where(spread > 1e-6, 1 / spread.clamp(min=1e-6), 1.0))
+        varies = spread > 1e-6 * self.mean.abs().clamp(min=1)  # more than rounding makes
+        self.scale.copy_(torch.where(varies, 1 / spread.clamp(min=1e-6), 1.0))
 
     def forward(self, conditions: Tensor) -> Tensor:
         """Return the embedding `[B, outputs]`.
@@ -81,9 +82,9 @@ class Embedder(nn.Module):
 
 @dataclass(frozen=True)
 class TranslationSchedule:
-    """Size of a translation and its training: Adam(0.5, 0.9), its rate falling linearly to 0.
+    """Sizes of a translation and settings of its training with Adam(0.5, 0.9), whose rate falls linearly to 0.
 
-    `shape` is that of one condition; `()` for no condition at all, a plain density.
+    `shape` is that of one condition; `()` means no condition, so that the flow learns p(z).
     """
 
     dim: int
@@ -103,9 +104,9 @@ class TranslationSchedule:
 
 
 class Translation(nn.Module):
-    """tau^-1 forward, tau backward: codes z `[B, d]` to residuals v `[B, d]` and back, given a condition x `[B, ...]`.
+    """A flow from codes z `[B, d]` to residuals v `[B, d]` (tau^-1) and back (tau), given a condition x `[B, ...]`.
 
-    Where training succeeds, v is N(0, I) whatever x is: v holds what x leaves open, and nothing else.
+    After successful training, v is N(0, I) for every x: v holds what x does not determine, and nothing else.
 
     Args:
         schedule: sizes and seed.
@@ -121,11 +122,11 @@ class Translation(nn.Module):
 
     def _embedded(self, x: Tensor | None) -> Tensor | None:
         if (x is None) != (self.embedder is None):
-            raise ValueError(f"x must be {'None' if self.embedder is None else 'given'}, for so it was trained")
+            raise ValueError(f"x must be {'None' if self.embedder is None else 'given'}, as in training")
         return None if x is None else self.embedder(x)
 
     def initialise(self, z: Tensor, x: Tensor | None = None) -> Translation:
-        """Let embedder and flow measure data, once, before training; return the translation."""
+        """Set embedder and flow from data, once, before training; return the translation."""
         if x is not None and self.embedder is not None:
             self.embedder.initialise(x)
         self.flow.initialise(z, self._embedded(x))
@@ -149,25 +150,25 @@ class Translation(nn.Module):
 
 
 @torch.no_grad()
-def carry(translation: Translation, z: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
-    """Return the codes `[B, d]` that keep what z holds beside its condition, under another condition.
+def carry(translation: Translation, z: Tensor, condition: Tensor, new_condition: Tensor) -> Tensor:
+    """Return codes `[B, d]` with the residual of z and another condition.
 
-    v = tau^-1(z | seen), then tau(v | wanted). With one word changed it is an edit, with the condition of another
-    picture a transfer; carried back it is z again.
+    They are tau(v | new condition) with v = tau^-1(z | condition). With one word changed this is an edit, with the
+    condition of another picture a transfer. Carried back to its own condition, a code is z again.
 
     Args:
         translation: trained.
         z: codes `[B, d]`.
-        seen: the condition that belongs to them `[B, ...]`.
-        wanted: the condition of the result `[B, ...]`.
+        condition: the condition that belongs to them `[B, ...]`.
+        new_condition: the condition of the result `[B, ...]`.
     """
-    v, _ = translation(z, seen)
-    return translation.inverse(v, wanted)
+    v, _ = translation(z, condition)
+    return translation.inverse(v, new_condition)
 
 
 @torch.no_grad()
 def draws_of(translation: Translation, conditions: Tensor, draws: int, generator: torch.Generator) -> Tensor:
-    """Return `draws` random codes for each of n conditions, `[n, draws, d]`: what the condition leaves open varies."""
+    """Return `draws` random codes for each of n conditions, `[n, draws, d]`."""
     many = conditions.repeat_interleave(draws, dim=0)
     return translation.sample(many, generator).unflatten(0, (len(conditions), draws))
 
@@ -175,7 +176,7 @@ def draws_of(translation: Translation, conditions: Tensor, draws: int, generator
 def paired_draws(
     latents: Latents, conditions: Tensor | None, generator: torch.Generator
 ) -> Callable[[int], tuple[Tensor, Tensor | None]]:
-    """Return the function that draws so many random codes, noise included, and the conditions that belong to them.
+    """Return a function that draws n random codes, noise included, and the conditions that belong to them.
 
     Raises:
         ValueError: if the numbers of codes and conditions differ.
@@ -198,11 +199,11 @@ def train_translation(
 ) -> tuple[Translation, list[float]]:
     """Train a translation on pairs of code and condition; return it frozen, and the loss of every 25th step.
 
-    Neither network is needed here, only what both said of the same pictures: so they cannot change.
+    Only the outputs of the two networks are needed here, so neither network can change.
 
     Args:
         latents: codes of n pictures, with their noise.
-        conditions: what the other network says of the same pictures, `[n, ...]`; None learns p(z).
+        conditions: the other network's output for the same pictures, `[n, ...]`; None to learn p(z).
         schedule: sizes, steps and seed.
         build: makes the untrained translation.
 

@@ -1,1 +1,1 @@
-"""One file a measure: disentanglement scores, where and what scores, perceptual lengths, Frechet distance."""
+"""Measures, one in each file: disentanglement scores, where and what scores, perceptual lengths, Frechet distance."""

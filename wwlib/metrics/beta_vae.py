@@ -1,4 +1,4 @@
-"""The BetaVAE score: does the difference of two images that share a factor give away which one?
+"""The BetaVAE score: can a classifier tell from two images' codes which factor the images share?
 
 Definition as in disentanglement_lib (Higgins et al. 2017; Locatello et al. 2019).
 """
@@ -15,19 +15,22 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from wwlib.base.viz import heat_map
-from wwlib.metrics.points import as_points, batch_mean, rows_by_value, rows_with
+from wwlib.metrics.points import as_points, batch_mean, rows_by_value, rows_with, varying
 
 
 @dataclass(frozen=True)
 class BetaVAEScore:
-    """Accuracy on fresh points, on training points, and the classifier's weights `[d, K]`. Chance is 1 / K."""
+    """Accuracy on fresh points, on training points, and the classifier's weights `[d, K]`.
+
+    Chance is 1 over the number of factors that vary.
+    """
 
     score: float
     train_score: float
     weights: np.ndarray
 
     def plot(self, factor_names=None):
-        """Return a picture of the weights: negative where a small difference speaks for a factor."""
+        """Return a picture of the weights; a negative one means that a small difference indicates the factor."""
         return heat_map(self.weights, "code", "factor", f"BetaVAE score {self.score:.2f}: weights", factor_names)
 
 
@@ -36,8 +39,8 @@ def beta_vae_score(
 ) -> BetaVAEScore:
     """Return how often a linear classifier names the factor that `batch` pairs of images share.
 
-    One point: choose a factor, draw pairs of images that agree in it, and average the absolute difference of their
-    codes. Images are drawn from the rows given.
+    For each point a factor is chosen, pairs of images that agree in it are drawn from the rows, and the absolute
+    difference of their codes is averaged. A factor that never varies is never chosen.
 
     Args:
         codes: `[N, d]`.
@@ -46,10 +49,12 @@ def beta_vae_score(
         train_points, test_points, batch: sizes; the defaults are the definition's.
 
     Raises:
-        ValueError: for wrong shapes, values that are not finite, or nothing that varies.
+        ValueError: for wrong shapes, values that are not finite, or fewer than two factors that vary.
     """
-    codes, factors = (torch.as_tensor(part) for part in as_points(codes, factors))
-    columns = [rows_by_value(factors[:, k]) for k in range(factors.shape[1])]
+    codes, factors = as_points(codes, factors, least_factors=2)
+    number_of_factors, counted = factors.shape[1], varying(factors)
+    codes, factors = torch.as_tensor(codes), torch.as_tensor(factors[:, counted])
+    columns = [rows_by_value(column) for column in factors.t().contiguous()]
 
     def points(n: int) -> tuple[np.ndarray, np.ndarray]:
         shared = torch.randint(len(columns), (n,), generator=generator)
@@ -62,20 +67,20 @@ def beta_vae_score(
     features, labels = points(train_points)
     classifier = fit_quietly(features, labels)
     test = points(test_points)
-    weights = np.zeros((codes.shape[1], len(columns)))
-    weights[:, classifier.classes_] = _per_class(classifier.coef_).T
+    weights = np.zeros((codes.shape[1], number_of_factors))
+    weights[:, counted[classifier.classes_]] = _per_class(classifier.coef_).T
     return BetaVAEScore(classifier.score(*test), classifier.score(features, labels), weights)
 
 
 def fit_quietly(features: np.ndarray, labels: np.ndarray) -> LogisticRegression:
-    """Return scikit-learn's logistic regression with its defaults; stopping after 100 steps is part of the score."""
+    """Fit scikit-learn's logistic regression with its defaults; that it stops after 100 steps is part of the score."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression().fit(features, labels)
 
 
 def _differences(codes: Tensor, factor: Tensor, column: tuple, n: int, batch: int, generator) -> Tensor:
-    """`[n, d]`: mean absolute difference of the codes of `batch` pairs that share a factor's value."""
+    """Return the mean absolute difference `[n, d]` of the codes of `batch` pairs that share a factor's value."""
     first = torch.randint(len(codes), (n, batch), generator=generator)
     second = rows_with(column, factor[first], batch, generator)
     difference = codes.index_select(0, first.flatten()) - codes.index_select(0, second.flatten())
@@ -83,5 +88,5 @@ def _differences(codes: Tensor, factor: Tensor, column: tuple, n: int, batch: in
 
 
 def _per_class(weights: np.ndarray) -> np.ndarray:
-    """With two classes scikit-learn keeps the second one's weights only."""
+    """Return weights for every class: with two classes scikit-learn stores those of the second only."""
     return np.concatenate([-weights, weights]) if len(weights) == 1 else weights

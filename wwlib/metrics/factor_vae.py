@@ -1,4 +1,4 @@
-"""The FactorVAE score, and how a representation of a data set becomes the points that every score reads."""
+"""The FactorVAE score: if one factor is held fixed, does the code that varies least reveal which one?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from wwlib.base.viz import heat_map
-from wwlib.metrics.points import batch_mean, rows_by_value, rows_with
+from wwlib.metrics.points import as_points, batch_mean, rows_by_value, rows_with, varying
 
 
 @dataclass(frozen=True)
@@ -25,25 +25,26 @@ class FactorVAEScore:
         return heat_map(self.votes.t().numpy(), "code", "factor", title, factor_names, digits=0)
 
     def code_of(self, factor: int) -> int:
-        """Return the code that most often moved least when `factor` was held fixed."""
+        """Return the code that most often varied least while `factor` was held fixed."""
         return int(self.votes[factor].argmax())
 
 
 def factor_vae_score(
-    codes: Tensor,
-    factors: Tensor,
+    codes,
+    factors,
     generator: torch.Generator,
     train_votes: int = 10_000,
     test_votes: int = 5_000,
     batch: int = 64,
     threshold: float = 0.05,
 ) -> FactorVAEScore:
-    """Score how reliably the code that moves least gives away the factor that was held fixed (Kim & Mnih 2018).
+    """Return how reliably the code that varies least reveals the factor that is held fixed (Kim & Mnih 2018).
 
-    One vote: hold one factor at one value, draw `batch` images, divide each code's variance by its variance over all
-    images, and note the code with the smallest ratio. The majority factor of each code, learned from `train_votes`
-    votes, must name the factor of `test_votes` fresh votes; the score is its accuracy. Images are drawn from the rows
-    given, so the whole grid (`encode_grid`) gives the score of the definition, a sample an estimate of it.
+    For one vote, one factor is held at one value and `batch` images are drawn; each code's variance is divided by its
+    variance over all images, and the code with the smallest ratio is noted. The factor most often noted with a code in
+    `train_votes` votes is then the prediction in `test_votes` fresh votes; the score is its accuracy. Images are drawn
+    from the rows of `codes`: the whole grid (`encode_grid`) gives the score of the definition, a sample an estimate. A
+    factor that never varies is never held fixed.
 
     Args:
         codes: `[N, d]`, a representation of N images.
@@ -53,27 +54,21 @@ def factor_vae_score(
         threshold: codes with a smaller standard deviation count as inactive and never win.
 
     Raises:
-        ValueError: if shapes do not match or codes are not finite.
+        ValueError: for wrong shapes, values that are not finite, or nothing that varies.
     """
+    codes, factors = as_points(codes, factors)
+    number_of_factors, counted = factors.shape[1], torch.as_tensor(varying(factors))
     codes, factors = torch.as_tensor(codes), torch.as_tensor(factors)
-    if codes.dim() != 2 or factors.dim() != 2 or len(codes) != len(factors):
-        raise ValueError(
-            f"codes [N, d] and factors [N, K] must share N, got {tuple(codes.shape)}, {tuple(factors.shape)}"
-        )
-    codes, factors = codes.cpu(), factors.cpu()
-    codes = codes if codes.is_floating_point() else codes.float()
-    variance = codes.var(dim=0)
-    if not variance.isfinite().all():
-        raise ValueError("codes must be finite, got NaN or infinity")
+    variance, d = codes.var(dim=0), codes.shape[1]
     active = variance.sqrt() >= threshold
-    number_of_factors, d = factors.shape[1], codes.shape[1]
     if not active.any():
         return FactorVAEScore(0.0, torch.zeros(number_of_factors, d, dtype=torch.int64), active)
-    rows = [rows_by_value(column) for column in factors.t().contiguous()]
+    rows = {k: rows_by_value(factors[:, k].contiguous()) for k in counted.tolist()}
 
     def votes(n: int) -> Tensor:
         table = torch.zeros(number_of_factors, d, dtype=torch.int64)
-        for k, count in enumerate(torch.randint(number_of_factors, (n,), generator=generator).bincount().tolist()):
+        fixed = torch.randint(len(counted), (n,), generator=generator).bincount().tolist()
+        for k, count in zip(rows, fixed, strict=False):
             value = torch.randint(len(rows[k][2]), (count, 1), generator=generator)
             for chosen in rows_with(rows[k], value, batch, generator).split(1000):
                 ratio = _variance(codes, chosen) / variance
@@ -81,17 +76,20 @@ def factor_vae_score(
         return table
 
     train, test = votes(train_votes), votes(test_votes)
-    return FactorVAEScore(vote_accuracy(train, test), train, active)
+    return FactorVAEScore(vote_accuracy(train[counted], test[counted]), train, active)
 
 
 def vote_accuracy(train: Tensor, test: Tensor) -> float:
-    """Return how often each code's majority factor, learned from `train`, is right in `test`; both `[K, d]` counts."""
+    """Return how often the factor with most votes for a code in `train` is right in `test`; both `[K, d]` counts."""
     majority = train.argmax(dim=0)
     return (test.gather(0, majority[None]).sum() / test.sum()).item()
 
 
 def _variance(codes: Tensor, rows: Tensor) -> Tensor:
-    """Variance `[n, d]` of the codes in each line of `rows` `[n, batch]`, by two means, counted from the first row."""
+    """Return the variance `[n, d]` of the codes in each line of `rows` `[n, batch]`.
+
+    It is the mean square less the squared mean, after the first code is subtracted, which saves digits.
+    """
     batch = rows.shape[1]
     x = codes.index_select(0, rows.flatten()).view(-1, batch, codes.shape[1])
     x = x - x[:, :1]

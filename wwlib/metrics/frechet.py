@@ -1,7 +1,7 @@
-"""FID, the distance between generated and real pictures in the eyes of Inception: torch-fidelity computes it.
+"""FID, the distance between generated and real pictures measured by features of Inception; and Frechet distances.
 
-Source: Heusel et al. 2017. Only equal numbers of pictures compare: with fewer the distance is larger. The paper's
-figures (FID-50k) use 50,000.
+torch-fidelity computes FID (Heusel et al. 2017). Two FIDs compare only if they use equally many pictures: with fewer
+pictures the distance is larger. The paper's figures (FID-50k) use 50,000.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def fid(
 
     Args:
         generator: G: `codes`, `sample_noise`, and codes and noise to images `[B, 3, H, W]`; clipped to [-1, 1] here.
-        pictures: the real ones; all of them, or the first `images`. What Inception says of them is kept in
-            torch-fidelity's cache, so that a run computes it once.
+        pictures: the real ones; all of them, or the first `images`. Their features are stored in torch-fidelity's
+            cache, so that a run computes them once.
         images: to generate.
         device: CUDA or the CPU.
         extractor: a feature extractor known to torch-fidelity.
@@ -44,7 +44,7 @@ def fid(
 
     Raises:
         ValueError: if torch-fidelity is not installed, or for fewer than two images.
-        FileNotFoundError: if Inception's weights are neither there nor to be had; the message says what to put where.
+        FileNotFoundError: if Inception's weights can neither be found nor downloaded; the message says what to do.
     """
     if images < 2:
         raise ValueError(f"images must be at least 2, got {images}")
@@ -53,7 +53,7 @@ def fid(
         inception_weights()
     device = torch.device(device)
     with contextlib.redirect_stderr(io.StringIO()):  # its notes on caching
-        found = fidelity.calculate_metrics(
+        measured = fidelity.calculate_metrics(
             input1=_drawings(fidelity, generator, device, seed),
             input1_model_num_samples=images,
             input2=_Pixels(pictures, images),
@@ -66,21 +66,21 @@ def fid(
             save_cpu_ram=True,
             verbose=False,
         )
-    return found[fidelity.KEY_METRIC_FID]
+    return measured[fidelity.KEY_METRIC_FID]
 
 
 def check_ready() -> None:
-    """Raise, as `fid` would, if torch-fidelity or Inception's weights are not to be had."""
+    """Raise, as `fid` would, if torch-fidelity or Inception's weights are missing and cannot be downloaded."""
     _torch_fidelity()
     inception_weights()
 
 
 def inception_weights() -> Path:
-    """Return the file of Inception's weights in torch's cache, downloaded if need be and checked by its SHA-256.
+    """Return the file of Inception's weights in torch's cache, downloaded if necessary and checked by its SHA-256.
 
     Raises:
         FileNotFoundError: without the file and without internet.
-        ValueError: for a file that is not the one its name says.
+        ValueError: if the file's SHA-256 is another than its name says.
     """
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
 
@@ -93,9 +93,9 @@ def inception_weights() -> Path:
         except (URLError, OSError) as error:
             raise FileNotFoundError(f"FID needs {URL} as {path}, and it could not be fetched: {error}") from None
     with open(path, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if not found.startswith(begins):
-        raise ValueError(f"{path} must have a SHA-256 that begins with {begins}, got {found[:8]}; delete it")
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if not sha256.startswith(begins):
+        raise ValueError(f"{path} must have a SHA-256 that begins with {begins}, got {sha256[:8]}; delete it")
     return path
 
 
@@ -108,7 +108,7 @@ def _torch_fidelity():
 
 
 def _drawings(fidelity, generator, device: torch.device, seed: int):
-    """The generator as torch-fidelity wants it: codes to uint8 pictures."""
+    """Return the generator in the form that torch-fidelity asks for, from codes to uint8 pictures."""
     random = torch.Generator().manual_seed(seed)
 
     class Drawings(fidelity.GenerativeModelBase):
@@ -138,16 +138,16 @@ class _Pixels(Dataset):
 
 
 def _name(pictures: ImageFolder, images: int) -> str:
-    """A name for what Inception says of these files: changed files, counts or sizes must not find the old answer."""
-    found = hashlib.sha256(f"{pictures.resolution} {images}".encode())
+    """Return a name for the cached features of these files; it changes with the files, their number or their sizes."""
+    hasher = hashlib.sha256(f"{pictures.resolution} {images}".encode())
     for file in pictures.files[:images]:
         state = file.stat()
-        found.update(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
-    return f"wwlib-{found.hexdigest()[:32]}"
+        hasher.update(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
+    return f"wwlib-{hasher.hexdigest()[:32]}"
 
 
 def frechet_distance(first: Tensor, second: Tensor) -> float:
-    """Return the Frechet distance of two samples of features, `[n, F]` and `[m, F]`, each taken for a Gaussian.
+    """Return the Frechet distance of two Gaussians fitted to two samples of features, `[n, F]` and `[m, F]`.
 
     |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)) with covariances A and B (Heusel et al. 2017).
 

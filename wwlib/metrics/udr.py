@@ -1,4 +1,4 @@
-"""UDR, the label-free rival of TPL: do models trained alike from different seeds find the same codes?
+"""UDR, a score that needs no labels, to compare with TPL: do models that differ in the seed learn the same codes?
 
 Definition as in disentanglement_lib (Duan et al. 2020, unsupervised disentanglement ranking).
 """
@@ -12,15 +12,17 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import Lasso
 from sklearn.preprocessing import StandardScaler
 
+from wwlib.metrics.points import as_numbers
+
 METHODS = ("lasso", "spearman")
 
 
 def udr(codes: Sequence, divergences: Sequence | None = None, method: str = "lasso", least: float = 0.01) -> np.ndarray:
-    """Return `[M]`: how well each of M models agrees with the others, up to order and sign of codes.
+    """Return how well each of M models agrees with the others, up to order and sign of codes, `[M]`.
 
-    Of two models: R is the matrix of |weights| of a Lasso from one's codes to the other's (or of |Spearman|); every row
-    and every column should have one large entry. A model's score is the median over the others. A perfect match
-    scores 0.9 by Lasso, which shrinks it.
+    For two models, R is the matrix of |weights| of a Lasso from one's codes to the other's (or of |Spearman|). Every
+    row and every column should have one large entry. A model's score is the median over the others. A perfect match
+    scores 0.9 with Lasso, which shrinks weights.
 
     Args:
         codes: M arrays `[N, d]`, codes of the same N images.
@@ -33,16 +35,15 @@ def udr(codes: Sequence, divergences: Sequence | None = None, method: str = "las
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}")
-    arrays = [np.asarray(part, dtype=np.float64) for part in codes]
+    arrays = [as_numbers(part, "codes").astype(np.float64) for part in codes]
     if len(arrays) < 2 or len({part.shape for part in arrays}) != 1 or arrays[0].ndim != 2:
         raise ValueError(
             f"codes must be at least 2 arrays of one shape [N, d], got shapes {[part.shape for part in arrays]}"
         )
-    if not all(np.isfinite(part).all() for part in arrays):
-        raise ValueError("codes must be finite, got NaN or infinity")
     d = arrays[0].shape[1]
     masks = [
-        np.ones(d, bool) if divergences is None else np.asarray(divergences[m]) > least for m in range(len(arrays))
+        np.ones(d, bool) if divergences is None else as_numbers(divergences[m], "divergences") > least
+        for m in range(len(arrays))
     ]
     scaled = [StandardScaler().fit_transform(part) * mask for part, mask in zip(arrays, masks, strict=True)]
     table = np.full((len(arrays), len(arrays)), np.nan)
@@ -55,18 +56,20 @@ def udr(codes: Sequence, divergences: Sequence | None = None, method: str = "las
 
 
 def relative_strength(relation: np.ndarray) -> float:
-    """Return how nearly each row and column of a matrix `[a, b]` of 0 or more has a single entry, in [0, 1]."""
+    """Return how close each row and column of a non-negative matrix `[a, b]` is to a single entry, in [0, 1]."""
     if relation.size == 0:
         return 0.0
-    columns = np.divide(relation.max(axis=0) ** 2, relation.sum(axis=0), out=np.zeros(relation.shape[1]),
-                        where=relation.sum(axis=0) > 0)  # fmt: skip
-    rows = np.divide(relation.max(axis=1) ** 2, relation.sum(axis=1), out=np.zeros(relation.shape[0]),
-                     where=relation.sum(axis=1) > 0)  # fmt: skip
+    columns = np.divide(
+        relation.max(axis=0) ** 2, relation.sum(axis=0), out=np.zeros(relation.shape[1]), where=relation.sum(axis=0) > 0
+    )
+    rows = np.divide(
+        relation.max(axis=1) ** 2, relation.sum(axis=1), out=np.zeros(relation.shape[0]), where=relation.sum(axis=1) > 0
+    )
     return float((columns.mean() + rows.mean()) / 2)
 
 
 def _relation(first: np.ndarray, second: np.ndarray, method: str) -> np.ndarray:
-    """How each code of the first model (row) is tied to each of the second, `[d, d]`."""
+    """Return how strongly each code of the first model (row) is related to each of the second, `[d, d]`."""
     if method == "lasso":
         model = Lasso(alpha=0.1).fit(first, second)
         return np.abs(np.atleast_2d(model.coef_)).T

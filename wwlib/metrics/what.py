@@ -1,4 +1,4 @@
-"""What, measured: can the recogniser tell which code moved?"""
+"""The measure of "what": can the recogniser tell which code moved?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wwlib.models.losses import perturb
 
 @torch.no_grad()
 def naming_accuracy(generator, recogniser, scale: float = 2.0, n: int = 2048, seed: int = 0) -> float:
-    """Return how often the recogniser's most changed answer is the code that was moved, in [0, 1].
+    """Return how often the code that the recogniser sees change most is the one that moved, in [0, 1].
 
     Chance is one over the number of codes. Two images of a pair share their noise.
 

@@ -1,4 +1,4 @@
-"""Where, measured: how well the place a code acts on coincides with the true footprint of a factor."""
+"""The measures of "where": how well the place on which a code acts coincides with the true footprint of a factor."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class MaskIoU:
 def mask_iou(model, data: FactorData, n: int = 256, seed: int = 0, levels: int = 19) -> MaskIoU:
     """Compare masks with true footprints on real images.
 
-    Each real image is read by the recogniser, and the generator shows the masks it uses for that code. The threshold
-    that turns a soft mask into a region is a share of the mask's own range; it is chosen for each pair of code and
-    factor on the first half of the images and scored on the second.
+    The recogniser reads the codes of each image, and the generator gives its masks for those codes. The threshold that
+    turns a soft mask into a region is a share of the mask's own range. It is chosen for each pair of code and factor
+    on the first half of the images, and the IoU is measured on the second.
 
     Args:
         model: has `generator` and `recogniser`.
@@ -70,13 +70,13 @@ def mask_iou(model, data: FactorData, n: int = 256, seed: int = 0, levels: int =
 
 
 def above_everywhere(overlap: Tensor, share: Tensor) -> Tensor:
-    """Return an IoU on a scale where acting everywhere, whose IoU is the footprint's share, is 0 and a match is 1."""
+    """Return an IoU rescaled so that a match is 1, and acting everywhere, whose IoU is the footprint's share, is 0."""
     return ((overlap - share) / (1 - share).clamp(min=1e-6)).clamp(min=0)
 
 
 @dataclass(frozen=True)
 class WhereScore:
-    """The where score, each factor's `[K]`, the code read for it `[K]` (-1: none tells it), every overlap `[d, K]`."""
+    """The where score, each factor's `[K]`, each factor's code `[K]` (-1 for none) and every overlap `[d, K]`."""
 
     score: float
     factors: np.ndarray
@@ -98,27 +98,27 @@ def where_score(
     seed: int = 0,
     place: str = "change",
     threshold: float = 0.1,
-    told: float = 0.05,
+    least_share: float = 0.05,
 ) -> WhereScore:
-    """Return how well the place each factor's code acts on coincides with the place the factor acts on, in [0, 1].
+    """Return how well the place on which each factor's code acts coincides with the factor's own place, in [0, 1].
 
-    Defined here. A factor's code is the one that tells most about it (mutual information on real images). Two places
-    are compared by a common rule: the pixels that change by more than `threshold` of the range from black to
-    white, once while the code runs through the prior's values with everything else fixed, once while the factor
-    runs through its own. Their IoU is averaged over images, and what a code that acts everywhere would get (the
-    share of the image the factor touches) is set to 0: `(IoU - all) / (1 - all)`, at least 0. The score is the mean
-    over factors that vary; a factor of which no code tells at least a share `told` of its entropy counts 0.
-    1 means that every factor has a code that touches its pixels and no other; a code that acts nowhere,
-    elsewhere or everywhere gets 0. Any generator will do, with masks or without.
+    This score is defined here. A factor's code is the one with most mutual information about it, on real images. Both
+    places are found by the same rule: the pixels that change by more than `threshold` of the range from black to
+    white, once while the code runs through the prior's values with everything else fixed, once while the factor runs
+    through its own. Their IoU is averaged over images and rescaled so that a code that acts everywhere gets 0:
+    `(IoU - all) / (1 - all)`, at least 0, where `all` is the share of the image that the factor changes. The score is
+    the mean over factors that vary. A factor counts 0 if no code has at least the share `least_share` of its entropy.
+    1 means that every factor has a code that changes its pixels and no others; a code that acts nowhere, elsewhere or
+    everywhere gets 0. Generators with and without masks can be scored.
 
     Args:
         model: has `generator` and `recogniser`, such as `Model` or `VAE`.
         data: real images with footprints.
         n: images on which places are compared; 2,000 more decide which code tells which factor.
         seed: of the images.
-        place: "change", or "mask" for the masks a PS-SC generator shows (above half of their own range).
+        place: "change", or "mask" for the masks of a PS-SC generator (above half of their own range).
         threshold: smallest change that counts.
-        told: see above.
+        least_share: of a factor's entropy, which its code must tell.
 
     Raises:
         ValueError: for an unknown place.
@@ -133,12 +133,12 @@ def where_score(
         raise ValueError("codes must be finite, the recogniser gave NaN or infinity")
     information = mutual_information(binned(codes.numpy(), 20), values.numpy())
     entropy = entropies(values.numpy())
-    read = np.where(information.max(axis=0) >= told * entropy, information.argmax(axis=0), -1)
+    code_of = np.where(information.max(axis=0) >= least_share * entropy, information.argmax(axis=0), -1)
     factors = data.sample_factors(n, random)
     base = model.recogniser(data.images(factors))
     if place == "mask":
         masks = code_masks(model.generator, base, data.resolution)
-        # a mask that is dark throughout shows no place
+        # a mask that is dark everywhere marks no place
         places = (stretched(masks) > 0.5) & (masks.amax(dim=(2, 3), keepdim=True) > 0.05)
     else:
         moves = [change_map(model.generator, base, code) > threshold for code in range(base.shape[1])]
@@ -148,13 +148,13 @@ def where_score(
         footprint = data.footprint(factors, name, threshold)[:, None]
         everywhere = footprint.float().mean(dim=(2, 3))
         overlaps[:, k] = above_everywhere(iou(places, footprint).mean(dim=0), everywhere.mean()).cpu()
-    scores = np.where(read >= 0, overlaps[read, range(len(read))], 0.0)
-    return WhereScore(float(scores[entropy > 0].mean()), scores, read, overlaps, data.factor_names)
+    scores = np.where(code_of >= 0, overlaps[code_of, range(len(code_of))], 0.0)
+    return WhereScore(float(scores[entropy > 0].mean()), scores, code_of, overlaps, data.factor_names)
 
 
 @torch.no_grad()
 def change_map(generator, base: Tensor, code: int, span: float = 2.0, steps: int = 7, noise=None) -> Tensor:
-    """Return `[B, H, W]`: how much each pixel changes, in [0, 1], while one code runs from -span to span.
+    """Return how much each pixel changes while one code runs from -span to span, `[B, H, W]` in [0, 1].
 
     Works for any generator, with masks or without.
 
@@ -185,7 +185,7 @@ def changed_share(before: Tensor, after: Tensor, threshold: float = 0.1) -> Tens
 
 
 def traversal_change(frames: Tensor) -> Tensor:
-    """Return how much each code's traversal changes the picture `[d]`: neighbouring frames' mean difference, summed.
+    """Return how much each code's traversal changes the picture `[d]`: the sum of neighbouring frames' differences.
 
     Args:
         frames: `[d, steps, C, H, W]` in [-1, 1], as `viz.traversal` gives them.

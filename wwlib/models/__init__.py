@@ -1,1 +1,1 @@
-"""Networks and losses of Part I: masks, generator, discriminator, recogniser, autoencoders, and their pictures."""
+"""Networks and losses of Part I: masks, generator, discriminator, recogniser, autoencoders, traversals."""

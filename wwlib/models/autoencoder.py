@@ -1,7 +1,7 @@
 """A small convolutional autoencoder whose codes carry noise, so that they fill space instead of lying on a thin sheet.
 
-It is a variational autoencoder with a weight below 1 on the divergence: just enough pressure for the noise to mean
-something. `wwlib.models.vaes` holds the losses.
+It is a variational autoencoder with a weight below 1 on the divergence: enough that the noise does not shrink to
+nothing. `wwlib.models.vae_losses` holds the losses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from wwlib.models.vae_losses import kl_divergence, reconstruction_loss
 
 
 class Autoencoder(nn.Module):
-    """Images `[B, 3, 32, 32]` in [-1, 1] to `codes` numbers and back; pixels enter and leave in blocks of 2 x 2.
+    """An autoencoder of images `[B, 3, 32, 32]` in [-1, 1]; pixels enter and leave in blocks of 2 x 2.
 
     Args:
         codes: length d of the code.
@@ -33,25 +33,33 @@ class Autoencoder(nn.Module):
             torch.manual_seed(seed)
             self.encoder = nn.Sequential(
                 nn.PixelUnshuffle(2),
-                nn.Conv2d(12, width, 4, stride=2, padding=1), nn.LeakyReLU(0.1),
-                nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.LeakyReLU(0.1),
+                nn.Conv2d(12, width, 4, stride=2, padding=1),
+                nn.LeakyReLU(0.1),
+                nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
+                nn.LeakyReLU(0.1),
                 nn.Flatten(),
-                nn.Linear(32 * width, hidden), nn.LeakyReLU(0.1),
+                nn.Linear(32 * width, hidden),
+                nn.LeakyReLU(0.1),
                 nn.Linear(hidden, 2 * codes),
-            )  # fmt: skip
+            )
             self.decoder = nn.Sequential(
-                nn.Linear(codes, hidden), nn.LeakyReLU(0.1),
-                nn.Linear(hidden, 32 * width), nn.LeakyReLU(0.1),
+                nn.Linear(codes, hidden),
+                nn.LeakyReLU(0.1),
+                nn.Linear(hidden, 32 * width),
+                nn.LeakyReLU(0.1),
                 nn.Unflatten(1, (2 * width, 4, 4)),
-                nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1), nn.LeakyReLU(0.1),
+                nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1),
+                nn.LeakyReLU(0.1),
                 nn.ConvTranspose2d(width, 12, 4, stride=2, padding=1),
                 nn.PixelShuffle(2),
-            )  # fmt: skip
+            )
             for layer in (*self.encoder, *self.decoder):
                 if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
                     fan = layer.weight[0].numel() if isinstance(layer, nn.Linear) else layer.in_channels * 16
-                    fan = fan / 4 if isinstance(layer, nn.ConvTranspose2d) else fan  # stride 2: a quarter of the taps
-                    nn.init.normal_(layer.weight, std=(2 / fan) ** 0.5)  # PyTorch's default starts far too quiet
+                    fan = (
+                        fan / 4 if isinstance(layer, nn.ConvTranspose2d) else fan
+                    )  # stride 2: an output sees a quarter of the kernel
+                    nn.init.normal_(layer.weight, std=(2 / fan) ** 0.5)  # PyTorch's default weights are too small here
                     nn.init.zeros_(layer.bias)
             with torch.no_grad():
                 self.encoder[-1].weight.mul_(0.3)
@@ -67,7 +75,7 @@ class Autoencoder(nn.Module):
         return (self.decoder(codes) / 2).tanh()
 
     def forward(self, codes: Tensor, noise: list[Tensor] | None = None) -> Tensor:
-        """Decode, called like a generator, so that the tools of Part I draw with it."""
+        """Return the images of codes `[B, d]`; called like a generator, so that the tools of Part I draw with it."""
         return self.decode(codes)
 
     def sample_noise(self, batch: int, generator: torch.Generator | None = None) -> list[Tensor]:
@@ -96,7 +104,7 @@ def train_autoencoder(
     def loss_at(step: int) -> Tensor:
         images = data.sample_images(batch, random)
         mean, log_variance = model.encoder(images).chunk(2, dim=1)
-        warm = min(1.0, step / (steps / 2))  # the noise must not win before the codes mean anything
+        warm = min(1.0, step / (steps / 2))  # the weight rises slowly, or the noise would hide the codes from the start
         z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=random)
         divergence = kl_divergence(mean, log_variance).sum()
         return reconstruction_loss(model.decoder(z), images) + beta * warm * divergence

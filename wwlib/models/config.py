@@ -1,21 +1,21 @@
-"""What is trained, and nothing else: one frozen description of a run, and the three networks it asks for."""
+"""The config of a training, a frozen dataclass, and the three networks that are built from it."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 
 import torch
 
+from wwlib.models.losses import OBJECTIVES
 from wwlib.models.networks import Discriminator, Generator, Recogniser, count_codes
 
-OBJECTIVES = ("ps", "infogan", "gan")
-GROUP = 4  # images that D's minibatch deviation compares: a batch, and any part of one, holds whole groups
+GROUP = 4  # images that D's minibatch deviation compares; a batch and its parts consist of whole groups
 
 
 def check_numbers(config: object, positive: tuple[str, ...], from_zero: tuple[str, ...]) -> None:
-    """Raise ValueError, naming entry and value, for one of `positive` that is not above 0, of `from_zero` below it."""
+    """Raise ValueError, naming the entry, unless all of `positive` are above 0 and all of `from_zero` 0 or more."""
     for name in positive:
         if not 0 < getattr(config, name) < math.inf:
             raise ValueError(f"{name} must be positive, got {getattr(config, name)!r}")
@@ -24,39 +24,62 @@ def check_numbers(config: object, positive: tuple[str, ...], from_zero: tuple[st
             raise ValueError(f"{name} must be 0 or more, got {getattr(config, name)!r}")
 
 
+def _help(text: str) -> dict[str, str]:
+    return {"help": text}
+
+
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides a training, and nothing else. `wwlib.training.recipes` holds the ones the lessons use."""
+    """Everything that decides the result of a training; `wwlib.training.recipes` holds those that the lessons use.
 
-    modules: tuple[str, ...]
-    widths: dict[int, int]
-    discriminator_widths: dict[int, int]
-    recogniser_widths: dict[int, int]
-    discriminator_residual: tuple[int, ...] = ()
-    recogniser_residual: tuple[int, ...] = ()
-    features: int = 128
-    resolution: int = 32
-    channels: int = 3
-    dataset: str = "shapes3d"
-    mirror: bool = False
-    objective: str = "ps"
-    C_lambda: float = 0.1
-    perturbation: float = 6.0
-    average: bool = True
-    recogniser_noise: float = 0.0
-    share_noise: bool = False
-    gamma: float = 1.0
-    r1_every: int = 16
-    batch: int = 32
-    images: int = 200_000
-    learning_rate: float = 0.002
-    decay_from: float = 0.5
-    ema_images: float = 5_000
-    seed: int = 0
+    What an entry means stands beside it, and in `python -m wwlib train --help`.
+    """
+
+    modules: tuple[str, ...] = field(
+        metadata=_help("generator's module list, comma separated, such as Const-128,C_spgroup-4-3,ResConv-up-1")
+    )
+    widths: dict[int, int] = field(metadata=_help("generator's channels by resolution, such as 8:64,16:32,32:16"))
+    discriminator_widths: dict[int, int] = field(
+        metadata=_help("D's channels after each halving, such as 16:32,8:64,4:128")
+    )
+    recogniser_widths: dict[int, int] = field(metadata=_help("Q's channels after each halving"))
+    discriminator_residual: tuple[int, ...] = field(
+        default=(), metadata=_help("resolutions at which D has a residual convolution, such as 16,8")
+    )
+    recogniser_residual: tuple[int, ...] = field(default=(), metadata=_help("resolutions at which Q has one"))
+    features: int = field(default=128, metadata=_help("length of the feature vector of D and Q"))
+    resolution: int = field(default=32, metadata=_help("image side, pixels"))
+    channels: int = field(default=3, metadata=_help("image channels, 1 or 3"))
+    dataset: str = field(default="shapes3d", metadata=_help("name of the data set"))
+    mirror: bool = field(
+        default=False, metadata=_help("show half of a folder's pictures mirrored left to right: true or false")
+    )
+    objective: str = field(default="ps", metadata=_help(f"one of {', '.join(OBJECTIVES)}"))
+    C_lambda: float = field(default=0.1, metadata=_help("weight of the objective's loss"))
+    perturbation: float = field(
+        default=6.0, metadata=_help("standard deviation of the perturbation p, in units of the prior's")
+    )
+    average: bool = field(
+        default=True, metadata=_help("regress unchanged codes from the average of both answers: true or false")
+    )
+    recogniser_noise: float = field(
+        default=0.0, metadata=_help("standard deviation of noise on the images Q is trained on (images span -1 to 1)")
+    )
+    share_noise: bool = field(default=False, metadata=_help("same noise maps in both images of a pair: true or false"))
+    gamma: float = field(default=1.0, metadata=_help("weight of the R1 penalty"))
+    r1_every: int = field(default=16, metadata=_help("steps between two R1 penalties"))
+    batch: int = field(default=32, metadata=_help("real images per step"))
+    images: int = field(default=200_000, metadata=_help("real images to show in all"))
+    learning_rate: float = field(default=0.002, metadata=_help("Adam's, at the start"))
+    decay_from: float = field(
+        default=0.5, metadata=_help("share of the run after which the learning rate falls linearly to 0")
+    )
+    ema_images: float = field(default=5_000, metadata=_help("half-life of the generator's running average, images"))
+    seed: int = field(default=0, metadata=_help("of weights, data, codes and noise"))
 
     def __post_init__(self):
         if self.objective not in OBJECTIVES:
-            raise ValueError(f"objective must be one of {OBJECTIVES}, got {self.objective!r}")
+            raise ValueError(f"objective must be one of {tuple(OBJECTIVES)}, got {self.objective!r}")
         check_numbers(
             self,
             positive=("batch", "images", "learning_rate", "ema_images", "r1_every", "features", "perturbation"),
@@ -83,7 +106,7 @@ class Config:
 
     @classmethod
     def from_json(cls, values: dict) -> Config:
-        known = {field.name for field in fields(cls)}
+        known = {entry.name for entry in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise ValueError(f"config has unknown entries {unknown}; known are {sorted(known)}")
         values = dict(values)
@@ -96,7 +119,7 @@ class Config:
 
 def replace_config(config: Config, **changes) -> Config:
     """Return `config` with some values changed; unknown names are a ValueError that lists the known ones."""
-    known = [field.name for field in fields(Config)]
+    known = [entry.name for entry in fields(Config)]
     if unknown := sorted(set(changes) - set(known)):
         raise ValueError(f"config has no {unknown}; known are {known}")
     return replace(config, **changes)

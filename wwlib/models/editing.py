@@ -1,4 +1,4 @@
-"""Using a model that says where and what: local edits, attribute transfer, projection of real images."""
+"""Using a trained model: local edits, attribute transfer, projection of real images."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def local_edit(generator, codes: Tensor, code: int, value: float, feather: bool 
 
 @torch.no_grad()
 def transfer(generator, recogniser, target: Tensor, source: Tensor, codes: list[int]) -> Tensor:
-    """Re-synthesise `target` images `[B, C, H, W]` with some codes taken from `source` images.
+    """Draw `target` images `[B, C, H, W]` again with some codes taken from `source` images.
 
     Args:
         generator, recogniser: G and Q.
-        target: keeps every other code.
-        source: gives the named codes.
-        codes: positions to copy; one concept may own several.
+        target: images whose other codes stay.
+        source: images from which the codes at `codes` are taken.
+        codes: positions to copy; one property of a picture may have several.
     """
     mixed = copy_codes(recogniser(target), recogniser(source), codes)
     return generator(mixed, generator.sample_noise(len(mixed), torch.Generator().manual_seed(0)))
@@ -71,11 +71,11 @@ def project(
     starts: int = 1,
     seed: int = 0,
 ) -> tuple[Tensor, list[float]]:
-    """Find codes whose images come closest to real `images`, starting from the recogniser's answer.
+    """Search for the codes whose images come closest to real `images`, starting from the recogniser's answer.
 
-    Adam on the codes with a linear decay; `prior` keeps them near N(0, I), where the generator was trained. A search
-    can get stuck where a colour would have to pass through all others on its way; more `starts`, drawn from the prior,
-    find a way round, and the best one is kept for each image.
+    Adam changes the codes, with a rate that falls linearly; `prior` holds them near N(0, I), where the generator was
+    trained. A search can get stuck where a colour would have to pass through all others on its way. More `starts`,
+    drawn from the prior, avoid that; the best start is used for each image.
 
     Args:
         generator, recogniser: G and Q.
@@ -99,11 +99,11 @@ def project(
     codes = torch.cat([guess[None], others]).flatten(0, 1).requires_grad_(True)
     noise = generator.sample_noise(len(images), torch.Generator().manual_seed(0))
     noise = [maps.repeat(starts, 1, 1, 1) for maps in noise]  # each start is searched with its picture's noise
-    wanted = images.repeat(starts, 1, 1, 1)
+    targets = images.repeat(starts, 1, 1, 1)
     optimiser = torch.optim.Adam([codes], lr=learning_rate)
     errors = []
     for step in range(steps + 1):
-        error = (generator(codes, noise) - wanted).square().mean(dim=(1, 2, 3))
+        error = (generator(codes, noise) - targets).square().mean(dim=(1, 2, 3))
         best = error.detach().view(starts, -1).min(dim=0)
         errors.append(best.values.mean().item())
         if step < steps:
@@ -115,7 +115,11 @@ def project(
     return chosen, errors
 
 
-def share_explained(drawn: Tensor, wanted: Tensor) -> float:
-    """Return how much of pictures `[n, C, H, W]` drawings explain: 1 if equal, 0 if no better than the mean picture."""
-    around_mean = (wanted - wanted.mean(dim=0, keepdim=True)).square().sum()
-    return 1 - ((drawn - wanted).square().sum() / around_mean).item()
+def share_explained(drawn: Tensor, pictures: Tensor) -> float:
+    """Return the share of pictures' variance that drawings explain: 1 if equal, 0 if no better than the mean picture.
+
+    Args:
+        drawn, pictures: `[n, C, H, W]`.
+    """
+    around_mean = (pictures - pictures.mean(dim=0, keepdim=True)).square().sum()
+    return 1 - ((drawn - pictures).square().sum() / around_mean).item()

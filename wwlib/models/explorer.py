@@ -9,25 +9,25 @@ import torch
 from torch import Tensor
 
 from wwlib.base.device import headless
-from wwlib.base.viz import mask_images, png_bytes, swapping_picture, to_pixels
+from wwlib.base.viz import mask_images, png_bytes, show_widget, swapping_picture, to_pixels
 from wwlib.models.traversals import code_masks, traversal, traversal_sheet
 
 
 def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.0, steps: int = 13, side: int = 224):
-    """Show a slider over each code of `generator`, with the code's mask beside the image.
+    """Show sliders that choose a code and its value, above the image and the code's mask.
 
-    Every frame is drawn beforehand, so moving the slider only swaps a picture; this also works where each move is a
-    round trip to a distant machine. Where nobody can move sliders (tests, GitHub), the same call gives a static sheet.
+    Every frame is drawn beforehand, so moving a slider only swaps a picture, also where each move is a round trip to a
+    distant machine. Where nobody can move sliders (tests, GitHub), the same call gives a static sheet.
 
     Args:
         generator: G.
-        base: `[d]`, the codes that stay put.
+        base: `[d]`, the codes from which each code in turn moves.
         names: labels of the codes.
         span, steps: range and positions of the slider.
         side: size of one picture on the page, pixels.
 
     Returns:
-        A widget, shown above the static sheet; when headless, the sheet alone.
+        A widget, shown above the static sheet; when headless or without ipywidgets, the sheet alone.
     """
     alt = (
         f"Traversal of {len(base)} codes, one row each, from {-span:g} to {span:g}; the last column is the code's mask."
@@ -35,16 +35,14 @@ def explore(generator, base: Tensor, names: Sequence[str] = (), span: float = 2.
     sheet = traversal_sheet(generator, base, alt, names, span)
     if headless():
         return sheet
-    from IPython.display import display
-
-    display(explorer_widget(generator, base, names, span, steps, side))
+    show_widget(lambda: explorer_widget(generator, base, names, span, steps, side))
     return sheet
 
 
 def explorer_widget(
     generator, base: Tensor, names: Sequence[str] = (), span: float = 2.0, steps: int = 13, side: int = 224
 ):
-    """Return the widget alone; arguments as `explore`'s.
+    """Return the widget that `explore` shows; it has the same arguments.
 
     Raises:
         ValueError: if there are fewer than two steps.
@@ -56,7 +54,7 @@ def explorer_widget(
 
     frames = explorer_frames(generator, base, span, steps, side)
     values, gap = np.linspace(-span, span, steps, retstep=True)
-    # Not a dropdown: in JupyterLab the arrow keys on one choose another cell of the notebook.
+    # A slider, since in JupyterLab the arrow keys on a dropdown move to another cell of the notebook.
     code = widgets.IntSlider(0, min=0, max=len(frames) - 1, description="code")
     value = widgets.FloatSlider(
         values[steps // 2], min=-span, max=span, step=gap, description="value", readout_format="+.2f"

@@ -1,6 +1,7 @@
-"""Judges: classifiers of known factors, trained on ground truth with a seed and pictures of their own.
+"""Judges: classifiers that read the known factors from a picture, to check what a model draws.
 
-A judge says what a drawn picture shows. It is never part of the model under test.
+A judge is trained on labelled pictures with a seed of its own, on other pictures than the model under test. It is
+never part of that model.
 """
 
 from __future__ import annotations
@@ -26,10 +27,16 @@ class Judge(nn.Module):
         width: channels of the first convolution.
     """
 
-    def __init__(self, factor_sizes: tuple[int, ...], channels: int = 3, resolution: int = 32, features: int = 64,
-                 width: int = 16):  # fmt: skip
+    def __init__(
+        self,
+        factor_sizes: tuple[int, ...],
+        channels: int = 3,
+        resolution: int = 32,
+        features: int = 64,
+        width: int = 16,
+    ):
         super().__init__()
-        widths = (4 * channels, width, 2 * width, 2 * width)  # blocks of 2 x 2 pixels: a quarter of the places
+        widths = (4 * channels, width, 2 * width, 2 * width)  # the input is blocks of 2 x 2 pixels
         self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths))
         self.hidden = nn.Linear(2 * width * (resolution // 8) ** 2, features)
         self.heads = nn.ModuleList(nn.Linear(features, size) for size in factor_sizes)
@@ -59,11 +66,11 @@ class Judge(nn.Module):
 def train_judge(judge: Judge, data: FactorData, steps: int, seed: int, batch: int = 64, rate: float = 2e-3) -> Judge:
     """Train a judge on labelled pictures and return it frozen.
 
-    Half of the pictures are blurred and made noisy, since it will judge drawings that are a little soft.
+    Half of the pictures are blurred and made noisy, since drawings of a model are a little blurred too.
 
     Args:
         judge: to be trained.
-        data: pictures and labels; for a judge, not those of the model under test.
+        data: pictures and labels; other ones than those of the model under test.
         steps, batch, rate: of Adam, whose rate falls linearly to 0.
         seed: of the pictures.
     """
@@ -75,7 +82,7 @@ def train_judge(judge: Judge, data: FactorData, steps: int, seed: int, batch: in
         half = batch // 2
         soft = F.avg_pool2d(F.pad(images[:half], (1, 1, 1, 1), mode="replicate"), 3, stride=1)
         images = torch.cat([soft + 0.1 * torch.randn(soft.shape, generator=random), images[half:]])
-        # fewer heads than factors: the last factors are left out
+        # a judge may have fewer heads than there are factors; it then ignores the last ones
         return sum(F.cross_entropy(logits, factors[:, k]) for k, logits in enumerate(judge(images)))
 
     descend(judge, loss_at, steps, rate)
@@ -83,7 +90,7 @@ def train_judge(judge: Judge, data: FactorData, steps: int, seed: int, batch: in
 
 
 def new_judge(factor_sizes: tuple[int, ...], seed: int, **sizes: int) -> Judge:
-    """Return an untrained judge whose weights a seed decides."""
+    """Return an untrained judge whose weights are drawn from a seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Judge(factor_sizes, **sizes)

@@ -15,7 +15,7 @@ SLOPE = 0.2
 
 
 def leaky(x: Tensor) -> Tensor:
-    """Leaky ReLU with slope 0.2, in place: `x` must be a tensor that nothing else needs, such as a layer's output."""
+    """Apply a leaky ReLU with slope 0.2 to `x` in place, and return it; nothing else may need the old values."""
     return F.leaky_relu_(x, SLOPE)
 
 
@@ -41,10 +41,10 @@ class EqualisedLinear(nn.Module):
 class EqualisedConv(nn.Module):
     """Convolution with equalised weights that can also double ("up") or halve ("down") the resolution.
 
-    Nearest-neighbour doubling followed by a k x k convolution *is* one transposed convolution of stride 2 whose kernel
-    is the k x k kernel summed over a 2 x 2 box: "up" costs less than half of the products of doing both. "down" has a
-    free 4 x 4 kernel of stride 2. (Averaging 2 x 2 here, before any nonlinearity, would cancel the finest texture
-    exactly, and a discriminator made so lets a generator draw pixel noise unpunished.)
+    Nearest-neighbour doubling followed by a k x k convolution equals one transposed convolution of stride 2 whose
+    kernel is the k x k kernel summed over a 2 x 2 box. "up" computes the latter, with less than half of the products.
+    "down" has a 4 x 4 kernel of stride 2. (Averaging 2 x 2 pixels here, before any nonlinearity, would cancel the
+    finest texture exactly, and the discriminator would never notice pixel noise that a generator draws.)
 
     Args:
         inputs, outputs: channels.
@@ -81,10 +81,10 @@ def box_sum(kernel: Tensor) -> Tensor:
 
 
 class ResConv(nn.Module):
-    """`ResConv-up/id/down`: `layers` 3 x 3 convolutions beside a 1 x 1 skip, summed.
+    """`ResConv-up/id/down`: the sum of `layers` 3 x 3 convolutions and a 1 x 1 skip connection.
 
-    The skip's 1 x 1 convolution runs on the smaller side of the resampling: pointwise layers and nearest-neighbour
-    upsampling (or, up to the activation, average pooling) commute, so a quarter of the work gives the same map.
+    The skip's 1 x 1 convolution runs at the smaller resolution. The order does not matter for nearest-neighbour
+    upsampling (nor, up to the activation, for average pooling), so a quarter of the work gives the same map.
 
     Args:
         inputs, outputs: channels.
@@ -128,7 +128,7 @@ class NoiseConv(nn.Module):
 
 
 class GlobalStyle(nn.Module):
-    """`C_global-n`: the same codes without masks, restyling the whole feature map (the ablation of "where").
+    """`C_global-n`: codes without masks, which restyle the whole feature map (the ablation of "where").
 
     A 3 x 3 convolution whose weights are modulated by the codes and demodulated (Karras et al. 2020).
 
@@ -155,7 +155,7 @@ class GlobalStyle(nn.Module):
 
 
 class MinibatchDeviation(nn.Module):
-    """Append one channel: how much each group of images differs within itself (Karras et al. 2018).
+    """Append one channel that says how much the images of a group differ from each other (Karras et al. 2018).
 
     Groups are runs of neighbours in the batch, so real and generated images can share one call without mixing, as long
     as each kind comes in whole groups (`Config` asks for a batch that is a multiple of 4).
@@ -171,7 +171,7 @@ class MinibatchDeviation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, _, height, width = x.shape
         group = max(size for size in range(1, self.group + 1) if batch % size == 0)
-        # not in float16: there 1e-8 is 0, and where a group agrees the root's slope would be infinite
+        # in float16, 1e-8 would be 0, and the slope of the root infinite where the images of a group are equal
         groups = x.reshape(batch // group, group, -1)
         groups = groups.float() if x.dtype in (torch.float16, torch.bfloat16) else groups
         deviation = (groups.var(dim=1, unbiased=False) + 1e-8).sqrt().mean(dim=1).to(x.dtype)

@@ -1,8 +1,10 @@
-"""What: the losses, as plain functions of tensors. Nothing here knows a network's inside or a training loop."""
+"""The losses of the three networks of Part I, as plain functions of tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -81,7 +83,7 @@ def perceptual_simplicity_loss(
 
 
 def infogan_loss(codes: Tensor, recognised: Tensor) -> Tensor:
-    """Return the rival's loss: the distance `||Q(G(c)) - c||_2`, not squared, batch mean (Chen et al. 2016)."""
+    """Return InfoGAN's loss: the distance `||Q(G(c)) - c||_2`, not squared, batch mean (Chen et al. 2016)."""
     return (recognised - codes).norm(dim=1).mean()
 
 
@@ -91,3 +93,58 @@ def untrained_ps_loss(d: int, scale: float) -> float:
     Each of the d codes has mean square 1, and the changed one adds the perturbation's variance, halved.
     """
     return d + scale**2 / 2
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What a step gives an objective: the codes that G drew from and what Q read in the images.
+
+    Args:
+        codes: c `[B, d]`.
+        recognised: Q(G(c)) `[B, d]`.
+        perturbed, k, recognised_perturbed: c', the changed position and Q(G(c')), for an objective on pairs; else None.
+    """
+
+    codes: Tensor
+    recognised: Tensor
+    perturbed: Tensor | None = None
+    k: Tensor | None = None
+    recognised_perturbed: Tensor | None = None
+
+
+class Weights(Protocol):
+    """The entries of a training's `Config` that losses read: an objective's own weight or switch is one more."""
+
+    average: bool
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a training adds to the adversarial losses, `C_lambda` times.
+
+    Args:
+        loss: readings and config to the batch mean, one number.
+        pairs: whether the step also draws c' = c with one code perturbed; D sees only the images of c.
+        reaches_generator: False keeps the gradient from G, so that Q only watches.
+    """
+
+    loss: Callable[[Readings, Weights], Tensor]
+    pairs: bool = False
+    reaches_generator: bool = True
+
+
+def _of_pairs(seen: Readings, config: Weights) -> Tensor:
+    return perceptual_simplicity_loss(
+        seen.codes, seen.perturbed, seen.k, seen.recognised, seen.recognised_perturbed, average=config.average
+    )
+
+
+def _of_single_images(seen: Readings, config: Weights) -> Tensor:
+    return infogan_loss(seen.codes, seen.recognised)
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "ps": Objective(_of_pairs, pairs=True),
+    "infogan": Objective(_of_single_images),
+    "gan": Objective(_of_single_images, reaches_generator=False),
+}

@@ -1,4 +1,4 @@
-"""Where: rectangle masks that open and close along each image axis, and the module that paints codes through them.
+"""Rectangle masks that open and close along each image axis, and the module that paints codes through them.
 
 Source of the mathematics: Zhu, Xu, Tao 2021 (PS-SC), Spatial Constriction.
 """
@@ -58,7 +58,7 @@ def rectangle_masks(logits: Tensor) -> Tensor:
 
 
 def compositing_weights(masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Return how much of each layer, and of the ground, shows once all layers are painted in order.
+    """Return how much of each layer, and of the ground, is visible once all layers are painted in order.
 
     Painting `x <- x (1 - m_i) + layer_i m_i` for i = 0..n-1 leaves `x T + sum_i w_i layer_i` with
     `w_i = m_i prod_{j>i} (1 - m_j)` and `T = prod_i (1 - m_i)`: alpha compositing.
@@ -78,20 +78,20 @@ def compositing_weights(masks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Paint(torch.autograd.Function):
-    """`x T + x_hat sum_i w_i (1 + a_i) + sum_i w_i b_i` with x_hat the instance-normalised x: its gradient by hand.
+    """`x T + x_hat sum_i w_i (1 + a_i) + sum_i w_i b_i` with the instance-normalised x_hat, and its gradient.
 
-    Autograd would walk over the whole feature map about twice as often. Pixels before channels `[B, P, C]`: with a
-    channels-last map all views and matrix products, no copies. Normalising is folded in,
-    `x_hat S + b = x (S / std) + (b - S mean / std)`, so the normalised map is never made.
+    The gradient is written out, since autograd would go over the whole feature map about twice as often. Maps are
+    `[B, P, C]`, pixels before channels, which a channels-last map is without a copy. Normalising is part of the
+    formula, `x_hat S + b = x (S / std) + (b - S mean / std)`, so the normalised map is never stored.
     """
 
     @staticmethod
     def forward(ctx, x: Tensor, mean: Tensor, shares: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """Paint.
+        """Return the painted map `[B, P, C]`.
 
         Args:
             x: `[B, P, C]`.
-            mean: `[B, 1, C]`, that of x over pixels, known already from reading the masks; a constant to autograd.
+            mean: `[B, 1, C]`, the mean of x over pixels, which the masks have needed already; a constant to autograd.
             shares: `[B, n + 1, P]`: w, and T as the last one.
             scale, shift: `[B, n, C]`: 1 + a and b.
         """
@@ -114,13 +114,13 @@ class Paint(torch.autograd.Function):
         d_shares = torch.baddbmm(slope @ product.transpose(1, 2), offset, gradient.transpose(1, 2))
         d_mean = -(d_offset * slope[:, :-1]).sum(dim=1, keepdim=True)
         d_variance = (d_slope * scale).sum(dim=1, keepdim=True) * inverse_std.pow(3) / -2
-        # mean and variance are means over P pixels, of x and of x^2 - mean^2: an affine map of x is their share
+        # the mean of x and the mean of x^2 over P pixels give x a gradient that is an affine map of x
         d_moments = torch.addcmul((d_mean - 2 * mean * d_variance) / x.shape[1], x, 2 * d_variance / x.shape[1])
         return d_moments.addcmul_(gradient, multiply), None, d_shares, d_slope * inverse_std, d_offset
 
 
 class SpatialConstriction(nn.Module):
-    """Let each of n codes restyle the feature map only inside a mask read from the map itself.
+    """Let each of n codes restyle the feature map, but only inside a mask that is computed from the map itself.
 
     `SC(x, c)`: instance-normalise x once, give each code its own scale `1 + a_i` and shift `b_i` per channel (AdaIN),
     and paint the styled maps over x through the masks, later codes over earlier ones. Instead of a loop over codes,
@@ -148,7 +148,7 @@ class SpatialConstriction(nn.Module):
         self.style_bias = nn.Parameter(torch.zeros(codes, 2 * channels))
 
     def masks(self, features: Tensor) -> Tensor:
-        """Return the masks Pi `[B, n, R, R]` that this feature map `[B, C, R, R]` asks for."""
+        """Return the masks Pi `[B, n, R, R]` of a feature map `[B, C, R, R]`."""
         return self._masks(features.mean(dim=(2, 3)))
 
     def _masks(self, summary: Tensor) -> Tensor:
@@ -156,7 +156,7 @@ class SpatialConstriction(nn.Module):
         return rectangle_masks(logits.view(-1, self.codes, self.rectangles, 4, self.resolution))
 
     def forward(self, features: Tensor, code: Tensor, return_masks: bool = False):
-        """Paint `code` `[B, n]` into `features` `[B, C, R, R]`; with `return_masks` also give the masks."""
+        """Return `features` `[B, C, R, R]` with `code` `[B, n]` painted in; with `return_masks` also the masks."""
         self._check(features, code)
         with torch.autocast(features.device.type, enabled=False):  # moments of many pixels need float32
             x = features if features.dtype == torch.float64 else features.float()

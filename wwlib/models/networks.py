@@ -1,4 +1,4 @@
-"""The three players: a generator built from the paper's module list, a discriminator, and a recogniser."""
+"""The three networks of Part I: a generator built from the paper's module list, a discriminator and a recogniser."""
 
 from __future__ import annotations
 
@@ -96,16 +96,16 @@ def count_codes(modules: tuple[str, ...]) -> int:
 
 
 def _single_layers(modules: tuple[str, ...]) -> list[str]:
-    """Write every `Noise-L` as L times `Noise-1`; channels after an `@` stay."""
-    found = []
+    """Return the list with every `Noise-L` written as L times `Noise-1`; channels after an `@` stay."""
+    layers = []
     for token in modules:
         noise = re.fullmatch(r"Noise-([1-9]\d*)(@\d+)?", token)
-        found += [f"Noise-1{noise[2] or ''}"] * int(noise[1]) if noise else [token]
-    return found
+        layers += [f"Noise-1{noise[2] or ''}"] * int(noise[1]) if noise else [token]
+    return layers
 
 
 def _block(token: str, width: int, resolution: int, widths: dict[int, int]) -> tuple[nn.Module, int, int]:
-    """Build the module a token names; return it with the channels and the resolution after it.
+    """Build the module that a token names; return it with the channels and the resolution after it.
 
     Channels after an `@` replace those of the resolution in `widths`.
     """
@@ -139,7 +139,7 @@ def _noise_resolutions(modules: tuple[str, ...]) -> list[int]:
 
 
 class Trunk(nn.Module):
-    """Convolutions from images to a feature vector: what discriminator and recogniser share in shape, not in weights.
+    """Convolutions from images to a feature vector; discriminator and recogniser have one each, of the same form.
 
     Args:
         resolution: image side, pixels; a power of two from 8.
@@ -147,7 +147,7 @@ class Trunk(nn.Module):
         residual: add a residual 3 x 3 convolution at each of these resolutions.
         features: length of the feature vector.
         channels: image channels.
-        deviation: append the minibatch deviation (discriminator only: it lets images see their neighbours).
+        deviation: append the minibatch deviation (discriminator only, since it depends on the batch's other images).
     """
 
     def __init__(

@@ -1,25 +1,24 @@
-"""Trained models: the ones shipped in `data/`, and any a learner saved."""
+"""Loading trained models: those shipped in `data/` and those that a learner saved."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from wwlib.base.files import load_tensors, unprefixed
-from wwlib.base.paths import DATA
+from wwlib.base.files import load_json, load_tensors, unprefixed
+from wwlib.base.paths import DATA, ROOT, is_clone, missing, needs_clone
 from wwlib.models.config import Config, build_networks
 from wwlib.models.networks import Discriminator, Generator, Recogniser
 
 
 @dataclass
 class Model:
-    """A trained generator (the running average), its recogniser, and what they were trained with.
+    """A trained generator (the running average), its recogniser, and the config of their training.
 
-    `discriminator` and `raw_generator` (not averaged) are there only where the file keeps them for more training.
+    `discriminator` and `raw_generator` (not averaged) are None unless the file stores them for further training.
     """
 
     generator: Generator
@@ -40,9 +39,19 @@ class Model:
 
 
 def shipped(name: str) -> Path:
-    """Return the path of a shipped model; raise ValueError listing the known ones for an unknown name."""
+    """Return the path of a shipped model.
+
+    Raises:
+        ValueError: for an unknown name; lists the known ones.
+        FileNotFoundError: if its weights are missing, or there is no clone of the repository, which holds them.
+    """
     path = DATA / f"{name}.safetensors"
+    if not path.is_file() and path.with_suffix(".json").is_file():
+        raise FileNotFoundError(missing(path))
     if not path.is_file():
+        if not is_clone(ROOT):
+            raise FileNotFoundError(needs_clone(f"model {name!r} is not here; what is shipped is part of the "
+                                                "repository's data/ folder"))  # fmt: skip
         raise ValueError(f"name must be one of {shipped_names()}, got {name!r}")
     return path
 
@@ -54,7 +63,7 @@ def shipped_names() -> list[str]:
 
 def shipped_record(name: str) -> dict:
     """Return the run record of a shipped model."""
-    return json.loads(shipped(name).with_suffix(".json").read_text(encoding="utf-8"))
+    return load_json(shipped(name).with_suffix(".json"))
 
 
 def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:
@@ -62,6 +71,7 @@ def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> 
 
     Raises:
         ValueError: for an unknown name or a damaged file.
+        FileNotFoundError: if there is no such file, or a name is given where there is no clone of the repository.
     """
     path = Path(name_or_path)
     if path.suffix != ".safetensors":

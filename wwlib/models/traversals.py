@@ -1,4 +1,4 @@
-"""Traversals and masks of a generator as pictures: one row a code, and the sheet that shows both."""
+"""Traversals and masks of a generator, and the sheet that shows both, with one row for each code."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from wwlib.models.masks import SpatialConstriction
 
 
 def has_masks(generator) -> bool:
-    """Say whether a generator holds a Spatial Constriction module; an autoencoder's decoder never does."""
+    """Return whether a generator has a Spatial Constriction module; an autoencoder's decoder never has one."""
     return any(isinstance(block, SpatialConstriction) for block in getattr(generator, "blocks", ()))
 
 
 @torch.no_grad()
 def traversal(generator, base: Tensor, span: float = 2.0, steps: int = 7, noise=None) -> Tensor:
-    """Return frames `[d, steps, C, H, W]`: each code in turn runs from -span to span, the others stay at `base`."""
+    """Return frames `[d, steps, C, H, W]` in which each code in turn runs from -span to span, the others at `base`."""
     d = base.shape[0]
     codes = base.repeat(d, steps, 1)
     values = torch.linspace(-span, span, steps, device=base.device)
     for k in range(d):
         codes[k, :, k] = values
     noise = generator.sample_noise(1, torch.Generator().manual_seed(0)) if noise is None else noise
-    # a few at a time: all at once, the pictures of a large generator need more memory than its training
+    # a few at a time, since all frames of a large generator at once need more memory than its training
     parts = [
         generator(some, [n.expand(len(some), -1, -1, -1) for n in noise]) for some in codes.flatten(0, 1).split(16)
     ]
@@ -60,11 +60,11 @@ def code_masks(generator, codes: Tensor, resolution: int | None = None, noise=No
 
 
 def traversal_sheet(generator, base: Tensor, alt: str, names: Sequence[str] = (), span: float = 2.0, steps: int = 7):
-    """Show what (a traversal) and where (the mask, stretched to full contrast) of every code side by side.
+    """Show every code's traversal ("what") and its mask, stretched to full contrast ("where"), side by side.
 
     Args:
         generator: G.
-        base: `[d]`, the codes that stay put.
+        base: `[d]`, the codes from which each code in turn moves.
         alt: what the picture shows.
         names: labels of the codes.
         span, steps: of the traversal.

@@ -15,7 +15,7 @@ def reconstruction_loss(logits: Tensor, images: Tensor) -> Tensor:
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Return `[d]`: the divergence of each code from N(0, 1) in nats, batch mean."""
+    """Return the divergence of each code from N(0, 1) in nats, `[d]`, batch mean."""
     return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).mean(dim=0)
 
 

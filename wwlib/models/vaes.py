@@ -1,6 +1,6 @@
-"""The rivals of Part I: five variational autoencoders, one network, one loop.
+"""Five families of variational autoencoders, all with the same network, to compare with the GANs of Part I.
 
-Each family adds one pressure towards independent codes to the evidence lower bound, with one strength.
+Each family adds one term that favours independent codes to the evidence lower bound, with one strength.
 Losses as in disentanglement_lib (Locatello et al. 2019).
 """
 
@@ -23,7 +23,7 @@ FAMILIES = ("beta-vae", "factor-vae", "beta-tcvae", "dip-vae-i", "dip-vae-ii")
 
 @dataclass(frozen=True)
 class VAEConfig:
-    """Everything that decides the training of one autoencoder.
+    """Everything that decides the result of training one autoencoder.
 
     `strength` is beta (beta-VAE, beta-TCVAE), gamma (FactorVAE) or lambda_od (DIP-VAE; lambda_d is ten times that for
     the first kind and equal to it for the second).
@@ -68,7 +68,7 @@ WIDTHS = {32: (32, 64, 64), 64: (32, 32, 64, 64)}
 def halve(images: Tensor, convolution: nn.Conv2d) -> Tensor:
     """Return a 4 x 4 convolution of stride 2 and padding 1, computed as a 2 x 2 one on blocks of 2 x 2 pixels.
 
-    The same sums; with one or three channels in, the plain form leaves most of a CPU's vector lanes empty.
+    The sums are the same. With one or three input channels it is faster, since a CPU's vector units are better filled.
 
     Args:
         images: `[B, C, H, W]`, H and W even.
@@ -153,7 +153,7 @@ class Decoder(nn.Module):
 
 
 class VAE(nn.Module):
-    """Encoder and decoder; `generator` and `recogniser` name them as the tools of the course do.
+    """Encoder and decoder, which the tools of the course know as `recogniser` and `generator`.
 
     Args:
         config: sizes and family.
@@ -174,12 +174,12 @@ class VAE(nn.Module):
         return self.config.codes
 
     def recogniser(self, images: Tensor) -> Tensor:
-        """Return the codes' means `[B, d]`: the representation that scores read."""
+        """Return the means of the codes `[B, d]`, the representation that scores measure."""
         return self.encoder(images)[0]
 
 
 class Critic(nn.Module):
-    """FactorVAE's critic: does a code vector come from the encoder, or were its codes shuffled?
+    """FactorVAE's critic: a classifier that tells code vectors of the encoder from vectors with shuffled codes.
 
     Five hidden layers of 256 units at the course's size; the paper and disentanglement_lib have six of 1,000, which
     would cost more than the rest of the step.

@@ -1,1 +1,1 @@
-"""A step, the loop around it, checkpoints, recipes, memory, several processes."""
+"""Training: one step, the loop around it, checkpoints, recipes, need of memory, several processes."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: all it needs to continue to the bit, in one file that is whole or absent."""
+"""Checkpoints: saving a training so that it continues exactly, and saving only the model of a training."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 
 from wwlib.base.files import (
     Damaged,
-    digest,
     half_floats,
     keep_previous,
     load_tensors,
     prefixed,
     save_tensors,
+    tensor_digest,
     unprefixed,
 )
 from wwlib.models.config import Config
@@ -25,15 +25,15 @@ from wwlib.training.step import Training
 
 
 def save_checkpoint(state: Training, path: Path, previous: Path | None = None) -> None:
-    """Write everything needed to continue to the bit into one safetensors file.
+    """Write into one safetensors file everything that the run needs to continue bit for bit.
 
     Args:
         state: of the run.
         path: of the file.
-        previous: where the file that is there already is kept.
+        previous: path under which an existing checkpoint is kept; None to replace it.
 
     Raises:
-        FloatingPointError: if weights are not finite; the file that is there stays as it is.
+        FloatingPointError: if weights are not finite; an existing checkpoint then stays as it is.
     """
     state.check_finite()
     tensors = {"random": state.random.get_state()}
@@ -53,7 +53,7 @@ def save_checkpoint(state: Training, path: Path, previous: Path | None = None) -
         scaler=state.scaler.state_dict(),
         moments=any(optimiser.state for optimiser in state.optimisers().values()),
         pictures=getattr(state.data, "fingerprint", None),
-        digest=digest(tensors),
+        digest=tensor_digest(tensors),
     )
     if previous is not None:
         keep_previous(path, previous)
@@ -61,7 +61,7 @@ def save_checkpoint(state: Training, path: Path, previous: Path | None = None) -
 
 
 def load_checkpoint(state: Training, path: str | Path) -> None:
-    """Continue from what `save_checkpoint` wrote.
+    """Restore the state of a run from a file that `save_checkpoint` wrote.
 
     Raises:
         ValueError: if the file is damaged or belongs to a run with another config.
@@ -69,29 +69,29 @@ def load_checkpoint(state: Training, path: str | Path) -> None:
     tensors, about = load_tensors(path)
     if about.get("kind") != "training":
         raise ValueError(f"{path} must be the checkpoint of a training, got kind {about.get('kind')!r}")
-    theirs = Config.from_json(about["config"])
-    if theirs != state.config:
-        differing = [f.name for f in fields(Config) if getattr(theirs, f.name) != getattr(state.config, f.name)]
+    stored_config = Config.from_json(about["config"])
+    if stored_config != state.config:
+        differing = [f.name for f in fields(Config) if getattr(stored_config, f.name) != getattr(state.config, f.name)]
         raise ValueError(f"{path} belongs to a run that differs in {differing}; choose another folder or resume=False")
     here, there = getattr(state.data, "fingerprint", None), about.get("pictures")
     if None not in (here, there) and here != there:
         raise ValueError(f"{path} belongs to a run on other pictures; choose another folder for this run")
     expected = {"random", *(f"{n}.{key}" for n, net in state.networks().items() for key in net.state_dict())}
-    # float16 may have skipped every step so far: then Adam has no moments yet
+    # if float16 has overflowed in every step so far, Adam has no moments yet
     if about.get("moments", about["step"] > 0):
         expected |= {f"{name}.0.exp_avg_sq" for name in state.optimisers()}
     if missing := sorted(expected - set(tensors)):
         raise Damaged(f"{path} is no whole checkpoint: it lacks {len(missing)} tensors, such as {missing[:3]}")
-    if "digest" in about and about["digest"] != digest(tensors):
+    if "digest" in about and about["digest"] != tensor_digest(tensors):
         raise Damaged(f"{path} is damaged: its tensors are not those that were written")
     for name, network in state.networks().items():
         network.load_state_dict(unprefixed(name, tensors))
     for name, optimiser in state.optimisers().items():
-        mine = unprefixed(name, tensors)
-        indices = sorted({int(key.split(".")[0]) for key in mine})
-        found = optimiser.state_dict()
-        found["state"] = {index: unprefixed(str(index), mine) for index in indices}
-        optimiser.load_state_dict(found)
+        stored = unprefixed(name, tensors)
+        indices = sorted({int(key.split(".")[0]) for key in stored})
+        optimiser_state = optimiser.state_dict()
+        optimiser_state["state"] = {index: unprefixed(str(index), stored) for index in indices}
+        optimiser.load_state_dict(optimiser_state)
     if about["scaler"]:
         state.scaler.load_state_dict(about["scaler"])
     state.random.set_state(tensors["random"])
@@ -102,7 +102,7 @@ def load_checkpoint(state: Training, path: str | Path) -> None:
 
 
 def continue_newest(state: Training, checkpoint: Path, previous: Path) -> None:
-    """Bring every process of a run to its newest checkpoint, which only the leader needs to have, and say so."""
+    """Restore every process of a run from its newest checkpoint, which only the leader needs to have, and print so."""
     path = load_newest(state, checkpoint, previous) if state.team.leads else None
     content = state.team.hear_leader(path.read_bytes() if path and state.team.size > 1 else b"")
     if path is None:
@@ -115,7 +115,7 @@ def continue_newest(state: Training, checkpoint: Path, previous: Path) -> None:
 
 
 def load_newest(state: Training, checkpoint: Path, previous: Path) -> Path:
-    """Continue from a checkpoint, or, where it is damaged or gone, from the one before it; return which it was.
+    """Restore a run from a checkpoint or, if it is damaged or missing, from the one before; return the file used.
 
     Raises:
         FileNotFoundError: if there is neither.
@@ -133,9 +133,9 @@ def load_newest(state: Training, checkpoint: Path, previous: Path) -> Path:
 
 
 def save_model(path: str | Path, state: Training, with_discriminator: bool = False, notes: dict | None = None) -> None:
-    """Write what a lesson needs of a run, in float16: the averaged G, Q, and for continued training also G and D.
+    """Write the averaged G and Q of a run in float16, and with `with_discriminator` also G and D for further training.
 
-    `notes`, JSON-able, stay in the file's description.
+    `notes`, JSON-able, are stored in the file's description.
     """
     keep = {"average", "recogniser"} | ({"generator", "discriminator"} if with_discriminator else set())
     tensors: dict[str, Tensor] = {}
@@ -147,7 +147,7 @@ def save_model(path: str | Path, state: Training, with_discriminator: bool = Fal
 
 
 def continue_training(state: Training, model: Model) -> None:
-    """Start a training state from a model file that kept its discriminator, with fresh optimisers.
+    """Put the networks of a model into a training state with fresh optimisers; the model must have a discriminator.
 
     Raises:
         ValueError: if the model was saved without its discriminator.

@@ -4,50 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wwlib.base.device import Compute, choose_compute, choose_threads
-from wwlib.metrics.lengths import PRESETS
-from wwlib.models.config import Config, replace_config
-from wwlib.training.distributed import Team, team
-from wwlib.training.loop import train
-from wwlib.training.recipes import DATASETS, FOLDER, RECIPES, recipe, training_data
+from wwlib.base.command import Command
 
-HELP = {
-    "modules": "generator's module list, comma separated, such as Const-128,C_spgroup-4-3,ResConv-up-1",
-    "widths": "generator's channels by resolution, such as 8:64,16:32,32:16",
-    "discriminator_widths": "D's channels after each halving, such as 16:32,8:64,4:128",
-    "recogniser_widths": "Q's channels after each halving",
-    "discriminator_residual": "resolutions at which D has a residual convolution, such as 16,8",
-    "recogniser_residual": "resolutions at which Q has one",
-    "features": "length of the feature vector of D and Q",
-    "resolution": "image side, pixels",
-    "channels": "image channels, 1 or 3",
-    "dataset": f"one of {', '.join(DATASETS)}, or {FOLDER} (with --pictures)",
-    "mirror": "show half of a folder's pictures mirrored left to right: true or false",
-    "objective": "ps, infogan or gan",
-    "C_lambda": "weight of the PS (or InfoGAN) loss",
-    "perturbation": "standard deviation of the perturbation p, in units of the prior's",
-    "average": "regress unchanged codes from the average of both answers: true or false",
-    "recogniser_noise": "standard deviation of noise on the images Q is trained on (images span -1 to 1)",
-    "share_noise": "same noise maps in both images of a pair: true or false",
-    "gamma": "weight of the R1 penalty",
-    "r1_every": "steps between two R1 penalties",
-    "batch": "real images per step",
-    "images": "real images to show in all",
-    "learning_rate": "Adam's, at the start",
-    "decay_from": "share of the run after which the learning rate falls linearly to 0",
-    "ema_images": "half-life of the generator's running average, images",
-    "seed": "of weights, data, codes and noise",
-}
+if TYPE_CHECKING:
+    from wwlib.base.device import Compute
+    from wwlib.training.distributed import Team
 
 
-def add(commands) -> None:
-    """Add the command to a parser's subcommands."""
-    parser = commands.add_parser(
-        "train",
-        help="train a model; Ctrl-C saves, the same command continues",
-        description="Train a model. Ctrl-C saves and leaves; the same command continues where it stopped. "
-        "On several GPUs: torchrun --nproc-per-node 2 -m wwlib train ..., with the same options.",
+def meaning(entry: dataclasses.Field) -> str:
+    """Return what an entry of `Config` means, in half a sentence."""
+    from wwlib.training.recipes import DATASETS, FOLDER
+
+    names = f": one of {', '.join(DATASETS)}, or {FOLDER} (with --pictures)"  # which the models do not know
+    return entry.metadata["help"] + names * (entry.name == "dataset")
+
+
+def _add(parser) -> None:
+    from wwlib.models.config import Config
+    from wwlib.training.recipes import RECIPES, recipe
+
+    parser.description = (
+        "Train a model. Ctrl-C saves and leaves; the same command continues where it stopped. "
+        "On several GPUs: torchrun --nproc-per-node 2 -m wwlib train ..., with the same options."
     )
     parser.add_argument("--recipe", default="shapes3d-32", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="where checkpoint and run record go (default: runs/RECIPE-seedN)")
@@ -76,15 +56,15 @@ def add(commands) -> None:
     )
     _add_watching(parser)
     shown = recipe("shapes3d-32")
-    for field in dataclasses.fields(Config):
-        default = getattr(shown, field.name)
-        parser.add_argument(
-            f"--{field.name.replace('_', '-')}", dest=field.name, help=f"{HELP[field.name]} (shapes3d-32: {default})"
-        )
-    parser.set_defaults(run=_train)
+    for entry in dataclasses.fields(Config):
+        default = getattr(shown, entry.name)
+        text = f"{meaning(entry)} (shapes3d-32: {default})"
+        parser.add_argument(f"--{entry.name.replace('_', '-')}", dest=entry.name, help=text)
 
 
 def _add_watching(parser) -> None:
+    from wwlib.metrics.lengths import PRESETS
+
     parser.add_argument(
         "--tpl",
         choices=("off", "alex", "vgg"),
@@ -97,23 +77,34 @@ def _add_watching(parser) -> None:
     )
     parser.add_argument("--active", type=int, default=5, help="active codes the best must have (default: %(default)s)")
     parser.add_argument(
-        "--fid", type=int, default=0, metavar="N", help="images of an FID at every snapshot; 0 for none (needs "
-        "--pictures and torch-fidelity; default: %(default)s)"
-    )  # fmt: skip
+        "--fid",
+        type=int,
+        default=0,
+        metavar="N",
+        help="images of an FID at every snapshot; 0 for none (needs --pictures and torch-fidelity; "
+        "default: %(default)s)",
+    )
 
 
 def _train(options) -> int:
+    from wwlib.base.device import choose_compute
+    from wwlib.training.distributed import team
+
     compute = choose_compute(options.device, options.precision)
     with team(compute.device) as together:
         return _train_together(options, compute, together)
 
 
 def _train_together(options, compute: Compute, together: Team) -> int:
+    from wwlib.base.device import choose_threads
+    from wwlib.models.config import Config, replace_config
+    from wwlib.training.loop import train
+    from wwlib.training.recipes import FOLDER, recipe, training_data
     from wwlib.training.watch import BestByTPL, BestRule, watcher
 
-    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config)}
+    texts = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config)}
     base = recipe(options.recipe)
-    changes = {name: parse(name, text, getattr(base, name)) for name, text in given.items() if text is not None}
+    changes = {name: parse(name, text, getattr(base, name)) for name, text in texts.items() if text is not None}
     if options.pictures and options.dataset is None:
         changes["dataset"] = FOLDER
     config = replace_config(base, **changes)
@@ -162,4 +153,10 @@ def parse(name: str, text: str, example: object) -> object:
             return tuple(parts) if name == "modules" else tuple(int(part) for part in parts)
         return type(example)(text)
     except (ValueError, KeyError):
-        raise ValueError(f"--{name.replace('_', '-')} expects {HELP[name]}; got {text!r}") from None
+        from wwlib.models.config import Config
+
+        expected = meaning(Config.__dataclass_fields__[name])
+        raise ValueError(f"--{name.replace('_', '-')} expects {expected}; got {text!r}") from None
+
+
+COMMANDS = (Command("train", "train a model; Ctrl-C saves, the same command continues", _train, _add),)

@@ -1,4 +1,4 @@
-"""The training loop around a step: progress, checkpoints, pictures and scores along the way, stopping."""
+"""The loop around the training step: progress bar, log, checkpoints, snapshots, stopping."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wwlib.datasets.factors import FactorData
 from wwlib.models.config import Config
 from wwlib.training.checkpoint import continue_newest, save_checkpoint
 from wwlib.training.distributed import ALONE, Team, under_torchrun
-from wwlib.training.run_record import Session, is_record, run_record
+from wwlib.training.run_record import TrainingSession, is_record, run_record
 from wwlib.training.step import Training
 
 
@@ -49,7 +49,7 @@ def train(
         log_every: steps between two lines of the log.
         save_seconds: seconds between two checkpoints.
         snapshot_every: images between two calls of `on_snapshot`; 0 for none.
-        on_snapshot: called with the state, in the leading process; what it returns (scores, say) joins the log.
+        on_snapshot: called with the state, in the leading process; the numbers it returns are added to the log.
         progress: show a progress bar (never when headless).
         micro_batch: real images that go through the networks at once, a multiple of 4; None lets `memory` choose.
         memory: gigabytes the training may take on the device, for every process; None for 6 on CUDA, else no limit.
@@ -63,18 +63,18 @@ def train(
     folder = Path(folder)
     checkpoint, previous = folder / "checkpoint.safetensors", folder / "checkpoint.previous.safetensors"
     if micro_batch is None and (memory is not None or compute.device.type == "cuda"):
-        from wwlib.training.memory import choose_micro_batch  # measures a Training, so it stands above this module
+        from wwlib.training.memory import choose_micro_batch  # imported here, since memory measures a Training
 
         rows = team.rows(config.batch)
         micro_batch = choose_micro_batch(config, rows.stop - rows.start, memory, compute.dtype, team.size)
     state = Training(config, data, compute, micro_batch, team)
-    there = team.leads and (checkpoint.exists() or previous.exists())
+    has_checkpoint = team.leads and (checkpoint.exists() or previous.exists())
     if team.leads:
         for file in (checkpoint, previous, folder / "best.safetensors"):
             remove_unfinished(file)
-    if resume is True or (resume == "auto" and team.any(there)[0]):
+    if resume is True or (resume == "auto" and team.any(has_checkpoint)[0]):
         continue_newest(state, checkpoint, previous)
-    session, clock, saved = Session.begin(state), time.perf_counter(), time.perf_counter()
+    session, clock, saved = TrainingSession.begin(state), time.perf_counter(), time.perf_counter()
     quiet = headless() or not progress or not team.leads
     bar = tqdm(total=config.steps, initial=state.step_number, mininterval=0.5, unit="step", disable=quiet)
     with stop_signal(insist=not under_torchrun()) as stopped, bar:
@@ -82,22 +82,22 @@ def train(
         while state.step_number < config.steps and not stop:
             losses = state.step()
             bar.update()
-            shown = state.step_number * config.batch
+            images_shown = state.step_number * config.batch
             if state.step_number % log_every == 0:
                 entry = {name: value.item() for name, value in losses.items()}
                 if not all(map(math.isfinite, entry.values())):
                     raise FloatingPointError(f"losses are not finite at step {state.step_number}: {entry}")
                 clock = state.add_seconds(clock)
-                state.log.append({"images": shown, "seconds": round(state.seconds, 1), **entry})
+                state.log.append({"images": images_shown, "seconds": round(state.seconds, 1), **entry})
                 bar.set_postfix({name: f"{value:.2f}" for name, value in entry.items()}, refresh=False)
-            due = snapshot_every and shown // snapshot_every > (shown - config.batch) // snapshot_every
+            due = snapshot_every and images_shown // snapshot_every > (images_shown - config.batch) // snapshot_every
             if due and on_snapshot and team.leads:
                 clock = state.add_seconds(clock)
                 state.check_finite()
-                if noted := on_snapshot(state):
-                    numbers = {name: float(value) for name, value in noted.items()}
-                    state.log.append({"images": shown, "seconds": round(state.seconds, 1), **numbers})
-                clock = time.perf_counter()  # measuring is not training
+                if measured := on_snapshot(state):
+                    numbers = {name: float(value) for name, value in measured.items()}
+                    state.log.append({"images": images_shown, "seconds": round(state.seconds, 1), **numbers})
+                clock = time.perf_counter()  # the time of a snapshot does not count as training
             stop, save = team.any(stopped.is_set(), team.leads and time.perf_counter() - saved > save_seconds)
             if save:
                 clock = state.add_seconds(clock)
@@ -105,11 +105,11 @@ def train(
                 if team.leads:
                     _save_or_say(state, checkpoint, previous)
                 saved = time.perf_counter()
-        # still under the signals' watch: a second SIGTERM must not end the last save
+        # inside `stop_signal`, since a second SIGTERM must not interrupt the last save
         state.add_seconds(clock)
         session.note(state)
         took_steps = state.step_number > session.first_step
-        # a finished run that is called again keeps its record: a new one would name this machine
+        # a finished run that is called again keeps its record; a new one would name this machine
         if team.leads and (took_steps or not is_record(folder / "run.json")):
             save_checkpoint(state, checkpoint)
             save_json(folder / "run.json", run_record(state))
@@ -117,7 +117,7 @@ def train(
 
 
 def _save_or_say(state: Training, checkpoint: Path, previous: Path) -> None:
-    """Save; where the disk refuses for a moment, as mounted drives do, say so and let the run go on."""
+    """Save a checkpoint; if that fails, as it can on mounted drives, print so and let the run continue."""
     try:
         save_checkpoint(state, checkpoint, previous)
     except OSError as error:

@@ -1,7 +1,8 @@
-"""How much memory a training needs, computed from its networks, and the micro-batch that fits a budget.
+"""The memory that a training needs, computed from its networks, and the micro-batch that fits a budget.
 
-What backward needs is counted where autograd saves it, on fake tensors: shapes without numbers, so that a model for a
-large GPU is measured on a laptop in seconds. Not counted: the CUDA context and cuDNN's workspaces, a few hundred MB.
+The tensors that autograd saves for the backward pass are counted on fake tensors, which have a shape but no numbers, so
+that a model for a large GPU is measured on a laptop in seconds. The CUDA context and cuDNN's workspaces, a few hundred
+MB, are not counted.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from wwlib.base.device import Compute
 from wwlib.models.config import GROUP, Config, replace_config
 from wwlib.training.step import Training
 
-BUDGET = 6.0  # gigabytes: what a shared or a small card has to spare
+BUDGET = 6.0  # gigabytes that are usually free on a shared or small card
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,20 @@ class Need:
     """Bytes that a training needs on its device.
 
     Args:
-        kept: weights, gradients, Adam's two moments and the running average of G, whatever the batch.
-        passes: of G's and D's forward pass, bytes saved for backward whatever the batch, and bytes an image.
+        kept_bytes: of weights, gradients, Adam's two moments and the running average of G, for any batch.
+        passes: for G's and D's forward pass, the bytes saved for backward: a constant, and those for each image.
     """
 
-    kept: int
+    kept_bytes: int
     passes: tuple[tuple[int, int], ...]
 
     def bytes(self, micro_batch: int) -> int:
         """Return the bytes needed when `micro_batch` real images go through the networks at once."""
-        return self.kept + max(fixed + per_image * micro_batch for fixed, per_image in self.passes)
+        return self.kept_bytes + max(fixed + per_image * micro_batch for fixed, per_image in self.passes)
 
 
 class _Shapes:
-    """Images of which only the shape counts."""
+    """A data set of zeros, since only the images' shape matters here."""
 
     def __init__(self, config: Config):
         self.config = config
@@ -47,13 +48,13 @@ class _Shapes:
 
 
 def saved_for_backward(state: Training, images: int, own: set[int]) -> tuple[int, int]:
-    """Return the bytes autograd keeps for the backward pass of G's loss, and of D's with R1, on part of a batch.
+    """Return the bytes that autograd saves for the backward pass of G's loss, and of D's with R1, on part of a batch.
 
-    Each storage counts once. Beyond what is saved, backward holds the gradient of one map while it makes the next:
-    twice the largest map is added for them.
+    Each storage counts once. In addition, the backward pass holds the gradient of one map while it computes the next;
+    for these, twice the largest map is added.
 
     Args:
-        state: of a training whose next step pays R1.
+        state: of a training whose next step includes R1.
         images: real images in the part.
         own: identities of the storages that do not count, those of the weights.
     """
@@ -69,22 +70,22 @@ def saved_for_backward(state: Training, images: int, own: set[int]) -> tuple[int
         state.discriminator.requires_grad_(True)
         return state._discriminator_loss(real, torch.zeros_like(real))
 
-    found = []
+    saved_bytes = []
     for run in (generator_pass, discriminator_pass):
         saved = {}
 
         def keep(tensor, saved=saved):
             storage = tensor.untyped_storage()
             if storage._cdata not in own:
-                saved[storage._cdata] = storage  # kept alive, or another could get its address
+                saved[storage._cdata] = storage  # kept alive, so that no other storage can get its address
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             graph = run()
         sizes = [storage.nbytes() for storage in saved.values()]
-        found.append(sum(sizes) + 2 * max(sizes))
+        saved_bytes.append(sum(sizes) + 2 * max(sizes))
         del graph
-    return found[0], found[1]
+    return saved_bytes[0], saved_bytes[1]
 
 
 def kept_bytes(networks: dict[str, nn.Module]) -> int:
@@ -97,30 +98,32 @@ def kept_bytes(networks: dict[str, nn.Module]) -> int:
 
 
 def memory_need(config: Config, dtype: torch.dtype | None = None, processes: int = 1) -> Need:
-    """Return what a training needs, from two batches: all that grows with the batch grows in a line.
+    """Return the need of a training, computed from two batch sizes, since it grows linearly with the batch.
 
     Args:
         config: of the training; its batch does not matter.
         dtype: of autocast; None for float32.
         processes: that share a batch; more than one need a copy of the gradients to add them up.
     """
-    sizes = (4 * GROUP, 8 * GROUP)  # enough that the largest tensor is a map, and not a layer's weights
+    sizes = (4 * GROUP, 8 * GROUP)  # so large that the largest tensor is a map, not a layer's weights
     config = replace_config(config, batch=sizes[1])
     state = Training(config, _Shapes(config), Compute(torch.device("cpu"), dtype))
     weights = [p for network in state.networks().values() for p in network.parameters()]
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-        fakes = [mode.from_tensor(weight) for weight in weights]  # the mode itself holds them weakly
+        fakes = [
+            mode.from_tensor(weight) for weight in weights
+        ]  # kept in a list, since the mode holds weak references only
         own = {fake.untyped_storage()._cdata for fake in fakes}
-        found = [saved_for_backward(state, images, own) for images in sizes]
-    kept = kept_bytes(state.networks())
+        saved = [saved_for_backward(state, images, own) for images in sizes]
+    permanent = kept_bytes(state.networks())
     if processes > 1:
         trained = (state.generator, state.discriminator, state.recogniser)
-        kept += sum(p.numel() * p.element_size() for network in trained for p in network.parameters())
+        permanent += sum(p.numel() * p.element_size() for network in trained for p in network.parameters())
     passes = []
-    for small, large in zip(*found, strict=True):
+    for small, large in zip(*saved, strict=True):
         per_image = (large - small) // (sizes[1] - sizes[0])
         passes.append((small - per_image * sizes[0], per_image))
-    return Need(kept, tuple(passes))
+    return Need(permanent, tuple(passes))
 
 
 def choose_micro_batch(
@@ -130,7 +133,7 @@ def choose_micro_batch(
     dtype: torch.dtype | None = None,
     processes: int = 1,
 ) -> int:
-    """Return the largest micro-batch within a budget, made even over the parts of a batch.
+    """Return the micro-batch that fits a budget and splits the batch into the fewest, about equal, parts.
 
     Args:
         config: of the training.
@@ -146,7 +149,7 @@ def choose_micro_batch(
 
 
 def fit(need: Need, rows: int, gigabytes: float) -> int:
-    """Return the micro-batch of `choose_micro_batch` for a need that is known already."""
+    """Return the micro-batch of `choose_micro_batch` for a need that has been computed already."""
     fitting = [size for size in range(GROUP, rows + 1, GROUP) if need.bytes(size) <= gigabytes * 1e9]
     if not fitting:
         least = need.bytes(GROUP) / 1e9

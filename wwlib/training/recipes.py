@@ -1,4 +1,4 @@
-"""The trainings of the course by name, the data they use, and what each profile means."""
+"""Recipes: the configs of the course's trainings by name, and the data that a config asks for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from wwlib.datasets.avatars import Avatars
 from wwlib.datasets.dsprites import DSprites
-from wwlib.datasets.pictures import KEPT, ImageFolder, PictureStream
+from wwlib.datasets.pictures import CACHE_BYTES, ImageFolder, PictureStream
 from wwlib.datasets.portraits import Portraits
 from wwlib.datasets.shapes3d import Shapes3D
 from wwlib.models.config import Config
@@ -21,20 +21,23 @@ FOLDER = "folder"  # the name in a config of pictures from a folder
 def make_data(dataset: str, resolution: int, device: torch.device | str = "cpu"):
     """Return the rendered data set of that name; ValueError for an unknown one."""
     if dataset == FOLDER:
-        raise ValueError("a model of a folder of pictures has no known factors to draw or score; ship it --record-only")
+        raise ValueError(
+            "a model of a folder of pictures has no known factors to draw or score; `remake shipped --record-only` "
+            "ships its record alone"
+        )
     if dataset not in DATASETS:
         raise ValueError(f"dataset must be one of {tuple(DATASETS)}, got {dataset!r}")
     return DATASETS[dataset](resolution, device)
 
 
 def training_data(config: Config, device: torch.device | str = "cpu", pictures: Path | None = None, workers: int = 0):
-    """Return what a config trains on: a rendered set, or for `dataset="folder"` a stream of the pictures in a folder.
+    """Return the data of a config: a rendered set, or for `dataset="folder"` a stream of the pictures in a folder.
 
     Args:
         config: of the training.
         device: of rendered images; pictures are read on the CPU.
-        pictures: the folder, such as `python -m wwlib prepare` makes. It is no part of the config, so that
-            checkpoints and records name no place of this machine.
+        pictures: the folder, such as `python -m wwlib prepare` makes. It is not part of the config, so that
+            checkpoints and records do not name paths of this machine.
         workers: processes that read pictures; 0 for none.
 
     Raises:
@@ -47,7 +50,9 @@ def training_data(config: Config, device: torch.device | str = "cpu", pictures: 
         if config.mirror:
             raise ValueError(f"mirror is for folders of pictures, got dataset {config.dataset!r}")
         return make_data(config.dataset, config.resolution, device)
-    folder = ImageFolder(pictures, config.resolution, kept=0 if workers else KEPT)  # each worker would keep its own
+    folder = ImageFolder(
+        pictures, config.resolution, cache_bytes=0 if workers else CACHE_BYTES
+    )  # each worker would keep its own
     return PictureStream(folder, config.seed, config.mirror, workers)
 
 
@@ -69,7 +74,7 @@ _PS_SC_32 = Config(
     images=144_000,
 )
 
-# compared with the others early on, while their learning rate is still constant
+# compared with other recipes after few images, while their learning rate is still constant
 _NO_MASKS = replace(
     _PS_SC_32,
     modules=tuple(token.replace("C_spgroup-4", "C_global") for token in _PS_SC_32.modules),
@@ -98,7 +103,7 @@ _AVATARS_32 = replace(
     images=40_000,
 )
 
-# drawings have more to tell than rooms: more codes, wider networks
+# portraits have more factors than rooms, so they get more codes and wider networks
 _PORTRAITS_64 = replace(
     _PS_SC_32,
     dataset="portraits",

@@ -1,4 +1,4 @@
-"""What a run writes down about itself: its config, its log, and each session with what every process measured."""
+"""The record of a run: its config, its log, and each session with the measurements of every process."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Session:
-    """One stretch of a run: from its start, or from where it was continued, until it stopped."""
+class TrainingSession:
+    """The part of a run from its start, or from where it was continued, to where it stopped."""
 
     first_step: int
     first_seconds: float
     started: str
 
     @classmethod
-    def begin(cls, state: Training) -> Session:
+    def begin(cls, state: Training) -> TrainingSession:
         return cls(state.step_number, state.seconds, datetime.now(UTC).isoformat(timespec="seconds"))
 
     def note(self, state: Training) -> None:
-        """Make this session the last one in `state.sessions`; every process of the run must call it at the same step.
+        """Write this session into `state.sessions` as the last one; all processes must call this at the same step.
 
-        Speeds are images shown to D per second; a process's own is that of its share of the batch.
+        Speeds are images shown to D per second; each process reports that of its share of the batch.
         """
         steps, seconds = state.step_number - self.first_step, state.seconds - self.first_seconds
         if not steps:
@@ -63,14 +63,14 @@ def _rate(images: int, seconds: float) -> float | None:
 
 def run_record(state: Training) -> dict:
     """Return the run record: config, versions, device, steps, wall time, images/s, sessions and the whole log."""
-    shown = state.step_number * state.config.batch
+    images_shown = state.step_number * state.config.batch
     return dict(
         config=state.config.to_json(),
         finished=state.step_number >= state.config.steps,
         steps=state.step_number,
-        images=shown,
+        images=images_shown,
         seconds=round(state.seconds, 1),
-        images_per_second=_rate(shown, state.seconds),
+        images_per_second=_rate(images_shown, state.seconds),
         device=str(state.compute),
         versions=dict(torch=torch.__version__, python=platform.python_version(), machine=platform.machine()),
         sessions=state.sessions,
@@ -79,7 +79,7 @@ def run_record(state: Training) -> dict:
 
 
 def is_record(path: Path) -> bool:
-    """Say whether there is a run record that can be read."""
+    """Return whether there is a run record that can be read."""
     try:
         return "config" in json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

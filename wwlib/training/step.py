@@ -1,4 +1,4 @@
-"""One training loop for every model of Part I: GAN, InfoGAN, PS, SC and PS-SC, on any device, resumable to the bit."""
+"""The training step of all models of Part I (GAN, InfoGAN, PS, SC and PS-SC), and the state of a run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ from torch import Tensor, nn
 from wwlib.base.device import Compute
 from wwlib.datasets.factors import FactorData
 from wwlib.models.config import GROUP, Config, build_networks
-from wwlib.models.losses import (
-    discriminator_loss,
-    generator_loss,
-    infogan_loss,
-    perceptual_simplicity_loss,
-    perturb,
-    r1_penalty,
-)
+from wwlib.models.losses import OBJECTIVES, Readings, discriminator_loss, generator_loss, perturb, r1_penalty
 from wwlib.training.distributed import ALONE, Team
 
 
@@ -30,13 +23,13 @@ def ema_decay(batch: int, half_life: float) -> float:
 
 @torch.no_grad()
 def update_average(average: nn.Module, current: nn.Module, decay: float) -> None:
-    """Move the running average of a network's parameters a little towards their current values, in place."""
+    """Move the running average of a network's parameters towards their current values by 1 - decay, in place."""
     for averaged, parameter in zip(average.parameters(), current.parameters(), strict=True):
         averaged.lerp_(parameter, 1 - decay)
 
 
 def learning_rate_share(progress: float, decay_from: float) -> float:
-    """Return the share of the learning rate in force at `progress` in [0, 1] of a run: 1, then a line down to 0."""
+    """Return by how much to multiply the learning rate at `progress` in [0, 1] of a run: 1, then falling to 0."""
     if progress < decay_from or decay_from == 1:
         return 1.0
     return max(0.0, (1 - progress) / (1 - decay_from))
@@ -44,9 +37,9 @@ def learning_rate_share(progress: float, decay_from: float) -> float:
 
 @dataclass
 class Draws:
-    """Everything random in one step, for the whole batch `B`, on the CPU: so that how it is split changes nothing.
+    """All random numbers of one step for the whole batch `B`, on the CPU, so that splitting the batch changes nothing.
 
-    Of a pair of images, the rows of c come first and those of c' after them.
+    Where tensors are for pairs of images, the rows of c come first and those of c' after them.
     """
 
     codes: Tensor
@@ -66,12 +59,12 @@ class Training:
 
     Args:
         config: what to train.
-        data: anything with `sample_images(n, generator) -> [n, C, H, W] in [-1, 1]`; with
-            `sample_rows(n, generator, rows)` as well, each process makes only its own rows of the n images. One with
-            `seek(images)` is told how many images the run has shown.
+        data: an object with `sample_images(n, generator) -> [n, C, H, W] in [-1, 1]`. If it has
+            `sample_rows(n, generator, rows)` as well, each process makes only its own rows of the n images. If it has
+            `seek(images)`, that is called with the number of images that the run has shown.
         compute: device and number format.
-        micro_batch: real images that go through the networks at once, a multiple of 4; less needs less memory and
-            trains the same. None for all.
+        micro_batch: real images that go through the networks at once, a multiple of 4; a smaller one needs less memory
+            and gives the same result. None for all.
         team: the processes that share each batch.
     """
 
@@ -82,6 +75,7 @@ class Training:
         if channels != config.channels:
             raise ValueError(f"channels of the config must be those of the images, {channels}, got {config.channels}")
         self.config, self.data, self.compute, self.team = config, data, compute, team
+        self.objective = OBJECTIVES[config.objective]
         self.rows = team.rows(config.batch)
         self.micro_batch = check_micro_batch(micro_batch, self.rows.stop - self.rows.start)
         networks = [network.to(compute.device) for network in build_networks(config)]
@@ -100,15 +94,15 @@ class Training:
         self.place_data()
 
     def place_data(self) -> None:
-        """Tell a data set that is a stream how far this run has come; one that draws from `random` needs no telling."""
+        """Move a data set that is a stream to the position of this run; other data sets need nothing."""
         if hasattr(self.data, "seek"):
             self.data.seek(self.step_number * self.config.batch)
 
     def step(self) -> dict[str, Tensor]:
         """Take one step of G, Q and D; return the losses as tensors on the device.
 
-        D's loss uses the images G drew before its own step, so both gradients can be had before either step is taken:
-        one sum over processes, and one decision to skip where float16 overflowed.
+        D's loss uses the images that G drew before its own step. So both gradients are known before either optimiser
+        steps, with one sum over processes and one decision whether to skip the step because float16 overflowed.
         """
         self._set_learning_rate()
         for optimiser in self.optimisers().values():
@@ -120,7 +114,7 @@ class Training:
         self.team.add_up([*gradients, *losses.values()])
         if "R1" in losses:
             self.penalty = losses["R1"]
-        losses["R1"] = self.penalty  # the latest one: it is due only now and then
+        losses["R1"] = self.penalty  # the latest one, since R1 is not computed in every step
         self._update(gradients)
         update_average(self.average, self.generator, ema_decay(self.config.batch, self.config.ema_images))
         self.step_number += 1
@@ -130,7 +124,7 @@ class Training:
         """Draw a step's codes, perturbations, noise and real images, the same in every process."""
         config, random = self.config, self.random
         codes, perturbed, k, images = torch.randn(config.batch, self.generator.codes, generator=random), None, None, 1
-        if config.objective == "ps":
+        if self.objective.pairs:
             perturbed, k = perturb(codes, config.perturbation, random)
             images = 2
         if images == 2 and config.share_noise:
@@ -148,9 +142,9 @@ class Training:
         return Draws(codes, perturbed, k, noise, recogniser_noise, real)
 
     def _add_gradients(self, draws: Draws) -> dict[str, Tensor]:
-        """Go through this process's rows in micro-batches; return its shares of the batch's losses.
+        """Add up gradients over this process's rows in micro-batches; return its shares of the batch's losses.
 
-        Every loss is a mean over images, so a part of the batch counts with the share of images it holds.
+        Every loss is a mean over images, so a part of the batch counts by its share of the images.
         """
         config, scaler = self.config, self.scaler
         losses: dict[str, Tensor] = {}
@@ -159,44 +153,48 @@ class Training:
             share = (part.stop - part.start) / config.batch
             self.discriminator.requires_grad_(False)
             with self.compute.autocast():
-                loss, fake, found = self._generator_loss(draws, part)
+                loss, fake, generator_losses = self._generator_loss(draws, part)
             scaler.scale(share * loss).backward()
             self.discriminator.requires_grad_(True)
             real = draws.real[part.start - self.rows.start : part.stop - self.rows.start].to(self.compute.device)
-            loss, more = self._discriminator_loss(real.contiguous(memory_format=torch.channels_last), fake)
+            loss, discriminator_losses = self._discriminator_loss(
+                real.contiguous(memory_format=torch.channels_last), fake
+            )
             scaler.scale(share * loss).backward()
-            for name, value in (found | more).items():
+            for name, value in (generator_losses | discriminator_losses).items():
                 losses[name] = losses.get(name, 0) + share * value.detach()
         return losses
 
     def _generator_loss(self, draws: Draws, part: slice) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """The loss of G and Q on a part of the batch, the images D saw, and the parts of the loss."""
+        """Return the loss of G and Q on a part of the batch, the images for D, and the parts of the loss."""
         config, device = self.config, self.compute.device
         codes = draws.codes[part].to(device)
         noise = [draws.of_pairs(n, part).to(device) for n in draws.noise]
         q_noise = None if draws.recogniser_noise is None else draws.of_pairs(draws.recogniser_noise, part)
-        if draws.perturbed is None:
-            fake = self.generator(codes, noise)
-            adversarial = generator_loss(at_least_float32(self.discriminator(fake)))
-            # of a plain GAN Q is a bystander: it learns to read the codes, G never hears of it
-            what = infogan_loss(codes, self._recognise(fake.detach() if config.objective == "gan" else fake, q_noise))
-        else:
-            perturbed, k = draws.perturbed[part].to(device), draws.k[part].to(device)
-            images = self.generator(torch.cat([codes, perturbed]), noise)
-            fake = images[: len(codes)]  # D judges only c: the far-away c' are no sample of the prior
-            adversarial = generator_loss(at_least_float32(self.discriminator(fake)))
-            answers = self._recognise(images, q_noise).split(len(codes))
-            what = perceptual_simplicity_loss(codes, perturbed, k, *answers, average=config.average)
+        drawn, pair = codes, ()
+        if self.objective.pairs:
+            pair = draws.perturbed[part].to(device), draws.k[part].to(device)
+            drawn = torch.cat([codes, pair[0]])
+        images = self.generator(drawn, noise)
+        # D judges only c: the far-away c' are no sample of the prior
+        fake = images[: len(codes)] if pair else images
+        adversarial = generator_loss(at_least_float32(self.discriminator(fake)))
+        answers = self._recognise(images if self.objective.reaches_generator else images.detach(), q_noise)
+        recognised, *recognised_perturbed = answers.split(len(codes))
+        what = self.objective.loss(Readings(codes, recognised, *pair, *recognised_perturbed), config)
         return adversarial + config.C_lambda * what, fake.detach(), {"G": adversarial, "what": what}
 
     def _recognise(self, images: Tensor, noise: Tensor | None) -> Tensor:
-        """Let Q read drawings through noise, so that a code cannot hide in texture too faint to see."""
+        """Return Q's answers to images with noise added, so that G cannot hide a code in invisibly faint texture."""
         if noise is not None:
             images = images + self.config.recogniser_noise * noise.to(images)
         return at_least_float32(self.recogniser(images))
 
     def _discriminator_loss(self, real: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of D on a part of the batch, and its parts; R1 in float32, since it squares small gradients."""
+        """Return the loss of D on a part of the batch, and its parts.
+
+        R1 is computed in float32, since it squares small gradients.
+        """
         config = self.config
         with self.compute.autocast():
             logits = at_least_float32(self.discriminator(torch.cat([real, fake.to(real.dtype)])))
@@ -207,7 +205,7 @@ class Training:
         return loss + config.r1_every * penalty, {"D": loss, "R1": penalty}
 
     def _update(self, gradients: list[Tensor]) -> None:
-        """Step both optimisers, or neither if float16 overflowed; then adapt the scale, once for both."""
+        """Step both optimisers, or neither if float16 overflowed; then adapt the gradient scale once."""
         for optimiser in self.optimisers().values():
             self.scaler.unscale_(optimiser)
         if not self.scaler.is_enabled() or torch.stack([g.isfinite().all() for g in gradients]).all():
@@ -232,7 +230,7 @@ class Training:
         return {"g_optimiser": self.g_optimiser, "d_optimiser": self.d_optimiser}
 
     def add_seconds(self, since: float) -> float:
-        """Count the time since a moment of `time.perf_counter` as training; return the moment it counted up to."""
+        """Add the time since a value of `time.perf_counter` to the run's seconds; return the present value."""
         now = time.perf_counter()
         self.seconds += now - since
         return now
@@ -245,12 +243,12 @@ class Training:
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """Return half-precision numbers as float32, others as they are: losses are taken in full precision."""
+    """Return half-precision numbers as float32 and others as they are, for losses in full precision."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def check_micro_batch(micro_batch: int | None, rows: int) -> int:
-    """Return a micro-batch for `rows` images a step; ValueError unless it is a multiple of 4. None means all rows."""
+    """Return a micro-batch for `rows` images a step, all of them for None; ValueError unless it is a multiple of 4."""
     if micro_batch is None:
         return rows
     if micro_batch < GROUP or micro_batch % GROUP:

@@ -1,4 +1,4 @@
-"""Training an autoencoder of any family, and saving it."""
+"""Training a variational autoencoder of any family, and saving it."""
 
 from __future__ import annotations
 
@@ -59,14 +59,16 @@ class VAETraining:
         return losses
 
     def _pressure(self, z: Tensor, mean: Tensor, log_variance: Tensor, kl: Tensor) -> Tensor:
-        """What the family adds to the evidence lower bound."""
+        """Return the term that the family adds to the evidence lower bound."""
         strength, family = self.config.strength, self.config.family
         if family == "beta-vae":
             return (strength - 1) * kl
         if family == "beta-tcvae":
             return (strength - 1) * total_correlation(z, mean, log_variance)
         if family == "factor-vae":
-            return strength * self.critic(z).float().mean()  # the logit is the log of q(z) over its product
+            return (
+                strength * self.critic(z).float().mean()
+            )  # the logit estimates the log of q(z) over the product of its marginals
         covariance = torch.cov(mean.t(), correction=0)
         if family == "dip-vae-i":
             return dip_penalty(covariance, strength, 10 * strength)
@@ -81,7 +83,7 @@ class VAETraining:
         return loss.detach()
 
     def _update(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-        # gradients of the other network that this loss left behind are dropped before that network's own step
+        # this also drops the gradients that the other network's loss has left in these parameters
         optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.step(optimiser)

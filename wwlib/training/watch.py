@@ -1,4 +1,4 @@
-"""Watching a training: at intervals, score it, keep a picture of every code and its mask, and the best model so far."""
+"""Snapshots of a training: at intervals a picture of every code and its mask, scores, and the best model so far."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from wwlib.training.step import Training
 
 @dataclass(frozen=True)
 class BestRule:
-    """Which model a run keeps: the one with the lowest TPL among those with at least `active` active codes.
+    """The rule by which a run stores its best model: the lowest TPL among models with at least `active` active codes.
 
-    TPL is a sum over active codes: a model whose codes do nothing has 0, the lowest there is. Hence the least number.
+    TPL is a sum over active codes, so a model whose codes do nothing has TPL 0, the lowest. Therefore a number of
+    active codes is required.
 
     Args:
         net: of the perceptual distance, "alex" or "vgg".
@@ -47,13 +48,13 @@ class BestRule:
 
 
 class BestByTPL:
-    """Measures TPL of a run and keeps its best model by a rule; a run that is resumed keeps the best so far.
+    """Measures the TPL of a run and stores its best model by a rule, also when the run is resumed.
 
     Args:
         path: of the best model's file.
-        rule: what is measured, and who may win.
+        rule: how TPL is measured, and how many codes must be active.
         distance: the perceptual distance; by default the rule's, of pictures enlarged to 64 px.
-        fresh: take no notice of a file that is there: it is of an earlier run.
+        fresh: ignore a file that is there already, since it belongs to an earlier run.
     """
 
     def __init__(self, path: str | Path, rule: BestRule, distance=None, fresh: bool = False):
@@ -62,12 +63,12 @@ class BestByTPL:
 
     def __call__(self, state: Training) -> dict[str, float]:
         """Measure the running average of G; write it if it is the best so far."""
-        found = self.measure(state)
-        if found.active_codes >= self.rule.active and found.score < self.best(state):
-            notes = dict(tpl=found.score, active_codes=found.active_codes, rule=asdict(self.rule))
+        tpl_score = self.measure(state)
+        if tpl_score.active_codes >= self.rule.active and tpl_score.score < self.best(state):
+            notes = dict(tpl=tpl_score.score, active_codes=tpl_score.active_codes, rule=asdict(self.rule))
             save_model(self.path, state, notes=notes)
             self.fresh = False
-        return {"tpl": found.score, "active_codes": found.active_codes}
+        return {"tpl": tpl_score.score, "active_codes": tpl_score.active_codes}
 
     def measure(self, state: Training) -> TPLScore:
         points, traversals, threshold = PRESETS[self.rule.preset]
@@ -77,7 +78,7 @@ class BestByTPL:
         return tpl(state.average, self.distance, traversals, points, threshold, device=device)
 
     def best(self, state: Training) -> float:
-        """Return the TPL of the model that is kept; infinity if none is, or it is of another run or rule."""
+        """Return the TPL of the stored model; infinity if there is none, or it belongs to another run or rule."""
         if self.fresh or not self.path.is_file():
             return float("inf")
         try:
@@ -85,8 +86,8 @@ class BestByTPL:
         except Damaged:
             return float("inf")
         notes = about.get("notes", {})
-        mine = about.get("config") == state.config.to_json() and notes.get("rule") == asdict(self.rule)
-        return notes["tpl"] if mine else float("inf")
+        same_run = about.get("config") == state.config.to_json() and notes.get("rule") == asdict(self.rule)
+        return notes["tpl"] if same_run else float("inf")
 
 
 def watcher(
@@ -98,8 +99,8 @@ def watcher(
 ) -> Callable[[Training], dict]:
     """Return an `on_snapshot` that writes `snapshots/<images>.png` and, with known factors, estimates the score.
 
-    The estimate draws 800 + 400 votes from `sample` images: good for a curve, while `metrics.encode_grid` gives the
-    score of the definition. What it returns joins the run's log.
+    The estimate draws 800 + 400 votes from `sample` images, which is enough for a curve; `metrics.points.encode_grid`
+    gives the points for the score of the definition. The numbers that it returns are added to the run's log.
 
     Args:
         folder: of the run.
@@ -115,27 +116,31 @@ def watcher(
     if fid_images and not hasattr(data, "pictures"):
         raise ValueError(f"FID during training needs a folder of pictures (--pictures), got {data}")
     if fid_images:
-        check_ready()  # now, not hours later at the first snapshot
+        check_ready()  # so that a missing package is noticed now, not at the first snapshot
 
     def on_snapshot(state: Training) -> dict:
-        shown = state.step_number * state.config.batch
-        write_whole(folder / "snapshots" / f"{shown:09d}.png", lambda file: snapshot(state).save(file, format="PNG"))
-        found = best(state) if best else {}
+        images_shown = state.step_number * state.config.batch
+        write_whole(
+            folder / "snapshots" / f"{images_shown:09d}.png", lambda file: snapshot(state).save(file, format="PNG")
+        )
+        measured = best(state) if best else {}
         if fid_images:
-            found["fid"] = fid(state.average, data.pictures, fid_images, state.compute.device)
+            measured["fid"] = fid(state.average, data.pictures, fid_images, state.compute.device)
         if isinstance(data, FactorData):
-            random = torch.Generator().manual_seed(0)  # not the run's own: watching must not change the run
+            random = torch.Generator().manual_seed(
+                0
+            )  # not the run's generator, since a snapshot must not change the run
             codes, factors = encode_sample(lambda x: state.recogniser(x.to(state.compute.device)), data, sample, random)
             score = factor_vae_score(codes, factors, random, train_votes=800, test_votes=400)
-            found["factor_vae_estimate"] = score.score
-        return found
+            measured["factor_vae_estimate"] = score.score
+        return measured
 
     return on_snapshot
 
 
 @torch.no_grad()
 def snapshot(state: Training, steps: int = 8) -> Image.Image:
-    """Draw the traversal of every code with its mask, and below them a row of samples, without labels."""
+    """Return a picture of every code's traversal with its mask, and below them a row of samples, without labels."""
     generator = state.average
     random = torch.Generator().manual_seed(0)
     base = torch.randn(generator.codes, generator=random).to(state.compute.device)

@@ -21,8 +21,8 @@ from wwlib.course.lessons.release import instructor_copy
 LESSON = next(f for f in lesson_files() if f.name.startswith("02"))
 MASTER = json.loads(LESSON.read_text(encoding="utf-8"))
 PERFECT = instructor_copy(MASTER)
-RIGHT = "def my_cumax(logits):\n    return logits.softmax(dim=-1).cumsum(dim=-1)\n"
-CALL = "def my_cumax(logits):\n    {}\n    return logits.softmax(dim=-1).cumsum(dim=-1)\n"
+RIGHT = "def my_cumax(logits):\n    return logits.softmax(dim=-1).flip(-1).cumsum(dim=-1).flip(-1)\n"
+CALL = "def my_cumax(logits):\n    {}\n    return logits.softmax(dim=-1).flip(-1).cumsum(dim=-1).flip(-1)\n"
 
 
 @dataclass(frozen=True)
@@ -295,8 +295,8 @@ KINDS = (
     answer("wrong", "def my_cumax(logits):\n    return logits.cumsum(-1)", status="wrong", says="softmax first"),
     answer("right but slow", CALL.format("import time; time.sleep(0.05)"), 6, "right"),
     answer("far too slow", CALL.format("import time; time.sleep(60)"), status="stopped", says="too slow"),
-    answer("right in float32 only", "def my_cumax(logits):\n    return logits.float().softmax(-1).cumsum(-1)", 5.75,
-           "partly right", "take dtype and device"),
+    answer("right in float32 only", "def my_cumax(logits):\n    return logits.float().softmax(-1).flip(-1).cumsum(-1).flip(-1)",
+           6, "right"),
     answer("endless loop in the cell", "while True:\n    pass", status="stopped", says="too slow"),
     answer("endless loop in the function", CALL.format("while True: pass"), status="stopped", says="too slow"),
     answer("sleep in the cell", "import time\ntime.sleep(1000)", status="stopped", says="too slow"),
@@ -382,7 +382,7 @@ KINDS = (
            + RIGHT, 6, "right", "PermissionError"),
     answer("copies the library's code", "import types, wwlib.models.masks as m\n"
            "copy = types.FunctionType(m.cumax.__code__, m.cumax.__globals__)\n"
-           "def my_cumax(logits):\n    return copy(logits)", 6, "right"),
+           "def my_cumax(logits):\n    return copy(logits.flip(-1)).flip(-1)", 6, "right"),
     answer("reads git", "import subprocess, wwlib, os\nroot = os.path.dirname(os.path.dirname(wwlib.__file__))\n"
            "show = subprocess.run(['git', '-C', root, 'show', 'HEAD:wwlib/course/answers/lesson_02.py'], capture_output=True)\n"
            "assert not show.stdout\n" + RIGHT, 6, "right"),

@@ -232,7 +232,7 @@ def test_hidden_cases_of_the_instructor_count(tmp_path):
     folder.mkdir()
     hidden.mkdir()
     put(folder, "anna", first_answer("def my_cumax(logits):\n    if logits.shape[-1] == 77:\n        return logits\n"
-                                     "    return logits.softmax(-1).cumsum(-1)"))  # fmt: skip
+                                     "    return logits.softmax(-1).flip(-1).cumsum(-1).flip(-1)"))  # fmt: skip
     (hidden / "more.py").write_text("import torch\nCASES = {'02.1': [lambda g: (torch.randn(77, generator=g),)]}\n")
     run(folder, "--out", tmp_path / "plain", "--seed", 2)
     run(folder, "--out", tmp_path / "hard", "--seed", 2, "--hidden", hidden)
@@ -253,7 +253,7 @@ def test_feedback_shows_no_input_and_no_right_answer(tmp_path):
     put(folder, "anna", first_answer("def my_cumax(logits):\n    return logits * 0"))
     run(folder, "--out", tmp_path / "out")
     page = (tmp_path / "out" / "feedback" / "anna.html").read_text(encoding="utf-8")
-    assert "answer(tensor[7] of float32)" in page
+    assert "my_cumax(tensor[7] of float32)" in page
     assert re.search(r"expected +tensor\[7\] of float32\n", page)
 
 

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from wwlib.base.files import digest
+from wwlib.base.files import tensor_digest
 from wwlib.base.viz import Picture
 from wwlib.experiments.fusion import tables as fused
 from wwlib.experiments.fusion.measures import guidance, measure
 from wwlib.experiments.fusion.runs import (
     CASES,
     HEARD,
-    JUDGES_TILTS,
     REGRESSION,
     SHELF,
     SHUFFLED,
@@ -24,6 +23,7 @@ from wwlib.experiments.fusion.runs import (
     load_record,
     load_world,
 )
+from wwlib.experiments.hosts import JUDGES_TILTS
 from wwlib.experiments.interpretation.tables import runs_of
 from wwlib.flows.experts import other_label
 from wwlib.flows.fusion_explorer import condition_pictures, explore_fusions, fusion_frames, fusion_widget
@@ -43,7 +43,7 @@ def world():
 
 
 def values(record, case, measure):
-    return fused.values_of(record, case, measure)
+    return fused.fusion_values(record, case, measure)
 
 
 # the record
@@ -54,11 +54,11 @@ def test_every_criterion_was_measured_over_five_seeds(record):
         runs = runs_of(record, case)
         assert {run["seed"] for run in runs} == set(range(5))
         assert all(TranslationSchedule(**run["schedule"]) and run["seconds"] > 0 for run in runs)
-    assert record["command"] == "python -m wwlib fuse"
+    assert record["command"] == "python -m wwlib remake fusion"
 
 
 def test_the_image_model_is_the_same_bit_for_bit_in_every_run(record):
-    assert {run["image_model"] for run in record["runs"]} == {digest(load_image_model().state_dict())}
+    assert {run["image_model"] for run in record["runs"]} == {tensor_digest(load_image_model().state_dict())}
 
 
 def test_layouts_come_from_the_content(record):
@@ -160,13 +160,13 @@ def test_a_short_training_turns_the_domain_unless_its_labels_are_shuffled(world)
     labels, flipped = world.conditions("domain"), {}
     for shuffled in (False, True):
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
-        before = digest(world.image_model.state_dict())
+        before = tensor_digest(world.image_model.state_dict())
         fusion, losses = train_translation(world.latents, labels[order] if shuffled else labels, schedule)
         assert losses[-1] < losses[0]
         scores = measure(world, "domain", fusion, 0, conditions=10, draws=4)
         flipped[shuffled] = scores["turned"][5]
         assert scores["round_trip"] < fused.ROUND_TRIP
-        assert digest(world.image_model.state_dict()) == before
+        assert tensor_digest(world.image_model.state_dict()) == before
     assert flipped[False] > 0.8
     assert flipped[True] < 0.3
 

@@ -21,7 +21,7 @@ from wwlib.experiments.interpretation.runs import (
 from wwlib.flows.flow import block_sizes
 from wwlib.flows.hosts import RecogniserHost
 from wwlib.flows.interpretation import Schedule, sizes_from, swap_scores, train_interpretation
-from wwlib.flows.latents import collect
+from wwlib.flows.latents import encode_pictures
 from wwlib.models.shipped import load_model
 
 
@@ -35,7 +35,7 @@ def autoencoder():
     """Host, judge, 400 codes that the interpretation did not learn from, and their factors."""
     host, data, case = load_host("autoencoder"), case_data("autoencoder"), CASES["autoencoder"]
     learned = data.sample_factors(case.pictures, torch.Generator().manual_seed(100))
-    return host, load_judge("digits"), collect(host, data, 400, case.shared, 77, without=learned)[0]
+    return host, load_judge("digits"), encode_pictures(host, data, 400, case.shared, 77, without=learned)[0]
 
 
 # the record
@@ -48,7 +48,7 @@ def test_every_case_was_run_over_seeds_and_says_with_what(record):
         assert all(run["schedule"]["pairs"] and Schedule(**run["schedule"]) for run in runs)
         assert all(sum(run["sizes"]) % 2 == 0 and run["seconds"] > 0 for run in runs)
     assert all(len(interpreted.runs_of(record, f"autoencoder {ablation}")) >= 5 for ablation in ABLATIONS)
-    assert record["command"] == "python -m wwlib interpret"
+    assert record["command"] == "python -m wwlib remake interpretation"
 
 
 def test_recorded_sizes_follow_from_recorded_shares(record):
@@ -58,13 +58,13 @@ def test_recorded_sizes_follow_from_recorded_shares(record):
 
 def test_the_autoencoders_interpretations_meet_the_criteria(record):
     runs = interpreted.runs_of(record, "autoencoder")
-    assert interpreted.values_of(runs, "inverse").max() < criteria.INVERSE
-    assert interpreted.values_of(runs, "follows").min() >= interpreted.SWAPPED
-    assert interpreted.values_of(runs, "stays").min() >= interpreted.SWAPPED
-    assert interpreted.values_of(runs, "mean").max() <= interpreted.LARGEST_MEAN
-    assert interpreted.values_of(runs, "std low").min() >= interpreted.STD[0]
-    assert interpreted.values_of(runs, "std high").max() <= interpreted.STD[1]
-    assert interpreted.values_of(runs, "probe gap").min() >= interpreted.PROBE_GAP
+    assert interpreted.interpretation_values(runs, "inverse").max() < criteria.INVERSE
+    assert interpreted.interpretation_values(runs, "follows").min() >= interpreted.SWAPPED
+    assert interpreted.interpretation_values(runs, "stays").min() >= interpreted.SWAPPED
+    assert interpreted.interpretation_values(runs, "mean").max() <= interpreted.LARGEST_MEAN
+    assert interpreted.interpretation_values(runs, "std low").min() >= interpreted.STD[0]
+    assert interpreted.interpretation_values(runs, "std high").max() <= interpreted.STD[1]
+    assert interpreted.interpretation_values(runs, "probe gap").min() >= interpreted.PROBE_GAP
 
 
 def test_samples_of_the_flow_without_pairs_are_nearer_to_real_pictures_than_direct_ones(record):
@@ -91,7 +91,10 @@ def test_without_pairs_no_seed_comes_near_the_seeds_with_pairs(record):
     with_pairs = interpreted.runs_of(record, "autoencoder")
     without = interpreted.runs_of(record, "autoencoder without pairs")
     for measure in ("follows", "probe gap"):
-        gap = interpreted.values_of(with_pairs, measure).min() - interpreted.values_of(without, measure).max()
+        gap = (
+            interpreted.interpretation_values(with_pairs, measure).min()
+            - interpreted.interpretation_values(without, measure).max()
+        )
         assert gap > 0.4
 
 
@@ -143,7 +146,7 @@ def test_the_shipped_interpretation_is_the_recorded_one(autoencoder, record):
 
 def test_a_short_training_with_pairs_already_beats_one_without(autoencoder):
     host, judge, tested = autoencoder
-    latents = collect(host, case_data("autoencoder"), 1500, CASES["autoencoder"].shared, 5)[0]
+    latents = encode_pictures(host, case_data("autoencoder"), 1500, CASES["autoencoder"].shared, 5)[0]
     sizes, _ = sizes_from(latents, torch.Generator().manual_seed(0))
     verdict, worst = judged("autoencoder", host, judge), {}
     for pairs in (True, False):
@@ -191,7 +194,7 @@ def test_unknown_names_are_refused(record):
     with pytest.raises(ValueError, match="case must be one of"):
         interpreted.runs_of(record, "oracle")
     with pytest.raises(ValueError, match="measure must be one of"):
-        interpreted.values_of(record["runs"], "beauty")
+        interpreted.interpretation_values(record["runs"], "beauty")
     with pytest.raises(ValueError, match="parts must be among"):
         interpret(["nothing"])
     with pytest.raises(ValueError, match="name must be one of"):

@@ -20,7 +20,7 @@ from wwlib.experiments.invariances.runs import (
     SHARED,
     SHELF,
     SHIPPED,
-    Question,
+    LayerCase,
     conditions_of,
     invariances,
     load_classifiers,
@@ -29,7 +29,7 @@ from wwlib.experiments.invariances.runs import (
     train_classifiers,
 )
 from wwlib.flows.invariances import attack, concept_shares, cut, fgsm_step, pooled_share, stages, value_entropy
-from wwlib.flows.latents import collect
+from wwlib.flows.latents import encode_pictures
 from wwlib.flows.translation import TranslationSchedule, carry, draws_of, train_translation
 from wwlib.models.judges import new_judge
 
@@ -54,7 +54,7 @@ def classifiers():
 def tested():
     """300 codes that no translation learned from, and all factors of these pictures."""
     learned = Glyphs().sample_factors(PICTURES, seeded(100))
-    return collect(load_host("autoencoder"), Glyphs(), 300, SHARED, 77, without=learned)
+    return encode_pictures(load_host("autoencoder"), Glyphs(), 300, SHARED, 77, without=learned)
 
 
 # cutting
@@ -139,10 +139,10 @@ def test_an_attack_stays_small_and_inside_the_range_of_images():
 @pytest.fixture(scope="module")
 def short(classifiers):
     """A short translation of the last logits, and the same with the conditions of other pictures."""
-    latents, factors = collect(load_host("autoencoder"), Glyphs(), 2_000, SHARED, 5)
+    latents, factors = encode_pictures(load_host("autoencoder"), Glyphs(), 2_000, SHARED, 5)
     found = {}
     for spoilt in ("", "shuffled"):
-        conditions = conditions_of(classifiers[LAST], Question(LAST, "logits", spoilt), factors)
+        conditions = conditions_of(classifiers[LAST], LayerCase(LAST, "logits", spoilt), factors)
         schedule = TranslationSchedule(32, (10,), blocks=4, hidden=64, steps=150)
         found[spoilt] = train_translation(latents, conditions, schedule)[0]
     return found
@@ -150,7 +150,7 @@ def short(classifiers):
 
 def test_logits_explain_the_digit_and_shuffled_logits_explain_nothing(short, classifiers, tested):
     interpretation, sizes = load_interpretation("autoencoder")
-    conditions = conditions_of(classifiers[LAST], Question(LAST, "logits"), tested[1])
+    conditions = conditions_of(classifiers[LAST], LayerCase(LAST, "logits"), tested[1])
     shares = {
         spoilt: concept_shares(draws_of(translation, conditions, 8, seeded()), interpretation, sizes, BLOCKS)
         for spoilt, translation in short.items()
@@ -162,7 +162,7 @@ def test_logits_explain_the_digit_and_shuffled_logits_explain_nothing(short, cla
 
 
 def test_draws_differ_repeat_and_come_one_condition_after_the_other(short, classifiers, tested):
-    conditions = conditions_of(classifiers[LAST], Question(LAST, "logits"), tested[1][:5])
+    conditions = conditions_of(classifiers[LAST], LayerCase(LAST, "logits"), tested[1][:5])
     drawn = draws_of(short[""], conditions, 3, seeded(4))
     assert drawn.shape == (5, 3, 32)
     assert not torch.equal(drawn[:, 0], drawn[:, 1])
@@ -171,7 +171,7 @@ def test_draws_differ_repeat_and_come_one_condition_after_the_other(short, class
 
 
 def test_a_residual_under_its_own_condition_is_the_picture_again_and_a_swap_can_be_undone(short, classifiers, tested):
-    conditions = conditions_of(classifiers[LAST], Question(LAST, "logits"), tested[1][:20])
+    conditions = conditions_of(classifiers[LAST], LayerCase(LAST, "logits"), tested[1][:20])
     z, others = tested[0].mean[:20], conditions.roll(1, dims=0)
     assert torch.allclose(carry(short[""], z, conditions, conditions), z, atol=1e-4)
     mixed = carry(short[""], z, conditions, others)
@@ -182,7 +182,7 @@ def test_a_residual_under_its_own_condition_is_the_picture_again_and_a_swap_can_
 def test_a_residual_says_little_about_the_digit_that_the_code_says_much_about(classifiers, tested):
     """Chance is 0.1; nearest class mean in whitened codes, learnt on one half and read on the other."""
     translation, (latents, factors) = load_explanation(LAST, "logits"), tested
-    conditions = conditions_of(classifiers[LAST], Question(LAST, "logits"), factors)
+    conditions = conditions_of(classifiers[LAST], LayerCase(LAST, "logits"), factors)
     residual = translation(latents.mean, conditions)[0]
 
     def read(codes):
@@ -205,12 +205,12 @@ def test_a_short_training_of_the_classifier_learns_and_is_kept_at_each_moment():
 
 
 def test_every_question_was_asked_with_five_seeds(record):
-    asked = [Question(LAST, layer) for layer in LAYERS] + [Question(moment, "logits") for moment in MOMENTS]
-    asked += [Question(FIRST, layer) for layer in LAYERS]
-    asked += [Question(LAST, "logits", spoilt) for spoilt in ("shuffled", "softmax")]
-    for case in (*(question.case for question in asked), "attack conv1", "attack logits"):
+    asked = [LayerCase(LAST, layer) for layer in LAYERS] + [LayerCase(moment, "logits") for moment in MOMENTS]
+    asked += [LayerCase(FIRST, layer) for layer in LAYERS]
+    asked += [LayerCase(LAST, "logits", spoilt) for spoilt in ("shuffled", "softmax")]
+    for case in (*(layer_case.case for layer_case in asked), "attack conv1", "attack logits"):
         assert {run["seed"] for run in tables.runs_of(record, case)} == set(range(5))
-    assert record["command"] == "python -m wwlib invariances"
+    assert record["command"] == "python -m wwlib remake invariances"
 
 
 def test_accuracy_goes_from_chance_to_nearly_always(record):
@@ -290,9 +290,9 @@ def test_a_witness_and_being_sure_leave_fewer_attacks(classifiers):
 
 
 def test_noise_before_a_condition_is_repeatable_and_changes_it(classifiers):
-    factors, question = Glyphs().sample_factors(20, seeded(3)), Question(LAST, "conv1")
-    clean, again = (conditions_of(classifiers[LAST], question, factors, noise) for noise in (0.0, 0.0))
-    noisy, repeated = (conditions_of(classifiers[LAST], question, factors, noise) for noise in (0.2, 0.2))
+    factors, layer_case = Glyphs().sample_factors(20, seeded(3)), LayerCase(LAST, "conv1")
+    clean, again = (conditions_of(classifiers[LAST], layer_case, factors, noise) for noise in (0.0, 0.0))
+    noisy, repeated = (conditions_of(classifiers[LAST], layer_case, factors, noise) for noise in (0.2, 0.2))
     assert torch.equal(clean, again)
     assert torch.equal(noisy, repeated)
     assert 0.01 < (noisy - clean).abs().mean() < 1
@@ -304,7 +304,7 @@ def test_what_is_shipped_is_small_holds_no_path_and_is_the_record(classifiers, r
     assert set(classifiers) == set(MOMENTS)
     interpretation, sizes = load_interpretation("autoencoder")
     for moment, layer in SHIPPED:
-        conditions = conditions_of(classifiers[moment], Question(moment, layer), tested[1])
+        conditions = conditions_of(classifiers[moment], LayerCase(moment, layer), tested[1])
         drawn = draws_of(load_explanation(moment, layer), conditions, 4, seeded())
         shares = concept_shares(drawn, interpretation, sizes, BLOCKS)
         recorded = next(r for r in tables.runs_of(record, f"{moment} {layer}") if r["seed"] == 0)["scores"]["shares"]
@@ -313,10 +313,10 @@ def test_what_is_shipped_is_small_holds_no_path_and_is_the_record(classifiers, r
 
 def test_the_attack_on_the_shipped_classifier_is_the_recorded_one(classifiers, record):
     factors = Glyphs().sample_factors(200, seeded(9))
-    images, question = Glyphs().images(factors), Question(LAST, "conv1")
+    images, layer_case = Glyphs().images(factors), LayerCase(LAST, "conv1")
     translation = load_explanation(LAST, "conv1")
     found = attacked(classifiers[LAST], "conv1", translation, images, factors[:, 0], seeded())
-    recorded = next(r for r in tables.runs_of(record, question.case) if r["seed"] == 0)["scores"]["attack"]
+    recorded = next(r for r in tables.runs_of(record, layer_case.case) if r["seed"] == 0)["scores"]["attack"]
     assert found["epsilon"] == EPSILON
     assert abs(found["true"] - recorded["true"]) < 0.15
     assert found["true"] > found["wrong"] + 0.15  # the first layer still sees the digit
@@ -324,7 +324,7 @@ def test_the_attack_on_the_shipped_classifier_is_the_recorded_one(classifiers, r
 
 def test_unknown_names_are_refused(record):
     with pytest.raises(ValueError, match="moment, layer and spoilt must be among"):
-        Question(LAST, "conv9")
+        LayerCase(LAST, "conv9")
     with pytest.raises(ValueError, match="moment and layer must be among"):
         load_explanation(80, "logits")
     with pytest.raises(ValueError, match="parts must be among"):

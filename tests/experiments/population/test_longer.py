@@ -24,7 +24,7 @@ from wwlib.experiments.population.tables import (
     seeds_of,
 )
 from wwlib.metrics.lengths import tpl_from_lengths
-from wwlib.metrics.ranking import choose, column, correlation_given, rank_correlation, standing
+from wwlib.metrics.ranking import choose, column, partial_correlation, rank_correlation, standing
 
 LENGTHS = [by for by in MEASURES if by.startswith("tpl")]
 
@@ -130,7 +130,7 @@ def test_lesson_09_says_of_them_what_is_true(longer):
     for by in ("tpl_64", "tpl_root"):
         assert with_dci(by, seed_groups(kept)[1]) < -0.719, "on the other seeds as in the paper"
     counts, dci = (column(kept, score) for score in ("active_codes", "dci"))
-    assert correlation_given(column(kept, "tpl"), dci, counts) < with_dci("tpl")
+    assert partial_correlation(column(kept, "tpl"), dci, counts) < with_dci("tpl")
     for by in ("tpl_64", "tpl_root"):
         assert with_dci(by) < with_dci("active_codes")
         chosen = choose(kept, by, LEAST)

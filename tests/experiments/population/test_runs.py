@@ -5,6 +5,7 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import optuna
 import pytest
 import torch
 
@@ -14,21 +15,23 @@ from wwlib.base.device import choose_compute
 from wwlib.base.files import save_json, save_tensors
 from wwlib.experiments.population.longer import MEASURES
 from wwlib.experiments.population.runs import (
-    collect,
     family_of,
+    gather_members,
     load_member,
     members,
     other_lengths,
     train_member,
     work,
 )
-from wwlib.experiments.population.search import Budget, chosen_trial, reveal, search
+from wwlib.experiments.population.search import Budget, chosen_trial, ended, record_of, reveal, search
+from wwlib.experiments.population.work_queue import open_study
+from wwlib.metrics.lengths import tpl
 from wwlib.metrics.ranking import (
     by_family,
     choose,
     column,
-    correlation_given,
     enough_active,
+    partial_correlation,
     rank_correlation,
     standing,
 )
@@ -101,7 +104,7 @@ def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
     assert {"factor_vae", "mig", "where", "tpl", "active_codes"} <= set(one["scores"])
     shipped = tmp_path / "shipped"
     shipped.mkdir()
-    found = collect(tmp_path, "population-tiny", shipped)
+    found = gather_members(tmp_path, "population-tiny", shipped)
     assert [r["config"]["images"] for r in found] == [64] * 4
     assert all(0 <= r["scores"]["udr"] <= 1 for r in found)
     assert sorted(path.name for path in shipped.iterdir()) == [
@@ -113,11 +116,11 @@ def test_workers_share_a_study_and_do_every_member_once(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="only must begin"):
         work(storage, tmp_path, only="zeta")
     with pytest.raises(ValueError, match="must begin with 'population'"):
-        collect(tmp_path, "select", shipped)
+        gather_members(tmp_path, "select", shipped)
     one["config"]["images"] = 65
     save_json(tmp_path / "beta-vae-1.0-seed0.json", one)
     with pytest.raises(ValueError, match=r"as many images, got \[64, 65\]"):
-        collect(tmp_path, "population-tiny", shipped)
+        gather_members(tmp_path, "population-tiny", shipped)
 
 
 def test_a_record_cannot_claim_a_training_that_its_weights_never_had(monkeypatch, tmp_path):
@@ -183,9 +186,9 @@ def test_a_correlation_given_a_third_is_that_of_what_a_line_through_it_leaves():
     table = np.stack([values.argsort().argsort() for values in (first, second, given)]).astype(float)
     line = np.stack([table[2], np.ones(40)], axis=1)
     left = [rank - line @ np.linalg.lstsq(line, rank, rcond=None)[0] for rank in table[:2]]
-    assert correlation_given(first, second, given) == pytest.approx(np.corrcoef(left)[0, 1], abs=1e-9)
-    assert rank_correlation(first, second).value < -0.6 < correlation_given(first, second, given)
-    assert np.isnan(correlation_given(given, second, given))
+    assert partial_correlation(first, second, given) == pytest.approx(np.corrcoef(left)[0, 1], abs=1e-9)
+    assert rank_correlation(first, second).value < -0.6 < partial_correlation(first, second, given)
+    assert np.isnan(partial_correlation(given, second, given))
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
@@ -228,6 +231,67 @@ def test_the_search_looks_at_no_label_until_the_end(shapes, tmp_path, monkeypatc
     assert best.value == min(t.value for t in study.trials if t.state.name == "COMPLETE")
     monkeypatch.setattr("wwlib.experiments.population.search.score_representation", few_scores)
     assert set(reveal(tmp_path, best, shapes)) == {"mig"}
+
+
+SMALL_BUDGET = Budget(images=64, looks=1, traversals=1, points=3, threshold=0.0)
+
+
+def test_a_search_that_was_stopped_is_not_done(shapes, tmp_path, monkeypatch):
+    """Ctrl-C in the second trial: the same call runs the one that is missing, and a third call none."""
+    options = dict(trials=2, least=1, budget=SMALL_BUDGET)
+    place = f"sqlite:///{tmp_path}/s.db", tmp_path, shapes, Pixels()
+    measured = []
+
+    def stopping(*arguments):
+        measured.append(arguments)
+        if len(measured) == 2:
+            raise KeyboardInterrupt
+        return tpl(*arguments)
+
+    monkeypatch.setattr("wwlib.experiments.population.search.tpl", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        search(*place, **options)
+    study = search(*place, **options)
+    assert len(ended(study)) == 2
+    assert chosen_trial(study).number in (0, 2)
+    assert len(search(*place, **options).trials) == len(study.trials) == 3
+    assert len(measured) == 3
+    assert [trial["number"] for trial in record_of(study, tmp_path / "none", shapes, "")["trials"]] == [0, 2]
+
+
+def test_a_trial_whose_process_was_killed_is_run_again_and_not_waited_for_in_vain(shapes, tmp_path, capsys):
+    storage = f"sqlite:///{tmp_path}/s.db"
+    dead = open_study(storage, "select", heartbeat=1)
+    dead._storage.record_heartbeat(dead.ask()._trial_id)  # and never again
+    study = search(storage, tmp_path, shapes, Pixels(), 1, 1, SMALL_BUDGET, heartbeat=1)
+    assert len(ended(study)) == 1
+    assert "waiting for 1 trials of other processes, or of ones that were killed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("at_the_end", [True, False])
+def test_a_process_that_slept_loses_its_trial_and_goes_on(at_the_end, shapes, tmp_path, monkeypatch, capsys):
+    """Another process takes the first trial for dead while its TPL is measured; the search still has two at the end."""
+    study, slept = open_study(f"sqlite:///{tmp_path}/s.db", "select"), []
+
+    def sleeping(*arguments):
+        found = tpl(*arguments)
+        if not slept:
+            slept.append(study.trials[0]._trial_id)
+            study._storage.set_trial_state_values(slept[0], optuna.trial.TrialState.FAIL)
+            if at_the_end:  # nothing is written to the trial before it ends
+                raise optuna.TrialPruned
+        return found
+
+    monkeypatch.setattr("wwlib.experiments.population.search.tpl", sleeping)
+    study = search(f"sqlite:///{tmp_path}/s.db", tmp_path, shapes, Pixels(), 2, 1, SMALL_BUDGET)
+    assert len(ended(study)) == 2
+    assert "trial 0 was given to another process while this one slept" in capsys.readouterr().out
+
+
+def test_an_error_of_the_work_itself_is_not_taken_for_sleep(shapes, tmp_path, monkeypatch):
+    monkeypatch.setattr("wwlib.experiments.population.search.tpl", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        search(f"sqlite:///{tmp_path}/s.db", tmp_path, shapes, Pixels(), 2, 1, SMALL_BUDGET)
 
 
 def few_scores(represent, data, names):

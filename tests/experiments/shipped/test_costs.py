@@ -30,7 +30,7 @@ def test_the_record_counts_what_a_step_does_today():
     config = recipe("shapes3d-32")
     known = json.loads(COSTS.read_text())["recipes"]["shapes3d-32"]
     found = measure_steps(config, 0)
-    assert found["flop"] == pytest.approx(known["flop"], rel=0.01), "run `python -m wwlib costs`"
+    assert found["flop"] == pytest.approx(known["flop"], rel=0.01), "run `python -m wwlib remake costs`"
     assert found["operations"] == pytest.approx(known["operations"], rel=0.2)
     doubled = measure_steps(replace_config(config, batch=2 * config.batch), 0)
     assert doubled["flop"] == pytest.approx(2 * found["flop"], rel=0.05)

@@ -65,13 +65,14 @@ def pairs():
 def test_every_case_was_run_over_five_seeds(record):
     for case in (*CASES, *DEPTHS, "reading"):
         assert [run["seed"] for run in record["runs"] if run["case"] == case] == [0, 1, 2, 3, 4]
-    assert record["command"] == "python -m wwlib translate"
+    assert record["command"] == "python -m wwlib remake translation"
     assert {"encoder", "poses"} <= set(record["hosts"])
 
 
 def test_the_translations_meet_the_criteria(record):
     found = {
-        name: translated.values_of(record, "captions", name) for name in ("inverse_error", "agreement", "pose_ratio")
+        name: translated.translation_values(record, "captions", name)
+        for name in ("inverse_error", "agreement", "pose_ratio")
     }
     assert found["inverse_error"].max() < 1e-4
     assert found["agreement"].min() >= translated.AGREEMENT
@@ -82,16 +83,16 @@ def test_the_translations_meet_the_criteria(record):
 
 
 def test_a_wrong_caption_is_worse_than_none_and_to_learn_from_wrong_ones_teaches_nothing(record):
-    none = translated.values_of(record, "no caption", "nll")
-    assert (translated.values_of(record, "captions", "nll_shuffled") > none + 50).all()
-    assert (translated.values_of(record, "shuffled captions", "nll") > none).all()
-    taught = translated.values_of(record, "captions", "agreement").min(axis=0)
-    assert (taught - translated.values_of(record, "shuffled captions", "agreement").max(axis=0) > 0.6).all()
+    none = translated.translation_values(record, "no caption", "nll")
+    assert (translated.translation_values(record, "captions", "nll_shuffled") > none + 50).all()
+    assert (translated.translation_values(record, "shuffled captions", "nll") > none).all()
+    taught = translated.translation_values(record, "captions", "agreement").min(axis=0)
+    assert (taught - translated.translation_values(record, "shuffled captions", "agreement").max(axis=0) > 0.6).all()
 
 
 def test_the_residual_holds_the_pose_and_not_the_caption(record):
-    with_captions = translated.values_of(record, "captions", "probe")
-    without = translated.values_of(record, "no caption", "probe")
+    with_captions = translated.translation_values(record, "captions", "probe")
+    without = translated.translation_values(record, "no caption", "probe")
     assert with_captions[:, :3].max() < 0.05
     assert without[:, :3].min() > 0.05
     assert without[:, 0].min() > 0.25
@@ -100,18 +101,18 @@ def test_the_residual_holds_the_pose_and_not_the_caption(record):
 
 
 def test_the_regression_has_no_spread_within_a_caption_and_too_little_altogether(record):
-    within, _ = translated.values_of(record, "regression", "spread").T
+    within, _ = translated.translation_values(record, "regression", "spread").T
     assert (within == 0).all()
-    total, data = (translated.values_of(record, "regression", name) for name in ("total", "data_spread"))
+    total, data = (translated.translation_values(record, "regression", name) for name in ("total", "data_spread"))
     assert (total / data).max() < 0.8
-    flow, mlp = (translated.values_of(record, case, "frechet") for case in ("captions", "regression"))
+    flow, mlp = (translated.translation_values(record, case, "frechet") for case in ("captions", "regression"))
     assert mlp.min() > 5 * flow.max()
 
 
 def test_the_regression_collapses_with_depth_and_the_translation_gets_worse_by_far_less(record):
     """The specification wanted no rise of the translation's distance with depth: that is missed, as the lesson says."""
     flow, mlp = (
-        np.array([translated.values_of(record, depth, f"{model}/frechet") for depth in DEPTHS])
+        np.array([translated.translation_values(record, depth, f"{model}/frechet") for depth in DEPTHS])
         for model in ("translation", "regression")
     )
     assert (mlp[1] > 3 * mlp[0]).all()
@@ -126,13 +127,13 @@ def test_the_regression_collapses_with_depth_and_the_translation_gets_worse_by_f
 def test_at_the_first_maps_the_regression_is_good_enough(record):
     """The paper's own table has the plain network ahead there."""
     names = ("regression/right", "translation/right", "regression/frechet", "rebuilt/frechet")
-    mlp, flow, distance, floor = (translated.values_of(record, "first maps", name) for name in names)
+    mlp, flow, distance, floor = (translated.translation_values(record, "first maps", name) for name in names)
     assert (mlp >= flow).all()
     assert (distance < 2 * floor).all()
 
 
 def test_an_edit_changes_its_word_and_a_transfer_divides_the_factors(record):
-    edits, transfer = (translated.values_of(record, "captions", name) for name in ("edits", "transfer"))
+    edits, transfer = (translated.translation_values(record, "captions", name) for name in ("edits", "transfer"))
     assert edits[:, :, :3].min() >= 0.9
     caption, residual = transfer[:, 0], transfer[:, 1]
     assert caption[:, :3].min() >= 0.9
@@ -141,7 +142,9 @@ def test_an_edit_changes_its_word_and_a_transfer_divides_the_factors(record):
 
 
 def test_word_order_is_what_a_bag_cannot_know(record):
-    ordered, bag = (translated.values_of(record, "reading", f"{name}/clean") for name in ("in order", "bag of words"))
+    ordered, bag = (
+        translated.translation_values(record, "reading", f"{name}/clean") for name in ("in order", "bag of words")
+    )
     assert ordered.min() > 0.99
     assert bag[:, 1:].max() < 0.95
     assert bag[:, 0].min() > 0.99
@@ -162,7 +165,7 @@ def test_the_shipped_translation_is_the_recorded_one(record, unseen, generator):
     translation = load_translation("captions")
     z, said = unseen.latents.draw(torch.arange(len(unseen.factors)), generator), unseen.embeddings
     assert (translation.inverse(translation(z, said)[0], said) - z).abs().max() < 1e-4
-    recorded = translated.values_of(record, "captions", "agreement")
+    recorded = translated.translation_values(record, "captions", "agreement")
     found = agreement(read(translation.sample(said, generator)), unseen.stated)
     for k in range(len(STATED)):
         assert found[k] > threshold(recorded[:, k]) - 0.03  # four hundred pictures scatter by about 0.015
@@ -245,9 +248,9 @@ def test_every_table_is_made(record):
 
 def test_unknown_names_are_refused(record):
     with pytest.raises(ValueError, match="case must be one of"):
-        translated.values_of(record, "oracle", "nll")
+        translated.translation_values(record, "oracle", "nll")
     with pytest.raises(ValueError, match="measure must be among"):
-        translated.values_of(record, "captions", "beauty")
+        translated.translation_values(record, "captions", "beauty")
     with pytest.raises(ValueError, match="parts must be among"):
         translate(["nothing"])
     assert set(SHIPPED) <= {"captions", *DEPTHS}

@@ -133,10 +133,33 @@ SOLUTIONS = (
 
 QUESTIONS = (
     Question(
-        "00.a", "b6b6c3d69946f777", "A mask bounds where a code may act; what it does there, only moving it shows."
+        "00.a",
+        "ceff85607ea70592",
+        "A mask bounds where a code may act; what it does there, only moving it shows.",
+        dict(
+            b="A mask knows no colours: what the code does there you see in its row.",
+            c="Bright is where a change is allowed, black where it is not.",
+            d="A sleeping code can have a bright mask, and a busy one too: brightness is not activity.",
+        ),
     ),
-    Question("00.b", "fd69fb182d41481d", "One code, two causes: that is entanglement."),
     Question(
-        "00.c", "b0188200ec2f75db", "We own the renderer, so we can change one factor and compare pixel by pixel."
+        "00.b",
+        "db87212b13c33c38",
+        "One code, two causes: that is entanglement.",
+        dict(
+            a="Nobody needed labels for it: look at how many causes the code has.",
+            b="Count the things that change when you move the one code.",
+            c="Training is not the question: trained models do this every day.",
+        ),
+    ),
+    Question(
+        "00.c",
+        "6f19f86b6adbb847",
+        "We own the renderer, so we can change one factor and compare pixel by pixel.",
+        dict(
+            a="The recogniser only estimates; exactly is more than an estimate.",
+            c="Masks are what the network learned: they are compared with the truth, they are not the truth.",
+            d="People drew some of the pictures, but nobody marked pixels.",
+        ),
     ),
 )

@@ -10,15 +10,6 @@ from wwlib.base.codes import rotate_codes
 from wwlib.course.answers.common import SIZES, factor_vae, factors_of, open_exercise
 from wwlib.course.exercise import Exercise, Mistake, Property, Question
 
-
-def _in_place(codes, i, j, degrees):
-    angle = torch.deg2rad(torch.tensor(degrees))
-    turned = codes.clone()
-    turned[:, i] = angle.cos() * turned[:, i] - angle.sin() * turned[:, j]
-    turned[:, j] = angle.sin() * turned[:, i] + angle.cos() * turned[:, j]
-    return turned
-
-
 # 01.3 codes that a score cannot tell from good ones
 
 
@@ -53,6 +44,23 @@ _CODES = (
 )
 
 
+def rotation_matrix(d, i, j, degrees):
+    """Return the matrix `[d, d]` that turns positions i and j of a code by an angle."""
+    return rotate_codes(torch.eye(d), i, j, degrees).t()
+
+
+def _without_the_rest(d, i, j, degrees):
+    inside = torch.zeros(d, d)
+    inside[[i, i, j, j], [i, j, i, j]] = 1
+    return rotation_matrix(d, i, j, degrees) * inside
+
+
+def _mirrored(d, i, j, degrees):
+    matrix = rotation_matrix(d, i, j, degrees)
+    matrix[j, i] *= -1
+    return matrix
+
+
 EXERCISES = (
     Exercise(
         "01.1",
@@ -73,22 +81,17 @@ EXERCISES = (
     ),
     Exercise(
         "01.2",
-        "rotate two codes",
-        rotate_codes,
-        (
-            lambda g: (torch.randn(6, 4, generator=g), 0, 2, 30.0),
-            lambda g: (torch.randn(3, 5, generator=g), 4, 1, -75.0),
-        ),
+        "a rotation as a matrix",
+        rotation_matrix,
+        (lambda g: (4, 0, 2, 30.0), lambda g: (5, 4, 1, -75.0), lambda g: (2, 0, 1, 200.0)),
         (
             Mistake(
                 "turn by degrees, but sin and cos want radians",
-                lambda c, i, j, a: rotate_codes(c, i, j, a * 57.29578),
+                lambda d, i, j, a: rotation_matrix(d, i, j, a * 57.29578),
             ),
-            Mistake("this turns the other way", lambda c, i, j, a: rotate_codes(c, i, j, -a)),
-            Mistake(
-                "the second line must use the old value of code i, not the new one",
-                lambda c, i, j, a: _in_place(c, i, j, a),
-            ),
+            Mistake("this turns the other way", lambda d, i, j, a: rotation_matrix(d, i, j, -a)),
+            Mistake("the other codes stay as they are: begin with the identity", _without_the_rest),
+            Mistake("of the two sines exactly one has a minus", _mirrored),
         ),
     ),
     open_exercise("01.3", "codes that fool a score", leaking_codes, _CODES,
@@ -105,29 +108,49 @@ def footprint(variations, threshold):
     return span.amax(dim=1) / 2 > threshold
 
 
-def rotate(codes, i, j, degrees):
+def my_matrix(d, i, j, degrees):
     angle = math.radians(degrees)
-    turned = codes.clone()
-    turned[:, i] = math.cos(angle) * codes[:, i] - math.sin(angle) * codes[:, j]
-    turned[:, j] = math.sin(angle) * codes[:, i] + math.cos(angle) * codes[:, j]
-    return turned
+    matrix = torch.eye(d)
+    matrix[i, i] = matrix[j, j] = math.cos(angle)
+    matrix[i, j] = -math.sin(angle)
+    matrix[j, i] = math.sin(angle)
+    return matrix
 
 
 SOLUTIONS = (
     footprint,
-    rotate,
+    my_matrix,
 )
 
 QUESTIONS = (
     Question(
         "01.a",
-        "03bd2b728bbcad6d",
+        "c6cffd9451898c69",
         "Both hold the same information, and the decoder can turn it back; the loss never sees axes.",
+        dict(
+            a="Noise would blur any comparison; this one stays blind without any noise.",
+            b="More data lets both be rebuilt better, and equally well.",
+            c="Try it: turn back by the same angle. What is missing?",
+        ),
     ),
     Question(
-        "01.b", "c0bf289fb5ec0088", "Where all four shapes show the same surface in the same light, nothing changes."
+        "01.b",
+        "c0bf289fb5ec0088",
+        "Where all four shapes show the same surface in the same light, nothing changes.",
+        dict(
+            b="Antialiasing mixes colours at edges, and these pixels lie in the middle.",
+            c="The threshold is a share of the range, above 0 by definition.",
+            d="A convex object has no holes, but the footprint is not the object.",
+        ),
     ),
     Question(
-        "01.c", "4f737eba93fdba13", "A code that moves little or at random wins some votes for every factor by chance."
+        "01.c",
+        "194b0fd248ead37f",
+        "A code that moves little or at random wins some votes for every factor by chance.",
+        dict(
+            a="Larger batches make variances surer, for all codes alike.",
+            b="The score counts votes for the majority factor: how many would be right here?",
+            d="If it held three factors well it would stand still for each; what else spreads votes evenly?",
+        ),
     ),
 )

@@ -12,23 +12,12 @@ from wwlib.course.exercise import Exercise, Mistake, Property, Question, TinyCri
 from wwlib.models import losses
 
 
-def _logistic(scale: float):
-    return lambda g: (scale * torch.randn(16, generator=g),)
+def _logistic(scale: float, smooth: float):
+    return lambda g: (scale * torch.randn(16, generator=g), scale * torch.randn(16, generator=g), smooth)
 
 
 def _discriminator_for_r1(g):
-    return TinyCritic(g), image_batch(4)(g), 2.0
-
-
-def lerp(average, current, decay):
-    """Return one step of a running average."""
-    return decay * average + (1 - decay) * current
-
-
-def _no_double_backward(discriminator, real, gamma):
-    real = real.detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(discriminator(real).sum(), real)
-    return gamma / 2 * gradient.flatten(1).norm(dim=1).mean()
+    return TinyCritic(g), 0.05 * image_batch(4)(g), 2.0  # faint pictures: the critic is steep there, not saturated
 
 
 # 03.4 a number that sees a collapse
@@ -61,42 +50,108 @@ _DIVERSITY = (
 )  # fmt: skip
 
 
+def smoothed_loss(real_logits, fake_logits, smooth):
+    """Return D's loss if a real picture counts as real with a share of 1 - smooth only."""
+    wrong_side = F.softplus(real_logits).mean()
+    sure = losses.discriminator_loss(real_logits, fake_logits)
+    return sure + smooth * (wrong_side - F.softplus(-real_logits).mean())
+
+
+def _slope_penalty(discriminator, real, gamma, create_graph=True, size=lambda g: g.flatten(1).norm(dim=1)):
+    real = real.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=create_graph)
+    return gamma * (size(gradient) - 1).square().mean()
+
+
+def slope_one_penalty(discriminator, real, gamma):
+    """Return `gamma` times the mean squared distance of the gradient's norm from 1."""
+    return _slope_penalty(discriminator, real, gamma)
+
+
+def averages_from_zero(values, decay):
+    """Return the running average of a series that begins at 0, divided by the weights that it has had so far."""
+    average, every = 0 * values[0], []
+    for step, value in enumerate(values, 1):
+        average = decay * average + (1 - decay) * value
+        every.append(average / (1 - decay**step))
+    return torch.stack(every)
+
+
+def _from_zero(values, decay, divisor=lambda decay, step: 1.0):
+    right = averages_from_zero(values, decay)
+    steps = torch.arange(1, len(values) + 1)
+    return right * (1 - decay**steps) / divisor(decay, steps)
+
+
 EXERCISES = (
     Exercise(
         "03.1",
-        "non-saturating loss",
-        losses.generator_loss,
-        (_logistic(1.0), _logistic(100.0)),
+        "a discriminator that is less sure",
+        smoothed_loss,
+        (_logistic(1.0, 0.1), _logistic(100.0, 0.1), _logistic(3.0, 0.25)),
         (
-            Mistake("this is the saturating loss: flat where D is sure", lambda t: -F.softplus(t).mean()),
-            Mistake("this asks D to call the images fake", lambda t: F.softplus(t).mean()),
             Mistake(
-                "log(sigmoid) overflows for sure logits: use softplus", lambda t: -torch.log(torch.sigmoid(t)).mean()
+                "this is the loss of section 2: a real picture counts as real with all its weight",
+                lambda r, f, s: losses.discriminator_loss(r, f),
+            ),
+            Mistake(
+                "the rest of the weight, smooth, says drawn: softplus(D) of the real pictures",
+                lambda r, f, s: (1 - s) * F.softplus(-r).mean() + F.softplus(f).mean(),
+            ),
+            Mistake(
+                "drawings stay drawings: only real pictures are smoothed",
+                lambda r, f, s: smoothed_loss(r, f, s) + s * (F.softplus(-f) - F.softplus(f)).mean(),
+            ),
+            Mistake(
+                "log(sigmoid) overflows for sure logits: use softplus",
+                lambda r, f, s: -((1 - s) * r.sigmoid().log() + s * (1 - r.sigmoid()).log() + (1 - f.sigmoid()).log()
+                                  ).mean(),
             ),
         ),
-        trains=True,
+        trains=(0, 1),
     ),
     Exercise(
         "03.2",
-        "R1 penalty",
-        losses.r1_penalty,
+        "a penalty that asks for slope 1",
+        slope_one_penalty,
         (_discriminator_for_r1, _discriminator_for_r1),
         (
-            Mistake("square the gradient: no root", _no_double_backward),
-            Mistake("sum over pixels, mean over images", lambda d, x, g: losses.r1_penalty(d, x, g) / (3 * 8 * 8)),
-            Mistake("gamma is halved", lambda d, x, g: 2 * losses.r1_penalty(d, x, g)),
+            Mistake("this is R1: it asks for slope 0", losses.r1_penalty),
+            Mistake(
+                "the norm of each picture's gradient, not of the whole batch's",
+                lambda d, x, g: _slope_penalty(d, x, g, size=lambda t: t.norm()),
+            ),
+            Mistake(
+                "the norm takes the root: square, sum over pixels, root",
+                lambda d, x, g: _slope_penalty(d, x, g, size=lambda t: t.square().flatten(1).sum(dim=1)),
+            ),
+            Mistake(
+                "sum over pixels, mean over images",
+                lambda d, x, g: _slope_penalty(d, x, g, size=lambda t: t.square().flatten(1).mean(dim=1).sqrt()),
+            ),
+            Mistake("gamma is not halved here", lambda d, x, g: slope_one_penalty(d, x, g) / 2),
         ),
-        trains=True,
+        trains=(0,),
     ),
     Exercise(
         "03.3",
-        "running average",
-        lerp,
-        tuple(lambda g, d=d: (torch.randn(5, generator=g), torch.randn(5, generator=g), d) for d in (0.9, 0.999)),
+        "a running average from zero",
+        averages_from_zero,
+        tuple(lambda g, n=n, d=d: (3 + torch.randn(n, generator=g), d) for n, d in ((5, 0.9), (12, 0.99), (1, 0.5))),
         (
-            Mistake("decay belongs to the old average", lambda a, c, d: (1 - d) * a + d * c),
-            Mistake("the weights must sum to 1", lambda a, c, d: d * a + c),
-            Mistake("a half-and-half mean forgets at once", lambda a, c, d: (a + c) / 2),
+            Mistake("divide: an average that began at 0 still holds a share of it", lambda v, d: _from_zero(v, d)),
+            Mistake(
+                "decay belongs to the old average, 1 - decay to the new value",
+                lambda v, d: averages_from_zero(v, 1 - d),
+            ),
+            Mistake(
+                "after the first step one power of decay is left, not two",
+                lambda v, d: _from_zero(v, d, lambda decay, step: 1 - decay ** (step + 1)),
+            ),
+            Mistake(
+                "divide by what the values weigh, not by what is left of the zero",
+                lambda v, d: _from_zero(v, d, lambda decay, step: decay**step),
+            ),
         ),
     ),
     open_exercise("03.4", "a number that sees collapse", mean_deviation, _DIVERSITY,
@@ -108,38 +163,61 @@ EXERCISES = (
 # right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
 
 
-def my_generator_loss(fake_logits):
-    return F.softplus(-fake_logits).mean()
+def my_smoothed_loss(real_logits, fake_logits, smooth):
+    real = (1 - smooth) * F.softplus(-real_logits) + smooth * F.softplus(real_logits)
+    return real.mean() + F.softplus(fake_logits).mean()
 
 
-def my_r1(discriminator, real, gamma):
+def my_slope_penalty(discriminator, real, gamma):
     real = real.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
-    return gamma / 2 * gradient.square().sum(dim=(1, 2, 3)).mean()
+    norms = gradient.square().sum(dim=(1, 2, 3)).sqrt()
+    return gamma * (norms - 1).square().mean()
 
 
-def my_average(average, current, decay):
-    return decay * average + (1 - decay) * current
+def my_averages(values, decay):
+    average, result = torch.zeros_like(values[0]), torch.empty_like(values)
+    for t, value in enumerate(values):
+        average = decay * average + (1 - decay) * value
+        result[t] = average / (1 - decay ** (t + 1))
+    return result
 
 
 SOLUTIONS = (
-    my_generator_loss,
-    my_r1,
-    my_average,
+    my_smoothed_loss,
+    my_slope_penalty,
+    my_averages,
 )
 
 QUESTIONS = (
     Question(
         "03.a",
-        "15cf2bf5eb7a81a3",
+        "8aea29b2d3268e7b",
         "The saturating loss is flat where D is sure; the non-saturating one has slope -1 there.",
+        dict(
+            b="One of the curves is steep at −9.",
+            c="Its value at −9 is fine. What is its slope there?",
+            d="Compare the slopes of the two curves at −9, not their values.",
+        ),
     ),
     Question(
-        "03.b", "8619c431f8485d35", "Without detach the backward pass of D's loss runs through the drawings into G."
+        "03.b",
+        "5661b34c856b87e2",
+        "Without detach the backward pass of D's loss runs through the drawings into G.",
+        dict(
+            a="No error: autograd follows every path that it is given.",
+            b="D does the same work; ask who else is reached.",
+            c="Nothing visible, and the loss is the same; ask where backward() goes.",
+        ),
     ),
     Question(
         "03.c",
-        "f5001835bb88f1ec",
+        "d841166ee5de4f61",
         "The losses say that the players are even, not how good the pictures are. Look at them.",
+        dict(
+            b="Against noise D would be sure, and its loss would fall.",
+            c="A crash shows as nan or as a jump; these are the values of a draw.",
+            d="D might be too weak to see the faults: its verdict is no proof of quality.",
+        ),
     ),
 )

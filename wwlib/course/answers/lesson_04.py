@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
 from wwlib.course.answers.common import open_exercise, random_of
 from wwlib.course.exercise import Exercise, Mistake, Property, Question
@@ -13,38 +12,47 @@ from wwlib.models import losses
 def _ps(b: int, d: int):
     def make(g):
         codes = torch.randn(b, d, generator=g)
-        perturbed, k = losses.perturb(codes, 6.0, g)
-        return codes, perturbed, k, torch.randn(b, d, generator=g), torch.randn(b, d, generator=g)
+        moved = torch.rand(b, d, generator=g) < 0.4
+        perturbed = torch.where(moved, codes + 6 * torch.randn(b, d, generator=g), codes)
+        return codes, perturbed, moved, torch.randn(b, d, generator=g), torch.randn(b, d, generator=g)
 
     return make
 
 
 def _perturb(b: int, d: int):
-    return lambda g: (
-        torch.randn(b, d, generator=g),
-        torch.randint(d, (b,), generator=g),
-        6 * torch.randn(b, generator=g),
-    )
+    def make(g):
+        codes = torch.randn(b, d, generator=g)
+        return codes, losses.perturb(codes, 6.0, g)[0]
+
+    return make
 
 
 def _start(g):
-    return int(torch.randint(3, 60, (), generator=g)), round(float(torch.rand((), generator=g)) * 8 + 0.5, 2)
+    share = round(float(torch.rand((), generator=g)), 2)
+    return int(torch.randint(3, 60, (), generator=g)), round(float(torch.rand((), generator=g)) * 8 + 0.5, 2), share
 
 
-def add_at(codes, k, p):
-    """Return `codes` with `p` added at position `k` of each row."""
-    return codes + p[:, None] * F.one_hot(k, codes.shape[1])
+def which_moved(codes, perturbed):
+    """Return the position that was moved in each row, and by how much."""
+    change = perturbed - codes
+    k = change.abs().argmax(dim=1)
+    return k, change.gather(1, k[:, None])[:, 0]
 
 
-def _per_sample(c, c2, k, r, r2):
-    mean, moved = (r + r2) / 2, F.one_hot(k, c.shape[1]).bool()
-    first, second = c - torch.where(moved, r, mean), c2 - torch.where(moved, r2, mean)
-    return (first.square() + second.square()).sum(1) / 2
+def poster_loss(codes, perturbed, moved, recognised, recognised_perturbed):
+    """Return the PS loss on the poster's scale, a mean over codes, with any set of moved positions."""
+    squares = _squares(codes, perturbed, moved, recognised, recognised_perturbed)
+    return squares.mean(dim=1).mean()
 
 
-def _all_averaged(c, c2, k, r, r2):
+def _squares(c, c2, moved, r, r2):
     mean = (r + r2) / 2
-    return ((c - mean).square() + (c2 - mean).square()).sum(1).mean() / 2
+    return (c - torch.where(moved, r, mean)).square() + (c2 - torch.where(moved, r2, mean)).square()
+
+
+def timid_start(d, scale, share):
+    """Return the expected PS loss of a recogniser that answers `share` times the truth."""
+    return (1 - share) ** 2 * losses.untrained_ps_loss(d, scale)
 
 
 # 04.4 a verdict over seeds
@@ -88,55 +96,62 @@ _VERDICT = (
 EXERCISES = (
     Exercise(
         "04.1",
-        "perturb one code",
-        add_at,
+        "which code was moved",
+        which_moved,
         (_perturb(4, 6), _perturb(1, 3), _perturb(16, 10)),
         (
-            Mistake("only position k of each row changes", lambda c, k, p: c + p[:, None]),
             Mistake(
-                "add p to the code, do not replace it",
-                lambda c, k, p: torch.where(F.one_hot(k, c.shape[1]).bool(), p[:, None], c),
+                "a move may go down: compare sizes, abs(), and return the move with its sign",
+                lambda a, b: ((b - a).argmax(dim=1), (b - a).amax(dim=1)),
             ),
             Mistake(
-                "c[:, k] picks columns for all rows at once: index row by row",
-                lambda c, k, p: c.index_add(1, k, p.expand(len(c), -1)),
+                "the move has a sign: take it from the difference itself",
+                lambda a, b: (which_moved(a, b)[0], which_moved(a, b)[1].abs()),
+            ),
+            Mistake("perturbed minus codes, not the other way", lambda a, b: which_moved(b, a)),
+            Mistake(
+                "one position a row: argmax along dimension 1",
+                lambda a, b: ((b - a).abs().argmax(dim=0), which_moved(a, b)[1]),
             ),
         ),
     ),
     Exercise(
         "04.2",
-        "perceptual simplicity loss",
-        losses.perceptual_simplicity_loss,
+        "the poster's loss, several codes moved",
+        poster_loss,
         (_ps(4, 6), _ps(1, 3), _ps(32, 10)),
         (
             Mistake(
                 "the codes that did not change are regressed from the average of both answers",
-                lambda *a: losses.perceptual_simplicity_loss(*a, average=False),
+                lambda c, c2, m, r, r2: poster_loss(c, c2, torch.ones_like(m), r, r2),
             ),
+            Mistake("on this scale it is a mean over the codes, not a sum", lambda *a: _squares(*a).sum(dim=1).mean()),
+            Mistake("the squares of both pictures count, without a half", lambda *a: poster_loss(*a) / 2),
             Mistake(
-                "sum over the codes, mean over the batch",
-                lambda *a: losses.perceptual_simplicity_loss(*a) / a[0].shape[1],
+                "read the moved positions from each image alone, not from the average",
+                lambda c, c2, m, r, r2: poster_loss(c, c2, torch.zeros_like(m), r, r2),
             ),
-            Mistake("halve the sum over both images", lambda *a: 2 * losses.perceptual_simplicity_loss(*a)),
-            Mistake(
-                "halve once: the two images add up to one full square",
-                lambda *a: losses.perceptual_simplicity_loss(*a) / 2,
-            ),
-            Mistake("read the moved position from each image alone, not from the average", _all_averaged),
-            Mistake("one number: the mean over the batch", _per_sample),
+            Mistake("moved and unmoved are exchanged", lambda c, c2, m, r, r2: poster_loss(c, c2, ~m, r, r2)),
+            Mistake("one number: the mean over the batch", lambda *a: _squares(*a).mean(dim=1)),
         ),
-        trains=True,
+        trains=(3, 4),
     ),
     Exercise(
         "04.3",
-        "the loss before any learning",
-        losses.untrained_ps_loss,
+        "the loss of a timid reader",
+        timid_start,
         (_start, _start, _start),
         (
-            Mistake("the perturbation's variance is halved: it is in one of the two images", lambda d, s: d + s**2),
-            Mistake("variance is the square of the standard deviation", lambda d, s: d + s / 2),
-            Mistake("only the perturbation's part is halved: both images hold the codes", lambda d, s: (d + s**2) / 2),
-            Mistake("each of the d codes has mean square 1", lambda d, s: s**2 / 2),
+            Mistake("errors are squared: so is 1 - share", lambda d, s, a: (1 - a) * losses.untrained_ps_loss(d, s)),
+            Mistake("the error is what is missing, 1 - share", lambda d, s, a: a**2 * losses.untrained_ps_loss(d, s)),
+            Mistake(
+                "the perturbation's variance is halved: it is in one of the two images",
+                lambda d, s, a: (1 - a) ** 2 * (d + s**2),
+            ),
+            Mistake(
+                "variance is the square of the standard deviation", lambda d, s, a: (1 - a) ** 2 * (d + s / 2)
+            ),
+            Mistake("that is the start, with a share of 0", lambda d, s, a: losses.untrained_ps_loss(d, s)),
         ),
     ),
     open_exercise("04.4", "a verdict over seeds", verdict_of_spreads, _VERDICT,
@@ -150,43 +165,58 @@ EXERCISES = (
 # right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
 
 
-def my_perturb(codes, k, p):
-    return codes + p[:, None] * F.one_hot(k, codes.shape[1])
+def my_moved(codes, perturbed):
+    change = perturbed - codes
+    k = change.abs().argmax(dim=1)
+    return k, change[torch.arange(len(k)), k]
 
 
-def my_ps_loss(codes, perturbed, k, recognised, recognised_perturbed):
-    moved = F.one_hot(k, codes.shape[1]).bool()
+def my_poster_loss(codes, perturbed, moved, recognised, recognised_perturbed):
     mean = (recognised + recognised_perturbed) / 2
     first = torch.where(moved, recognised, mean)
     second = torch.where(moved, recognised_perturbed, mean)
-    errors = (codes - first).square() + (perturbed - second).square()
-    return errors.sum(dim=1).mean() / 2
+    return ((codes - first).square() + (perturbed - second).square()).mean()
 
 
-def expected_start(d, scale):
-    return d + scale**2 / 2
+def expected_loss(d, scale, share):
+    return (1 - share) ** 2 * (d + scale**2 / 2)
 
 
 SOLUTIONS = (
-    my_perturb,
-    my_ps_loss,
-    expected_start,
+    my_moved,
+    my_poster_loss,
+    expected_loss,
 )
 
 QUESTIONS = (
     Question(
         "04.a",
-        "8ad2c0b65c9b15d4",
+        "ad28025ca5cd5e55",
         "A rotation keeps the norm, and the two networks can absorb it: same pictures, same reading.",
+        dict(
+            a="Q is a deep network; the argument needs another property than linearity.",
+            c="Their distribution does look the same after a turn, but the loss compares two vectors.",
+            d="The cell in section 2 compares the loss before and after a turn.",
+        ),
     ),
     Question(
         "04.b",
-        "9b04fb1c80119503",
+        "c17ddc64aef4f0d5",
         "c' lies far outside N(0, 1): asking its picture to look real would be another task.",
+        dict(
+            a="x' has gradients like x: Q's loss uses them.",
+            b="Q judges whether codes can be read, D whether pictures look real: neither replaces the other.",
+            c="It would save time, but the reason lies in where c' comes from.",
+        ),
     ),
     Question(
         "04.c",
         "6ba1737ecc32fafb",
         "The average is 0.5 too high as well, so the term is 0.5 squared: 0.25. Nothing cancels.",
+        dict(
+            a="0 would be right for errors of opposite sign.",
+            b="Both pictures have this term: two halves make a whole.",
+            d="It is the error itself: errors are squared before they are added.",
+        ),
     ),
 )

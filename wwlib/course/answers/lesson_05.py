@@ -7,8 +7,8 @@ import torch
 from wwlib.course.answers.common import open_exercise, random_of
 from wwlib.course.exercise import Exercise, Mistake, Property, Question
 from wwlib.models import networks
-from wwlib.training.recipes import recipe
 from wwlib.training import step
+from wwlib.training.recipes import recipe
 
 
 def _half_life(g):
@@ -19,7 +19,7 @@ def _half_life(g):
 def _module_list(g):
     kinds = torch.randint(4, (9,), generator=g).tolist()
     numbers = torch.randint(1, 13, (9, 2), generator=g).tolist()
-    tokens = {0: "C_spgroup-{0}-{1}", 1: "C_global-{1}", 2: "ResConv-id-1", 3: "Noise-1"}
+    tokens = {0: "C_spgroup-{0}-{1}", 1: "C_global-{1}", 2: "ResConv-up-1", 3: "Noise-1"}
     middle = (tokens[kind].format(*pair) for kind, pair in zip(kinds, numbers, strict=True))
     return (("Const-64", "ResConv-up-1", "C_spgroup-4-3", "C_global-2", *middle),)
 
@@ -64,6 +64,26 @@ _MODULES = (
 )
 
 
+def codes_by_side(modules):
+    """Return {side of the map: codes that act there} of a module list; the map begins with 4 x 4."""
+    side, found = 4, {}
+    for k, token in enumerate(modules):
+        side *= 2 if token.startswith("ResConv-up") else 1
+        count = networks.count_codes(modules[k : k + 1])
+        if count:
+            found[side] = found.get(side, 0) + count
+    return found
+
+
+def _codes_at(modules, number=-1, global_too=True, count=lambda n: n, begin=4, before=False, up="ResConv-up"):
+    side, found = begin, {}
+    for token, following in zip(modules, (*modules[1:], ""), strict=True):
+        side *= 2 if up in (following if before else token) else 1
+        if token.startswith("C_spgroup") or (global_too and token.startswith("C_global")):
+            found[side] = found.get(side, 0) + count(int(token.split("-")[number]))
+    return found
+
+
 EXERCISES = (
     Exercise(
         "05.1",
@@ -79,16 +99,19 @@ EXERCISES = (
     ),
     Exercise(
         "05.2",
-        "count the codes",
-        networks.count_codes,
+        "codes at each resolution",
+        codes_by_side,
         (_module_list, _module_list, _module_list, lambda g: (("Const-64", "ResConv-up-2"),)),
         (
-            Mistake("J comes first, n second", lambda m: sum(int(t.split("-")[1]) for t in m if t.startswith("C_"))),
-            Mistake("every module has its own n", lambda m: sum(t.startswith("C_") for t in m)),
             Mistake(
-                "C_global consumes codes too",
-                lambda m: sum(int(t.split("-")[2]) for t in m if t.startswith("C_spgroup")),
+                "J comes first, n second",
+                lambda m: _codes_at([t.replace("C_global", "C_global-0") for t in m], number=1),
             ),
+            Mistake("every module has its own n", lambda m: _codes_at(m, count=lambda n: 1)),
+            Mistake("C_global consumes codes too", lambda m: _codes_at(m, global_too=False)),
+            Mistake('"up" is also in "C_spgroup": ask for "ResConv-up"', lambda m: _codes_at(m, up="up")),
+            Mistake("the constant is 4 x 4", lambda m: _codes_at(m, begin=1)),
+            Mistake("the map doubles before the codes that follow", lambda m: _codes_at(m, before=True)),
         ),
     ),
     open_exercise("05.3", "a generator of your own", all_codes_at_8, _MODULES,
@@ -106,30 +129,50 @@ def my_ema_decay(batch, half_life):
     return 0.5 ** (batch / half_life)
 
 
-def my_count(modules):
-    parts = [module.split("-") for module in modules if module.startswith("C_")]
-    return sum(int(part[-1]) for part in parts)
+def my_codes_by_side(modules):
+    side, found = 4, {}
+    for module in modules:
+        if module.startswith("ResConv-up"):
+            side = 2 * side
+        if module.startswith("C_"):
+            found[side] = found.get(side, 0) + int(module.split("-")[-1])
+    return found
 
 
 SOLUTIONS = (
     my_ema_decay,
-    my_count,
+    my_codes_by_side,
 )
 
 QUESTIONS = (
     Question(
         "05.a",
-        "123765fbe96cd569",
+        "e45165aed4ed27e4",
         "The published code has no penalty on masks. Overlap makes codes hard to read, so it does not pay.",
+        dict(
+            a="D sees pictures only; it has no opinion on who drew which pixel.",
+            c="R1 acts on the discriminator's slope at real pictures.",
+            d="It sounds natural, but read the losses of the run: no term names a mask.",
+        ),
     ),
     Question(
         "05.b",
-        "63e3f49fe86567d4",
+        "8274621fce97a290",
         "Adam's estimates set every weight's step size; without them the first steps differ, and a GAN amplifies that.",
+        dict(
+            b="The weights agree, but a step is made of more than weights.",
+            c="Speed does not change: the same operations are done.",
+            d="Random codes come from the generator's state, which another part of a checkpoint holds.",
+        ),
     ),
     Question(
         "05.c",
-        "b06d79716ef4c349",
+        "128d7a23019a71cf",
         "High positions act at fine resolution: the geometry is laid out already, colour is what is left.",
+        dict(
+            a="All codes begin alike; look at where their modules stand in the list.",
+            b="Every module of the list has the same number of rectangles.",
+            d="The data set knows no positions: the network never sees a label.",
+        ),
     ),
 )

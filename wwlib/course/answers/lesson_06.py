@@ -63,16 +63,23 @@ _CONTROL = (
 )  # fmt: skip
 
 
+def dice(a, b):
+    """Return twice the intersection over the sum of both sizes, 0 where both are empty."""
+    overlap = where.iou(a, b)
+    return 2 * overlap / (1 + overlap)
+
+
 EXERCISES = (
     Exercise(
         "06.1",
-        "intersection over union",
-        where.iou,
+        "another overlap",
+        dice,
         (_booleans, _booleans, lambda g: (torch.zeros(2, 4, 4).bool(), torch.zeros(2, 4, 4).bool())),
         (
+            Mistake("this is intersection over union: Dice divides by the sum of both sizes", where.iou),
             Mistake(
-                "divide by the union, not by the footprint",
-                lambda a, b: (a & b).sum((1, 2)) / b.sum((1, 2)).clamp(min=1),
+                "the shared pixels count twice, once for each mask",
+                lambda a, b: (a & b).sum((1, 2)) / (a.sum((1, 2)) + b.sum((1, 2))).clamp(min=1),
             ),
             Mistake(
                 "this is the share of agreeing pixels; empty corners would count as success",
@@ -80,7 +87,7 @@ EXERCISES = (
             ),
             Mistake(
                 "one value per mask: sum over the last two axes only",
-                lambda a, b: (a & b).sum() / (a | b).sum().clamp(min=1),
+                lambda a, b: 2 * (a & b).sum() / (a.sum() + b.sum()).clamp(min=1),
             ),
         ),
     ),
@@ -116,9 +123,9 @@ EXERCISES = (
 # right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
 
 
-def my_iou(a, b):
-    both, either = (a & b).sum(dim=(1, 2)), (a | b).sum(dim=(1, 2))
-    return both / either.clamp(min=1)
+def my_dice(a, b):
+    both, sizes = (a & b).sum(dim=(1, 2)), a.sum(dim=(1, 2)) + b.sum(dim=(1, 2))
+    return 2 * both / sizes.clamp(min=1)
 
 
 def my_blend(before, after, mask):
@@ -132,13 +139,40 @@ def my_transfer(target, source, positions):
 
 
 SOLUTIONS = (
-    my_iou,
+    my_dice,
     my_blend,
     my_transfer,
 )
 
 QUESTIONS = (
-    Question("06.a", "aa4779f3929a7530", "A threshold fitted to the pictures that judge it would flatter the masks."),
-    Question("06.b", "44ab6d54a301e23c", "Where is not whether. Look at the row beside the mask."),
-    Question("06.c", "5954a7419e6d56ca", "Rebuilding alone costs 0.05; the transfer adds the difference."),
+    Question(
+        "06.a",
+        "3dca9b1c9972dcef",
+        "A threshold fitted to the pictures that judge it would flatter the masks.",
+        dict(
+            b="IoU compares two regions of one picture; it needs no halves.",
+            c="Scoring both halves would cost hardly more.",
+            d="They do differ a little, but that alone would be no reason to keep them apart.",
+        ),
+    ),
+    Question(
+        "06.b",
+        "44ab6d54a301e23c",
+        "Where is not whether. Look at the row beside the mask.",
+        dict(
+            a="The mask lies on the wall, but does the wall change when the code moves?",
+            b="It may have learned exactly this; nothing says that something failed.",
+            d="Entangled codes change too much, not too little.",
+        ),
+    ),
+    Question(
+        "06.c",
+        "c793f0678e587ba8",
+        "Rebuilding alone costs 0.05; the transfer adds the difference.",
+        dict(
+            a="Two measurements of the same kind can be compared.",
+            b="That is the whole error; a part of it was there without any transfer.",
+            c="Adding counts the rebuilding twice: it is in both numbers.",
+        ),
+    ),
 )

@@ -13,9 +13,11 @@ from wwlib.metrics import dci, information
 from wwlib.metrics.factor_vae import vote_accuracy
 
 
-def gaps(table, entropy):
-    """Return the information gap of each factor."""
-    return torch.from_numpy(information.information_gaps(table.numpy(), entropy.numpy()))
+def code_gaps(table, entropy):
+    """Return for each code the information gap of its best factor, as a share of that factor's entropy."""
+    one = torch.ones(len(table))
+    best = table.argmax(dim=1)
+    return torch.from_numpy(information.information_gaps(table.t().numpy(), one.numpy())) / entropy[best]
 
 
 def disentanglement(importances):
@@ -69,24 +71,42 @@ _PATIENT = (
 )  # fmt: skip
 
 
+def right_by_factor(train, test):
+    """Return for each factor the share of its test votes that the majority classifier gets right."""
+    shares = []
+    for k, row in enumerate(test):
+        only = torch.zeros_like(test)
+        only[k] = row
+        shares.append(vote_accuracy(train, only))
+    return torch.tensor(shares)
+
+
+def _right(train, test):
+    chosen = train.argmax(dim=0) == torch.arange(len(train))[:, None]
+    return (test * chosen).float()
+
+
 EXERCISES = (
     Exercise(
         "07.1",
-        "the information gap",
-        gaps,
+        "the gap of a code",
+        code_gaps,
         (_gaps(5, 3), _gaps(2, 4), _gaps(10, 6)),
         (
-            Mistake("a gap needs the second best as well", lambda t, h: t.max(dim=0).values / h),
+            Mistake("a gap needs the second best as well", lambda t, h: t.amax(dim=1) / h[t.argmax(dim=1)]),
             Mistake(
-                "divide by the factor's entropy, so that factors with many values count the same",
-                lambda t, h: t.sort(dim=0, descending=True).values[0] - t.sort(dim=0, descending=True).values[1],
-            ),
-            Mistake(
-                "codes are rows: sort along dim 0",
+                "divide by the entropy of the factor that the code tells most about",
                 lambda t, h: t.sort(dim=1, descending=True).values[:, 0] - t.sort(dim=1, descending=True).values[:, 1],
             ),
+            Mistake(
+                "that is the gap of each factor; codes are rows: sort along dim 1",
+                lambda t, h: torch.from_numpy(information.information_gaps(t.numpy(), h.numpy())),
+            ),
+            Mistake(
+                "divide after choosing the factor, or another factor may win",
+                lambda t, h: (t / h).sort(dim=1).values.diff(dim=1)[:, -1],
+            ),
         ),
-        library=(information.information_gaps,),
     ),
     Exercise(
         "07.2",
@@ -98,6 +118,10 @@ EXERCISES = (
                 "that is completeness: take the entropy of each code's row",
                 lambda r: (_entropy_share(r, 0) * r.sum(dim=0) / r.sum()).sum().item(),
             ),
+            Mistake(
+                "base K: divide the entropy by log K, or it does not end at 1",
+                lambda r: (1 - ((1 - _entropy_share(r, 1)) * r.sum(1)).sum() / r.sum() * math.log(r.shape[1])).item(),
+            ),
             Mistake("weigh each code by its share of all importance", lambda r: _entropy_share(r, 1).mean().item()),
             Mistake(
                 "1 less the entropy: a code that serves one factor should score 1",
@@ -108,21 +132,23 @@ EXERCISES = (
     ),
     Exercise(
         "07.3",
-        "a majority classifier",
-        vote_accuracy,
+        "right votes, factor by factor",
+        right_by_factor,
         (_votes(3, 4), _votes(6, 10), _votes(5, 2)),
         (
             Mistake(
                 "learn the majority from the training votes, not from the votes that test it",
-                lambda a, b: (b.max(dim=0).values.sum() / b.sum()).item(),
+                lambda a, b: right_by_factor(b, b),
             ),
             Mistake(
-                "each code names a factor, not each factor a code: argmax over dim 0",
-                lambda a, b: (b[torch.arange(len(a)), a.argmax(dim=1)].sum() / b.sum()).item(),
+                "one share for each factor, not one for all votes", lambda a, b: _right(a, b).sum() / b.sum()
             ),
             Mistake(
-                "test on the test votes", lambda a, b: (a.max(dim=0).values.sum() / a.sum()).item()
+                "a share of the factor's own votes: divide by the sum of its row",
+                lambda a, b: _right(a, b).sum(dim=1) / b.sum(),
             ),
+            Mistake("factors are rows: sum along dim 1", lambda a, b: _right(a, b).sum(dim=0) / b.sum(dim=0)),
+            Mistake("test on the test votes", lambda a, b: right_by_factor(a, a)),
         ),
     ),
     open_exercise("07.4", "a patient of your own", rare_value_codes, _PATIENT,
@@ -134,9 +160,9 @@ EXERCISES = (
 # right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
 
 
-def my_gaps(information, entropy):
-    best = information.sort(dim=0, descending=True).values
-    return (best[0] - best[1]) / entropy
+def my_code_gaps(information, entropy):
+    best = information.topk(2, dim=1)
+    return (best.values[:, 0] - best.values[:, 1]) / entropy[best.indices[:, 0]]
 
 
 def my_disentanglement(importances):
@@ -147,26 +173,48 @@ def my_disentanglement(importances):
     return float((weights * (1 - entropy)).sum())
 
 
-def my_vote_accuracy(train, test):
+def my_right_votes(train, test):
     majority = train.argmax(dim=0)
-    right = test[majority, torch.arange(test.shape[1])].sum()
-    return float(right / test.sum())
+    right = torch.zeros(len(test))
+    right.index_add_(0, majority, test[majority, torch.arange(test.shape[1])].float())
+    return right / test.sum(dim=1)
 
 
 SOLUTIONS = (
-    my_gaps,
+    my_code_gaps,
     my_disentanglement,
-    my_vote_accuracy,
+    my_right_votes,
 )
 
 QUESTIONS = (
     Question(
         "07.a",
-        "6469415769614bbd",
-        "A classifier on all codes still sees a pattern for each factor; the gap of single codes cannot.",
+        "113a01f72db38b8f",
+        "Doubled codes: the runner-up knows as much as the winner, and each copy speaks of one factor only.",
+        dict(
+            a="Turned axes lower MIG too, but turned codes mix factors, and modularity sees that.",
+            b="Too few codes must mix factors, and modularity would fall.",
+            d="A representation that knows nothing scores at chance in the BetaVAE score.",
+        ),
     ),
     Question(
-        "07.b", "8804f62962938895", "The classifier decides: one representation got 0.004 to 0.61 from different ones."
+        "07.b",
+        "ac9cf6c93581020a",
+        "The classifier decides: one representation got 0.004 to 0.61 from different ones.",
+        dict(
+            a="Both used the same data.",
+            c="It matters a little, but the score weighs codes by their importance.",
+            d="Training time changes the representation, not how its score is computed.",
+        ),
     ),
-    Question("07.c", "12ae7e2bf9df4b09", "Only the where score looks at pixels; the rest see what can be read off."),
+    Question(
+        "07.c",
+        "12ae7e2bf9df4b09",
+        "Only the where score looks at pixels; the rest see what can be read off.",
+        dict(
+            b="Explicitness asks whether factors can be read off, and here they can.",
+            c="MIG looks at codes and factors; a tint is in neither table.",
+            d="A tint changes pixels: does every score of this lesson look at tables only?",
+        ),
+    ),
 )

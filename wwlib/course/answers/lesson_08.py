@@ -8,12 +8,6 @@ from wwlib.course.answers.common import open_exercise, random_of, rooms
 from wwlib.course.exercise import Exercise, Mistake, Property, Question
 from wwlib.metrics import lengths
 
-
-def tpl_of(every, threshold):
-    """Return the sum of mean lengths that reach the threshold."""
-    return lengths.tpl_from_lengths(every, threshold).score
-
-
 # 08.3 a distance of your own
 
 
@@ -60,35 +54,51 @@ _DISTANCE = (
 )  # fmt: skip
 
 
+def closed_length(embedded):
+    """Return the length of a path that goes on from its last point to its first."""
+    return lengths.path_length(torch.cat([embedded, embedded[:1]]))
+
+
+def _tpl(every, threshold):
+    return lengths.tpl_from_lengths(every, threshold).score
+
+
+def length_per_active(every, threshold):
+    """Return the mean length of the codes that reach the threshold, 0 if none does."""
+    return _tpl(every, threshold) / max(1, int((every.mean(dim=0) >= threshold).sum()))
+
+
 EXERCISES = (
     Exercise(
         "08.1",
-        "the length of a path",
-        lengths.path_length,
-        tuple(lambda g, n=n: (torch.randn(n, 6, generator=g),) for n in (2, 5, 12)),
+        "the length of a closed path",
+        closed_length,
+        tuple(lambda g, n=n: (torch.randn(n, 6, generator=g),) for n in (3, 5, 12)),
         (
-            Mistake("from the first to the last is the way as the crow flies", lambda e: (e[-1] - e[0]).square().sum()),
-            Mistake("LPIPS is the squared distance: no root", lambda e: (e[1:] - e[:-1]).norm(dim=1).sum()),
-            Mistake("sum the steps, do not average them", lambda e: (e[1:] - e[:-1]).square().sum(dim=1).mean()),
+            Mistake("the step from the last point back to the first is missing", lambda e: lengths.path_length(e)),
+            Mistake("LPIPS is the squared distance: no root", lambda e: (e - e.roll(1, 0)).norm(dim=1).sum()),
+            Mistake("sum the steps, do not average them", lambda e: closed_length(e) / len(e)),
         ),
     ),
     Exercise(
         "08.2",
-        "TPL from lengths",
-        tpl_of,
-        tuple(lambda g, d=d: (torch.rand(6, d, generator=g), 0.5) for d in (4, 9)),
+        "the mean length of an active code",
+        length_per_active,
+        (*(lambda g, d=d: (torch.rand(6, d, generator=g), 0.5) for d in (4, 9)),
+         lambda g: (0.1 * torch.rand(6, 3, generator=g), 0.5)),
         (
-            Mistake("asleep codes do not count", lambda e, s: e.mean(dim=0).sum().item()),
+            Mistake("asleep codes do not count", lambda e, s: e.mean(dim=0).mean().item()),
             Mistake(
                 "a code is active on average, not in a single traversal",
-                lambda e, s: (e * (e >= s)).mean(dim=0).sum().item(),
+                lambda e, s: e[e >= s].sum().item() / max(1, int((e >= s).sum())),
             ),
-            Mistake("sum over active codes, not mean", lambda e, s: e.mean(dim=0)[e.mean(dim=0) >= s].mean().item()),
+            Mistake("that is TPL: divide by how many codes are active", _tpl),
+            Mistake("divide by the active codes, not by all", lambda e, s: _tpl(e, s) / e.shape[1]),
             Mistake(
-                "average over base codes (rows) first", lambda e, s: e.mean(dim=1)[e.mean(dim=1) >= s].sum().item()
+                "0 where no code is active: a mean of nothing is nan",
+                lambda e, s: e.mean(0)[e.mean(0) >= s].mean().item(),
             ),
         ),
-        library=(lengths.tpl_from_lengths,),
     ),
     open_exercise("08.3", "a distance of your own", coarse_pixels, _DISTANCE,
           (0, lambda x: x), (1, lambda x: (x - x.mean(dim=0)).flatten(1)), (2, _rounded_mean),
@@ -99,22 +109,50 @@ EXERCISES = (
 # right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
 
 
-def my_length(embedded):
-    return (embedded[1:] - embedded[:-1]).square().sum()
+def my_closed_length(embedded):
+    return (embedded - embedded.roll(1, dims=0)).square().sum()
 
 
-def my_tpl(every, threshold):
+def my_mean_length(every, threshold):
     lengths = every.mean(dim=0)
-    return float(lengths[lengths >= threshold].sum())
+    active = lengths[lengths >= threshold]
+    return float(active.sum()) / max(1, len(active))
 
 
 SOLUTIONS = (
-    my_length,
-    my_tpl,
+    my_closed_length,
+    my_mean_length,
 )
 
 QUESTIONS = (
-    Question("08.a", "954bed1f23664e56", "A sum over seven codes and a sum over three are not comparable."),
-    Question("08.b", "2c6bc80867a8f4b1", "Half the step, a quarter of its square, twice as many: one half."),
-    Question("08.c", "c12013fefc1941d6", "Mixtures pass through the change of both factors at every step."),
+    Question(
+        "08.a",
+        "954bed1f23664e56",
+        "A sum over seven codes and a sum over three are not comparable.",
+        dict(
+            a="Lower is better among models with equally many active codes.",
+            c="More active codes may also mean that factors are split.",
+            d="Per code they are 0.70 and 0.49: is a mean over other codes a fair comparison?",
+        ),
+    ),
+    Question(
+        "08.b",
+        "6761f746b1d21336",
+        "Half the step, a quarter of its square, twice as many: one half.",
+        dict(
+            a="Work it out: the square of half a step, times twice as many steps.",
+            b="An ordinary length would stay; here steps are squared.",
+            d="Twice as many steps, but each is shorter: by how much does its square fall?",
+        ),
+    ),
+    Question(
+        "08.c",
+        "1fc93d1fdc14682e",
+        "Mixtures pass through the change of both factors at every step.",
+        dict(
+            a="The paths are equally long in code space; only their direction differs.",
+            c="Such mixtures are drawn from the same prior: training was full of them.",
+            d="LPIPS knows no codes, and lines in code space are no lines in pictures.",
+        ),
+    ),
 )

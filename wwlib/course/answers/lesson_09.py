@@ -168,11 +168,34 @@ SOLUTIONS = (
 )
 
 QUESTIONS = (
-    Question("09.a", "022ddb2cbf895de1", "Ranks use only the order, and the two scores have no common scale."),
     Question(
-        "09.b", "632fc5b494a8a9f6", "Codes that sleep cost nothing: TPL rewards a collapse unless codes are counted."
+        "09.a",
+        "8473a8e591f57fc0",
+        "Ranks use only the order, and the two scores have no common scale.",
+        dict(
+            a="TPL is a sum of squares, and its sign would not matter to a correlation.",
+            b="Both become unsure with few models.",
+            c="It can be larger or smaller; size is no reason to prefer it.",
+        ),
     ),
     Question(
-        "09.c", "799de8659959e428", "An interval from bootstrap over models says how far chance could have moved it."
+        "09.b",
+        "efde93027e1dd880",
+        "Codes that sleep cost nothing: TPL rewards a collapse unless codes are counted.",
+        dict(
+            a="They are in another family; the rule on codes was not made against them.",
+            b="Size does not enter; the number of moving codes does.",
+            d="That is what one hopes for; ask which models have the shortest paths of all.",
+        ),
+    ),
+    Question(
+        "09.c",
+        "799de8659959e428",
+        "An interval from bootstrap over models says how far chance could have moved it.",
+        dict(
+            a="A wide interval is what few models give; no error is needed.",
+            c="Not useful is more than the interval says: it also holds −0.6.",
+            d="The interval holds 0 and small positive values as well.",
+        ),
     ),
 )

@@ -12,9 +12,10 @@ from wwlib.metrics import ranking as selection
 from wwlib.metrics import where
 
 
-def spread_gap(first, second):
-    """Return the gap between two spreads."""
-    return selection.spread_gap(first.tolist(), second.tolist())
+def gap_either_way(first, second):
+    """Return by how much two spreads are apart, whichever is the higher; below 0 they overlap."""
+    first, second = first.tolist(), second.tolist()
+    return max(selection.spread_gap(first, second), selection.spread_gap(second, first))
 
 
 # 10.3 a decision with known errors
@@ -50,18 +51,20 @@ _DECISION = (
 EXERCISES = (
     Exercise(
         "10.1",
-        "the gap between two spreads",
-        spread_gap,
+        "apart in either direction",
+        gap_either_way,
         tuple(
             lambda g, shift=shift: (torch.rand(3, generator=g) + shift, torch.rand(3, generator=g))
-            for shift in (0.1, 0.5, 2.0)
+            for shift in (0.1, 0.5, 2.0, -1.5)
         ),
         (
-            Mistake("a difference of means says nothing of spreads", lambda a, b: (a.mean() - b.mean()).item()),
-            Mistake("the worst of the first, not the best", lambda a, b: (a.max() - b.max()).item()),
-            Mistake("the best of the second, not the worst", lambda a, b: (a.min() - b.min()).item()),
+            Mistake("the second may be the higher one", lambda a, b: (a.min() - b.max()).item()),
+            Mistake("a difference of means says nothing of spreads", lambda a, b: (a.mean() - b.mean()).abs().item()),
+            Mistake(
+                "overlapping spreads are negative: no abs()", lambda a, b: (a.min() - b.max()).abs().item()
+            ),
+            Mistake("the worst of the one against the best of the other", lambda a, b: (a.max() - b.max()).item()),
         ),
-        library=(selection.spread_gap,),
     ),
     Exercise(
         "10.2",
@@ -86,7 +89,7 @@ EXERCISES = (
 
 
 def my_gap(first, second):
-    return float(first.min() - second.max())
+    return float(torch.maximum(first.min() - second.max(), second.min() - first.max()))
 
 
 def my_above_everywhere(iou, share):
@@ -99,9 +102,34 @@ SOLUTIONS = (
 )
 
 QUESTIONS = (
-    Question("10.a", "d184c6637cfc2eb9", "With three seeds, apart means that no seed of one reaches any of the other."),
     Question(
-        "10.b", "bdc0cceb85e9ae94", "A plain GAN's codes are whatever they happen to be: Q reads them, G does not care."
+        "10.a",
+        "89eb922d350c3ee4",
+        "With three seeds, apart means that no seed of one reaches any of the other.",
+        dict(
+            b="The difference of means is there, but look at the single seeds.",
+            c="The best of three rewards spread as much as quality.",
+            d="Means differ, and equality is as hard to prove as a difference.",
+        ),
     ),
-    Question("10.c", "d2a2757fb4d2cfc9", "The change shows where a code acts; the score needs no mask."),
+    Question(
+        "10.b",
+        "bdc0cceb85e9ae94",
+        "A plain GAN's codes are whatever they happen to be: Q reads them, G does not care.",
+        dict(
+            a="No labels were used in any of these runs.",
+            b="It happens in every seed: look for a cause, not for a fault.",
+            c="If all were disentangled there would be nothing to compare.",
+        ),
+    ),
+    Question(
+        "10.c",
+        "1c78f56c08cee0ed",
+        "The change shows where a code acts; the score needs no mask.",
+        dict(
+            b="A GAN without masks could be given white ones, but the score does not ask for any.",
+            c="Q chooses the codes to start from; the place is found otherwise.",
+            d="Read its definition in lesson 07: does a mask occur in it?",
+        ),
+    ),
 )

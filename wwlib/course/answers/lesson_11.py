@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -30,10 +32,15 @@ def closest(drawn, pictures):
     return found.indices, found.values
 
 
-def _faces(n: int, seed: int) -> Tensor:
+@functools.cache
+def _portraits():
     from wwlib.datasets.portraits import Portraits
 
-    return Portraits(32).sample_images(n, random_of(seed))
+    return Portraits(32)
+
+
+def _faces(n: int, seed: int) -> Tensor:
+    return _portraits().sample_images(n, random_of(seed))
 
 
 def _finds_copies(answer, seed):
@@ -202,12 +209,42 @@ SOLUTIONS = (
 QUESTIONS = (
     Question(
         "11.a",
-        "d85f73bef556257f",
+        "5037ab7b154ac413",
         "Eyes and votes ask different questions; a reader needs both, and which was asked.",
+        dict(
+            a="Votes ask the model's own reader and known factors, which photographs do not have.",
+            b="The mean of answers to different questions answers neither.",
+            c="A single reader is a small sample, and was asked another question.",
+        ),
     ),
-    Question("11.b", "b98c57ca04de8c64", "An answer without a model is the level from which a model's answer counts."),
     Question(
-        "11.c", "04dcda2e1222f2f1", "TPL asks the generator alone; the other three need the factors of every picture."
+        "11.b",
+        "e3f2b8a7e2c0a0b0",
+        "An answer without a model is the level from which a model's answer counts.",
+        dict(
+            b="Without it, is 80 % much or little?",
+            c="Copying would show in the distance to pictures of the training set.",
+            d="A ceiling would have to be an upper bound; projection has just passed it.",
+        ),
     ),
-    Question("11.d", "7b3b576adbfdbf91", "Another crop is another data set, and a score belongs to its pictures."),
+    Question(
+        "11.c",
+        "00d3ad3d2cb0d1bb",
+        "TPL asks the generator alone; the other three need the factors of every picture.",
+        dict(
+            a="It compares with footprints of factors.",
+            b="DCI predicts factors from codes: there is nothing to predict.",
+            d="It holds a factor fixed; which one would you hold?",
+        ),
+    ),
+    Question(
+        "11.d",
+        "fe9479a5407f6608",
+        "Another crop is another data set, and a score belongs to its pictures.",
+        dict(
+            a="Dividing by an area does not make the pictures the same.",
+            c="A threshold decides which codes count; the lengths themselves would still differ.",
+            d="TPL needs no labels, but it is measured on drawings of a data set.",
+        ),
+    ),
 )

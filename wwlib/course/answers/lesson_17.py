@@ -141,7 +141,7 @@ EXERCISES = (
             ),
             Mistake("the shared block as well", lambda a, b, la, lb, s, r: flow.pair_nll(a, b, la, lb, s, 0.0)),
         ),
-        trains=True,
+        trains=(0, 1, 2, 3),
     ),
     Exercise(
         "17.3",
@@ -202,14 +202,44 @@ SOLUTIONS = (
 )
 
 QUESTIONS = (
-    Question("17.a", "863f231645770a9e", "N(0, I) looks the same from every side; only pairs say which side is which."),
-    Question("17.b", "2de4c3f8d23c352b", "A bijection keeps all information, and every sorted code can be drawn."),
     Question(
-        "17.c", "8ce0a3c4ec597cd0", "1 / (1 - 0.999²) is 500: the loss is all about noise that no block can remove."
+        "17.a",
+        "ba264f9264b96905",
+        "N(0, I) looks the same from every side; only pairs say which side is which.",
+        dict(
+            b="Every flow is invertible, whatever it was trained on.",
+            c="Pairs are no short cut to the same end: they bring information that the pictures lack.",
+            d="Nothing in the likelihood looks at factors, and all variances are 1.",
+        ),
+    ),
+    Question(
+        "17.b",
+        "b15fb3ade8da8853",
+        "A bijection keeps all information, and every sorted code can be drawn.",
+        dict(
+            a="The autoencoder is not: it loses what its code cannot hold.",
+            c="Lengths of blocks are chosen freely.",
+            d="An invertible network is the slower and the more restricted one.",
+        ),
+    ),
+    Question(
+        "17.c",
+        "f3147716a583d3a3",
+        "1 / (1 - 0.999²) is 500: the loss is all about noise that no block can remove.",
+        dict(
+            a="Its constant does not matter; the factor before the squares does.",
+            b="The blocks are where the loss puts them: only the shared slice is compared.",
+            c="Exactness cannot be ordered: the pairs agree as far as they do.",
+        ),
     ),
     Question(
         "17.d",
         "fa736b7787d80fc1",
         "Pose is no label, but it may move a logit; and a probe can tell what the residual holds.",
+        dict(
+            a="It is still a bijection that fits its data; ask what nobody told it.",
+            c="It may be reading what it should: digits are drawn tilted, too.",
+            d="The residual is drawn whole, whatever its length.",
+        ),
     ),
 )

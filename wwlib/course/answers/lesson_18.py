@@ -36,6 +36,11 @@ def _plain_entropy(values: Tensor, size: int) -> Tensor:
     return -(shares * (shares + 0.01).log()).sum()
 
 
+def _with_nan(values: Tensor, size: int) -> Tensor:
+    shares = values.bincount(minlength=size) / len(values)
+    return -(shares * shares.log()).sum()
+
+
 # 18.4 a share that sees more than the mean
 
 
@@ -128,6 +133,7 @@ EXERCISES = (
         (_values(40, 5), _values(7, 10), _values(100, 3)),
         (
             Mistake("no grain of salt inside the logarithm: xlogy takes a value that never occurs", _plain_entropy),
+            Mistake("a value that never occurs has share 0, and 0 log 0 is nan: xlogy takes it", _with_nan),
             Mistake("nats, not bits",
                     lambda v, n: invariances.value_entropy(v, n) / math.log(2)),
             Mistake("an entropy is not negative", lambda v, n: -invariances.value_entropy(v, n)),
@@ -170,22 +176,42 @@ SOLUTIONS = (
 QUESTIONS = (
     Question(
         "18.a",
-        "76dde40ec36a5f53",
+        "a0a3419c8ea00a38",
         "A share can only be told of what varies: what the autoencoder drops, no flow can draw.",
+        dict(
+            a="The classifier uses the property, so its training was long enough.",
+            b="Classes are its answers; the share is measured on the flow's drawings.",
+            c="It is invertible by construction.",
+        ),
     ),
     Question(
         "18.b",
         "3f05b5beb5433f34",
         "Of a condition that says nothing, the flow learns p(code): all variance is left open.",
+        dict(
+            a="An average minimises squared error; a flow models a distribution.",
+            b="It falls: what does not depend on the condition can still be learned.",
+            d="Picture and residual determine each other only together with the right condition.",
+        ),
     ),
     Question(
         "18.c",
-        "ce86b43517c317eb",
+        "7c41e4de99a38967",
         "Conv1 still holds nearly the whole picture; the small change only grows on its way.",
+        dict(
+            a="The judge names what is drawn; it was not in the attack.",
+            c="Robust layers would be followed by right answers, and the answers are wrong.",
+            d="Look at the attacked pictures: you still read the true digit.",
+        ),
     ),
     Question(
         "18.d",
-        "c1e07209d420dcaf",
+        "6e0828367fab7641",
         "The probabilities of sure answers are all near 0 or 1: what lies between is rounded away.",
+        dict(
+            a="They are computed from the logits, so they cannot hold more.",
+            b="One number less of ten would be a small loss.",
+            d="Any number of conditions will do.",
+        ),
     ),
 )

@@ -158,7 +158,6 @@ EXERCISES = (
                     lambda m, s: 0.5 * (m.square() + s.square() - 1 - s.log()).sum(dim=1).mean()),
             Mistake("a mean away from 0 is what tells conditions apart", lambda m, s: mean_kl(0 * m, s)),
         ),
-        trains=True,
     ),
     Exercise(
         "19.3",
@@ -213,8 +212,44 @@ SOLUTIONS = (
 )
 
 QUESTIONS = (
-    Question("19.a", "dc507aa117fd0101", "The mean of all pictures with these logits has no colour and no place."),
-    Question("19.b", "4a9ce4c1b711fe2b", "Only pairs of code and embedding enter; the experts are not even needed."),
-    Question("19.c", "9b499d27e2680de1", "The loss is that entropy plus two terms, and both must then be 0."),
-    Question("19.d", "a76df7cfcfce2490", "An edit replaces what the condition says and keeps all the rest."),
+    Question(
+        "19.a",
+        "2344d2e32b02a017",
+        "The mean of all pictures with these logits has no colour and no place.",
+        dict(
+            b="The same decoder draws the translation sharply.",
+            c="Longer training brings it closer to the answer that its loss asks for.",
+            d="Ten numbers suffice to steer a digit: the translation does it.",
+        ),
+    ),
+    Question(
+        "19.b",
+        "331edbdaf8b6e24c",
+        "Only pairs of code and embedding enter; the experts are not even needed.",
+        dict(
+            a="Both are frozen, and their outputs can be computed once, beforehand.",
+            b="The loss is taken on codes: no picture is drawn in training.",
+            c="Captions become numbers before the training starts.",
+        ),
+    ),
+    Question(
+        "19.c",
+        "6ee7fe99e6d1731d",
+        "The loss is that entropy plus two terms, and both must then be 0.",
+        dict(
+            a="A residual of 0 could not make one caption many pictures.",
+            b="One of the two remaining terms measures just this dependence.",
+            d="Then it would tell something of the caption, and a term of the loss would be above 0.",
+        ),
+    ),
+    Question(
+        "19.d",
+        "8038b7948edc084c",
+        "An edit replaces what the condition says and keeps all the rest.",
+        dict(
+            a="A residual is kept here, not drawn anew.",
+            c="Caption x does not say it.",
+            d="Only one of the two pictures gave its residual.",
+        ),
+    ),
 )

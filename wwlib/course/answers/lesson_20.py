@@ -177,12 +177,44 @@ SOLUTIONS = (
 )
 
 QUESTIONS = (
-    Question("20.a", "3c818b59f13450c4", "The map holds no colour, and code = condition + residual: it is in v."),
-    Question("20.b", "4315871ccdba83c4", "Both ways are exact inverses of each other, whatever was learned."),
+    Question(
+        "20.a",
+        "316875ddcaf88220",
+        "The map holds no colour, and code = condition + residual: it is in v.",
+        dict(
+            a="The judge only looks at the result.",
+            b="The weights are the same for all pictures.",
+            c="The argmax holds one class a pixel; is there a colour in it?",
+        ),
+    ),
+    Question(
+        "20.b",
+        "6b76685bbdcded00",
+        "Both ways are exact inverses of each other, whatever was learned.",
+        dict(
+            b="The loss never sees a pair of both labels.",
+            c="There were no pairs in training.",
+            d="Frozen or not, the way back takes place in the flow.",
+        ),
+    ),
     Question(
         "20.c",
-        "47e384ed99261f2a",
+        "96f123e52051a2d3",
         "Any rearrangement within a domain that keeps the Gaussian is as likely; a second expert can rule it out.",
+        dict(
+            a="Your own eyes agree with the judge.",
+            b="Steps lower the loss; was the loss asking for this?",
+            c="It is: the way back gives the three again, to the last digit.",
+        ),
     ),
-    Question("20.d", "1ccc0510cf8ccde8", "What the condition says, the residual need not hold, and cannot vary."),
+    Question(
+        "20.d",
+        "f76abbd56885e02b",
+        "What the condition says, the residual need not hold, and cannot vary.",
+        dict(
+            b="Their scale is removed before training.",
+            c="Size limits how well a distribution is fitted, not how much is open.",
+            d="Right or wrong, a label a pixel is little to say.",
+        ),
+    ),
 )

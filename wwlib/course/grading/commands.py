@@ -10,15 +10,15 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from wwlib.base.command import INSTRUCTORS, Command
+from wwlib.base.paths import require_own_clone
 
-def add(commands) -> None:
-    """Add the command to the parser's commands."""
-    parser = commands.add_parser(
-        "grade",
-        help="grade a folder of submitted notebooks",
-        description="Grade a folder of notebooks in sandboxes. Run it again to go on after an interruption.",
-        epilog="Exit codes: 0 graded, 2 some submissions could not be read, 3 grading itself failed (for some or all), "
-        "64 a wrong option.",
+
+def _add(parser) -> None:
+    parser.description = "Grade a folder of notebooks in sandboxes. Run it again to go on after an interruption."
+    parser.epilog = (
+        "Exit codes: 0 graded, 2 some submissions could not be read, 3 grading itself failed (for some or all), "
+        "64 a wrong option."
     )
     parser.add_argument(
         "submissions",
@@ -45,12 +45,12 @@ def add(commands) -> None:
         help="CSV with submission (a file or folder, or the person's name or "
         "number in it) and student_id, for what maps to nobody by itself",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options) -> int:
     """Grade a batch; return its exit code."""
     try:
+        require_own_clone("grading")  # which hides the clone's answers: another copy's would lie open to submissions
         return _grade(options)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -118,3 +118,6 @@ def _list(what: str, names: list[str], say: Callable[[str], None]) -> None:
     if names:
         more = f" and {len(names) - 20} more, see run.json" if len(names) > 20 else ""
         say(f"{what}: {', '.join(names[:20])}{more}")
+
+
+COMMANDS = (Command("grade", "grade a folder of submitted notebooks", run, _add, INSTRUCTORS),)

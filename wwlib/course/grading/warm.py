@@ -230,7 +230,8 @@ def run_cell(shell, source: str) -> list[dict]:
 
 def _answer(header: dict, payload: bytes, functions: dict, lessons: dict) -> tuple[dict, bytes]:
     """Call a learner's function, and say what came back or what it raised."""
-    from wwlib.course.exercise import line_of, unchanged, value_and_slopes
+    from wwlib.course.describe import line_of
+    from wwlib.course.exercise import unchanged, value_and_slopes
 
     function = functions.get(header["exercise"])
     if not callable(function):

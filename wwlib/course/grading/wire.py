@@ -14,14 +14,14 @@ import time
 import safetensors.torch
 from torch import Tensor
 
-from wwlib.course.exercise import Other, plain
+from wwlib.course.describe import Other, plain
 
 HEAD = struct.Struct(">IQ")
 LARGEST = 16 * 2**20
 
 
 def pack(value: object) -> bytes:
-    """Return a value as bytes, in its plain form (`wwlib.course.exercise.plain`)."""
+    """Return a value as bytes, in its plain form (`wwlib.course.describe.plain`)."""
     tensors: dict[str, Tensor] = {}
     tree = json.dumps(_tree(plain(value), tensors)).encode()
     return struct.pack(">I", len(tree)) + tree + safetensors.torch.save(tensors)

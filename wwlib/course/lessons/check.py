@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wwlib.course.exercise import GREEN, GREY, RED, Result, describe, digest, first_fault
+from wwlib.course.describe import describe
+from wwlib.course.exercise import GREEN, GREY, RED, Result, digest, first_fault, remarks
 
 
 def check(id: str, answer: Callable) -> Result:
@@ -27,7 +28,8 @@ def check(id: str, answer: Callable) -> Result:
         return fault
     cases, properties = len(exercise.cases), len(exercise.properties)
     tried = f"{properties} properties hold" if properties else f"{cases} inputs tried in float32 and float64"
-    return Result(True, f"✓ {id} {exercise.title}: right", tried, GREEN)
+    remark = remarks(exercise, answer)
+    return Result(True, f"✓ {id} {exercise.title}: right", f"{tried}\n{remark}".rstrip(), GREEN)
 
 
 def quiz(id: str, answer: str = "") -> Result:
@@ -49,4 +51,4 @@ def quiz(id: str, answer: str = "") -> Result:
         return Result(False, f"… question {id}: choose a, b, c or d", f"got {str(answer)!r}", GREY)
     if digest(id, choice) == question.digest:
         return Result(True, f"✓ {id}: right", question.explanation, GREEN)
-    return Result(False, f"✗ {id}: not {choice!r}; think again, then try another", "", RED)
+    return Result(False, f"✗ {id}: not {choice!r}; think again, then try another", question.tempts.get(choice, ""), RED)

@@ -7,21 +7,22 @@ import os
 import re
 import sys
 import time
-import tomllib
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from wwlib import __version__
 from wwlib.base.files import save_json, write_whole
-from wwlib.base.paths import DATA, NOTEBOOKS, ROOT
+from wwlib.base.paths import CACHE, DATA, NOTEBOOKS, ROOT, repository_url
 
 COSTS = DATA / "lessons.json"
 COST_LINE = re.compile(r"^\*\*Cost\*\* · .*$", re.MULTILINE)
 BADGES = re.compile(r"^\[!\[Open in Colab\].*$", re.MULTILINE)
+BEGIN = re.compile(r"\bbegin\(profile, seed[^)]*\)")
 SETUP = """\
 import os, sys; hosted = "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ  # elsewhere this cell does nothing
-if hosted and os.system("test -d ww || git clone -q --depth 1 ${{WW_REPOSITORY:-{url}}} ww"): raise ConnectionError("The course could not be fetched. Check the connection (on Kaggle: Settings → Internet → On) and run this cell again.")
-if hosted: sys.path.insert(0, os.path.abspath("ww")); import wwlib.colab; wwlib.colab.prepare()"""  # noqa: E501
+if hosted and os.system('clone() {{ rm -rf ww ww.part; git clone -q --depth 1 "$@" ${{WW_REPOSITORY:-{url}}} ww.part && mv ww.part ww; }}; test -f ww/wwlib/colab.py || clone -b v{version} 2> /dev/null || clone'): raise ConnectionError("The course could not be fetched. Check the connection (on Kaggle: Settings → Internet → On) and run this cell again.")
+if hosted: sys.path.insert(0, os.path.abspath("ww")); import wwlib.colab; wwlib.colab.prepare("{version}")"""  # noqa: E501
 GPU_LESSONS = ("05", "11")  # those whose `full` profile a GPU shortens; Colab then offers one
 HOSTED = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}  # as Colab itself stores it
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -49,11 +50,6 @@ def exercise_cell(exercise: str, role: str = "exercise") -> str:
     return f"{role}-{exercise.replace('.', '-')}"
 
 
-def repository_url() -> str:
-    """Return the address of the public repository, which `pyproject.toml` alone names."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
-
-
 def badge(lesson: Path) -> str:
     """Return the Markdown of a lesson's badges: "Open in Colab", "Open in Kaggle"."""
     notebook = f"{repository_url()}/blob/main/notebooks/{lesson.name}"
@@ -66,16 +62,26 @@ def badge(lesson: Path) -> str:
 
 
 def setup_cell() -> str:
-    """Return the source of the setup cell that every lesson has: on Colab and Kaggle it fetches course and packages."""
-    return SETUP.format(url=repository_url())
+    """Return the source of the setup cell that every lesson has: on Colab and Kaggle it fetches course and packages.
+
+    It clones the tag of the lesson's own version, so that a copy keeps working when the course moves on, or the default
+    branch where there is no such tag. The clone gets its name when it is whole: an interrupted one is fetched again.
+    """
+    return SETUP.format(url=repository_url(), version=__version__)
 
 
 def with_addresses(notebook: dict, lesson: Path) -> dict:
-    """Return the notebook with what follows from its name and the repository's address: badges, setup cell, a GPU."""
+    """Return the notebook with what follows from its name, the course's address and version.
+
+    These are the badges, the setup cell, the version in the call of `begin`, and a GPU where the lesson asks for one.
+    """
     source = BADGES.sub(lambda _: badge(lesson), "".join(notebook["cells"][0]["source"]))
     notebook["cells"][0]["source"] = source.splitlines(keepends=True)
     setup = next(cell for cell in notebook["cells"] if "setup" in cell["metadata"].get("tags", []))
     setup["source"] = setup_cell().splitlines(keepends=True)
+    first = next(cell for cell in notebook["cells"] if BEGIN.search("".join(cell["source"])))
+    begun = BEGIN.sub(f'begin(profile, seed, version="{__version__}")', "".join(first["source"]))
+    first["source"] = begun.splitlines(keepends=True)
     hosted = HOSTED if lesson.name[:2] in GPU_LESSONS else {}
     others = {key: value for key, value in notebook["metadata"].items() if key not in HOSTED}
     notebook["metadata"] = {**others, **hosted}
@@ -125,7 +131,7 @@ def execute(
     return time.perf_counter() - start
 
 
-def clean(notebook: dict) -> dict:
+def clean_notebook(notebook: dict) -> dict:
     """Return an executed notebook without what differs from run to run: times, versions, paths, papermill's notes."""
     cells = []
     for cell in notebook["cells"]:
@@ -147,7 +153,7 @@ def clean(notebook: dict) -> dict:
         "metadata": {
             "kernelspec": KERNEL,
             "language_info": {"name": "python"},
-            **{key: notebook["metadata"][key] for key in HOSTED if key in notebook["metadata"]},
+            **{key: notebook["metadata"][key] for key in ("ww", *HOSTED) if key in notebook["metadata"]},
         },
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -170,13 +176,13 @@ def run_all(numbers: list[str] | None = None) -> None:
     lessons = choose_lessons(numbers)
     costs = json.loads(COSTS.read_text(encoding="utf-8")) if COSTS.exists() else {}
     for lesson in lessons:
-        output = ROOT / "data" / "cache" / lesson.name
+        output = CACHE / lesson.name
         output.parent.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             seconds, memory = pool.submit(_execute_measured, lesson, output).result()
         costs[lesson.stem] = {"quick_seconds": round(seconds, 1), "peak_gigabytes": round(memory, 2)}
         save_json(COSTS, dict(sorted(costs.items())))
-        notebook = clean(json.loads(output.read_text(encoding="utf-8")))
+        notebook = clean_notebook(json.loads(output.read_text(encoding="utf-8")))
         write_notebook(lesson, with_addresses(with_cost(notebook, costs[lesson.stem]), lesson))
         print(f"{lesson.name}: {seconds:.0f} s, {memory:.1f} GB", flush=True)
 

@@ -1,41 +1,45 @@
-"""The generated parts of README.md and data/README.md, between markers that a test keeps true."""
+"""The generated parts of README.md, docs/ and data/README.md, between markers that a test keeps true."""
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+from wwlib import experiments
 from wwlib.base.files import write_whole
 from wwlib.base.paths import DATA, ROOT
-from wwlib.base.table import Table
-from wwlib.course.lessons.notebooks import COSTS, lesson_files
-from wwlib.course.lessons.tasks import masters
-from wwlib.experiments.fusion import tables as fused
-from wwlib.experiments.interpretation import tables as interpreted
-from wwlib.experiments.invariances import tables as invariance_tables
-from wwlib.experiments.population.longer import age_table, load_longer, longer_choice_table, measure_table
+from wwlib.base.table import Result, Table
+from wwlib.course.lessons.syllabus import lesson_table, lessons, syllabus_table, time_table
+from wwlib.course.lessons.teaching import GRADING, grading_table, kinds_table, mistakes_page
+from wwlib.experiments.criteria import mean_and_range, median_and_range
+from wwlib.experiments.interpretation import tables as interpretation
+from wwlib.experiments.population.longer import load_longer
 from wwlib.experiments.population.tables import (
     LEAST,
-    choice_table,
-    claims_table,
-    correlation_table,
+    PAPER,
+    autoencoders,
     load_population,
-    paper_table,
-    search_table,
+    mean_and_spread,
+    seeds_of,
+    with_minus,
 )
 from wwlib.experiments.shipped.cost_tables import cost_table, gpu_table, memory_table
-from wwlib.experiments.shipped.tables import ablation_record, ablation_table, minutes_to, model_table, published_scores
-from wwlib.experiments.translation import tables as translated
-from wwlib.models.shipped import load_model, seed_names, shipped_names, shipped_record
+from wwlib.experiments.shipped.tables import HUES, PUBLISHED, ablation_record
+from wwlib.metrics.ranking import column, rank_correlation, spread_gap
+from wwlib.models.shipped import load_model, seed_names, seed_scores, shipped_names, shipped_record
 from wwlib.models.traversals import traversal_sheet
 
 BENCH = DATA / "bench.json"
 ATTEMPTS = DATA / "attempts.json"
 PEERS = DATA / "peers.json"
-GRADING = DATA / "grading.json"
 BROWSER = DATA / "browser.json"
+COLAB = DATA / "colab.json"
+FLAGSHIP = "shapes3d-32"  # recipe whose shipped seeds README reports
+STEP = "One PS-SC step at the shipped 32 px configuration, against a straight port of the official step"
 
 # disentanglement_lib at commit 86a644d and Ubisoft's metrics, run once on the fixed points for the design notes
 REFERENCE = {
@@ -45,29 +49,32 @@ REFERENCE = {
 }  # fmt: skip
 
 
-def lesson_table() -> str:
-    """Lessons with what the learner builds and the measured minutes."""
-    costs = json.loads(COSTS.read_text(encoding="utf-8"))
-    rows = []
-    for lesson in lesson_files():
-        first = "".join(json.loads(lesson.read_text(encoding="utf-8"))["cells"][0]["source"]).splitlines()
-        title = first[0].removeprefix("# ")
-        promise = next(line for line in first if line.startswith("*")).strip("*")
-        rows.append((f"[{title}](notebooks/{lesson.name})", promise, f"{costs[lesson.stem]['quick_seconds']:.0f} s"))
-    return Table(["lesson", "what you do", "quick, 2 cores"], rows).markdown()
-
-
-def results_table() -> str:
-    """Every shipped model with its scores."""
-    return model_table().markdown()
-
-
 def speed_table() -> str:
     """The ratios that `make bench` measured."""
     rows = [
         (row["what"], row["goal"], row["measured"]) for row in json.loads(BENCH.read_text(encoding="utf-8"))["rows"]
     ]
     return Table(["in one run on this machine", "goal", "measured"], rows).markdown()
+
+
+def colab_table() -> str:
+    """What came of the newest run on Colab's Python and versions."""
+    record = json.loads(COLAB.read_text(encoding="utf-8"))
+    seconds = [lesson["seconds"] for lesson in record["lessons"]]
+    passed = sum(lesson["outcome"] == "passed" for lesson in record["lessons"])
+    tests = record.get("tests") or {}
+    counts = ", ".join(
+        f"{tests[word]:,} {word}" for word in ("passed", "skipped", "failed", "error") if tests.get(word)
+    )
+    rows = [
+        ("date, image", f"{record['date']}, {record['image']}"),
+        ("Python", record["python"]),
+        ("packages", ", ".join(f"{name} {version}" for name, version in record["versions"].items())),
+        ("the setup cell printed", record["setup_cell"].replace("\n", " ")),
+        ("lessons at quick", f"{passed} of {len(seconds)} passed, {min(seconds):.0f} to {max(seconds):.0f} s each"),
+        ("unit tests", f"{counts} in {tests['minutes']:.0f} minutes" if counts else "not run"),
+    ]
+    return Table(["run on Colab's versions", record["command"]], rows).markdown()
 
 
 def slider_table() -> str:
@@ -80,17 +87,6 @@ def slider_table() -> str:
     ]
     header = ["the slider moved by", "picture after, median", "slowest", "moves", f"load on {record['cores']} cores"]
     return Table(header, rows).markdown()
-
-
-def time_table() -> str:
-    """Minutes from nothing to a score of 0.90 (by the estimate along the run), seed by seed."""
-    rows = []
-    for name in seed_names("shapes3d-32"):
-        record, minutes = shipped_record(name), minutes_to(name, 0.9)
-        best = max(entry.get("factor_vae_estimate", 0) for entry in record["log"])
-        reached = "not reached" if minutes is None else f"{minutes:.0f}"
-        rows.append((name, reached, f"{best:.4f}", f"{record['seconds'] / 60:.0f}"))
-    return Table(["run", "minutes to 0.90", "best estimate", "minutes in all"], rows).markdown()
 
 
 def provenance_table() -> str:
@@ -130,80 +126,118 @@ def digits_table() -> str:
     return Table(["library", *names.values()], rows).markdown()
 
 
-def mistakes_table() -> str:
-    """The exercises with their points, and the mistakes that `check` names."""
-    from wwlib.course.answers import exercises
+def collect_results() -> list[Result]:
+    """Return the `RESULTS` of every module of `wwlib.experiments`, in the order of lessons.
 
-    rows, known = [], exercises()
-    for task in (task for master in masters().values() for task in master.tasks):
-        exercise = known[task.exercise]
-        named = "; ".join(dict.fromkeys(mistake.why for mistake in exercise.mistakes)).replace("|", "\\|")
-        kind = "open" if exercise.properties else "exact"
-        rows.append((task.exercise, exercise.title, f"{task.points:g}", kind, named))
-    return Table(["exercise", "title", "points", "kind", "what goes wrong"], rows).markdown()
+    Within a lesson those of a module called `tables` come first, since they are the ones that the lesson is about.
+    """
+    walk = pkgutil.walk_packages(experiments.__path__, f"{experiments.__name__}.")
+    names = sorted((info.name for info in walk), key=lambda name: (not name.endswith(".tables"), name))
+    collected = [result for name in names for result in getattr(importlib.import_module(name), "RESULTS", ())]
+    return sorted(collected, key=lambda result: result.lesson)
 
 
-def kinds_table() -> str:
-    """Every kind of submission that the grader is tried on, and what came of it."""
-    rows = []
-    for row in json.loads(GRADING.read_text(encoding="utf-8"))["kinds"]:
-        points = row["points"]
-        shown = "–" if points is None else "{:g} to {:g}".format(*points) if isinstance(points, list) else f"{points:g}"
-        says = row["says"].replace("|", "\\|")
-        rows.append((row["kind"].replace("|", "\\|"), row["outcome"], shown, f"`{says}`" if says else ""))
-    return Table(["first answer, or file", "outcome", "points of 6", "the learner reads"], rows).markdown()
+def results_page() -> str:
+    """Return every result under the heading of its lesson, after a list of the lessons.
+
+    Raises:
+        ValueError: if a result belongs to a lesson that is not there.
+    """
+    titles = {lesson.path.name[:2]: lesson.title for lesson in lessons()}
+    by_lesson: dict[str, list[Result]] = {}
+    for result in collect_results():
+        if result.lesson not in titles:
+            raise ValueError(f"lesson of result {result.name!r} must be one of {list(titles)}, got {result.lesson!r}")
+        by_lesson.setdefault(result.lesson, []).append(result)
+    contents = [f"- [{titles[number]}](#lesson-{number})" for number in by_lesson]
+    parts = ["\n".join(contents)]
+    for number, results in by_lesson.items():
+        parts.append(f'<a id="lesson-{number}"></a>\n\n## {titles[number]}')
+        parts += [f"### {result.name}\n\n{result.says}\n\n{result.table().markdown()}" for result in results]
+    return "\n\n".join(parts)
 
 
-def grading_table() -> str:
-    """How fast a hundred submissions are graded."""
+def promise_table() -> str:
+    """What the course promises, in a few lines: the paper's number, a rival's or a goal, and ours; for README."""
+    ious = [[shipped_record(name)["scores"]["iou"][hue] for hue in HUES] for name in seed_names(FLAGSHIP)]
+    older = load_longer()
+    masks, plain = (column(seeds_of(older, kind), "where") for kind in ("ps-sc", "ps"))
+    apart = "spreads apart" if spread_gap(masks, plain) > 0 else "the spreads overlap"
+    follows = interpretation.interpretation_values(
+        interpretation.runs_of(interpretation.load_record(), "autoencoder"), "follows"
+    )
+    step = next(row for row in json.loads(BENCH.read_text(encoding="utf-8"))["rows"] if row["what"] == STEP)
     speed = json.loads(GRADING.read_text(encoding="utf-8"))["speed"]
     rows = [
-        (f"{speed['submissions']} submissions of lesson 02, --jobs {speed['jobs']}", f"{speed['minutes']:.1f} minutes"),
-        ("a submission", f"{speed['seconds_each']:.2f} s"),
-        ("the same cells with plain papermill", f"{speed['plain_papermill_seconds']:.2f} s, {speed['ratio']:.0f}×"),
-    ]
-    return Table(["what", "measured"], rows).markdown()
+        (
+            "FactorVAE score: codes match the world's causes, 1 at best",
+            f"other methods: {PUBLISHED[0][1]} to {PUBLISHED[-1][1]}",
+            median_and_range(seed_scores(FLAGSHIP)),
+            "05",
+        ),
+        (
+            "overlap (IoU) of masks with the true place of floor / wall / object, 1 at best",
+            "pictures, no number",
+            " / ".join(f"{sum(values) / len(values):.2f}" for values in zip(*ious, strict=True)),
+            "06",
+        ),
+        (
+            "where score: codes act in the right place",
+            f"without masks {mean_and_spread(plain)}",
+            f"with masks {mean_and_spread(masks)}; {apart}",
+            "10",
+        ),
+        *(
+            (f"rank correlation of TPL with {label}, −1 at best", f"paper {with_minus(PAPER[score])}",
+             _beside_the_paper(score), "09")
+            for score, label in (("dci", "DCI, a score with labels"), ("factor_vae", "the FactorVAE score"))
+        ),
+        (
+            "a named block swapped in another network's code changes its factor, 1 at best",
+            f"goal ≥ {interpretation.SWAPPED:g}",
+            mean_and_range(follows, ".3f"),
+            "17",
+        ),
+        ("speed of a training step beside a plain port of the authors'", f"goal {step['goal']}", step["measured"],
+         "–"),
+        (
+            f"{speed['submissions']} notebooks graded in sandboxes",
+            f"plain papermill {speed['plain_papermill_seconds']:.1f} s each",
+            f"{speed['seconds_each']:.2f} s each",
+            "–",
+        ),
+    ]  # fmt: skip
+    return Table(["what", "paper, rival or goal", "ours", "lesson"], rows).markdown()
+
+
+def _beside_the_paper(score: str) -> str:
+    """Our rank correlation of TPL with a score: as published, trained longer, and by larger pictures on other seeds."""
+    young, older = (autoencoders(records, LEAST) for records in (load_population(), load_longer()))
+    later = [record for record in older if record["config"]["seed"] > 0]
+    cells = []
+    for label, by, group in (
+        ("", "tpl", young),
+        ("trained longer ", "tpl", older),
+        ("larger pictures ", "tpl_64", later),
+    ):
+        value = rank_correlation(column(group, by), column(group, score)).value
+        cells.append(f"{label}{with_minus(value, 2)}{' (**worse**)' if value > PAPER[score] else ''}")
+    return "; ".join(cells)
 
 
 GENERATED: dict[Path, dict[str, Callable[[], str]]] = {
-    ROOT / "README.md": {
-        "lessons": lesson_table,
-        "results": results_table,
-        "published": lambda: published_scores().markdown(),
-        "ablation": lambda: ablation_table().markdown(),
-        "time": time_table,
-        "speed": speed_table,
-        "sliders": slider_table,
-        "paper": lambda: paper_table(load_population(), load_longer()).markdown(),
-        "correlation": lambda: correlation_table(load_population()).markdown(),
-        "choice": lambda: choice_table(load_population()).markdown(),
-        "ages": lambda: age_table(load_population(), load_longer(), LEAST).markdown(),
-        "measures-dci": lambda: measure_table(load_longer(), "dci", LEAST).markdown(),
-        "measures-factor-vae": lambda: measure_table(load_longer(), "factor_vae", LEAST).markdown(),
-        "longer-choice": lambda: longer_choice_table(load_longer(), LEAST).markdown(),
-        "search": lambda: search_table().markdown(),
-        "claims": lambda: claims_table(load_population()).markdown(),
-        "claims-longer": lambda: claims_table(load_longer()).markdown(),
-        "digits": digits_table,
-        "interpretation": lambda: interpreted.criteria_table().markdown(),
-        "pairs": lambda: interpreted.ablation_table().markdown(),
-        "samples": lambda: interpreted.distance_table().markdown(),
-        "invariances": lambda: invariance_tables.criteria_table().markdown(),
-        "translation": lambda: translated.criteria_table().markdown(),
-        "depths": lambda: translated.depth_table().markdown(),
-        "fusion": lambda: fused.criteria_table().markdown(),
-    },
+    ROOT / "README.md": {"lessons": lesson_table, "results": promise_table},
+    ROOT / "docs" / "results.md": {"results": results_page},
+    ROOT / "docs" / "speed.md": {"speed": speed_table, "sliders": slider_table, "digits": digits_table},
     ROOT / "docs" / "full_size.md": {
         "memory": memory_table,
         "costs": lambda: cost_table().markdown(),
         "gpus": lambda: gpu_table().markdown(),
     },
-    ROOT / "docs" / "instructors.md": {
-        "timings": lambda: lesson_table().replace("](notebooks/", "](../notebooks/"),
-        "mistakes": mistakes_table,
-        "grading": grading_table,
-        "kinds": kinds_table,
-    },
+    ROOT / "docs" / "using.md": {"colab": colab_table},
+    ROOT / "docs" / "instructors.md": {"syllabus": syllabus_table, "times": time_table, "grading": grading_table},
+    ROOT / "docs" / "mistakes.md": {"mistakes": mistakes_page},
+    ROOT / "docs" / "submissions.md": {"kinds": kinds_table},
     DATA / "README.md": {"provenance": provenance_table, "attempts": attempts_table},
 }
 

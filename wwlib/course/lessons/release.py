@@ -103,7 +103,7 @@ def nbgrader_copy(notebook: dict) -> dict:
         answer, test_id = (exercise_cell(ww["exercise"], role) for role in ("answer", "test"))
         cell["metadata"]["nbgrader"] = _role(answer, solution=True)
         call = f'check("{ww["exercise"]}", {function_name(source_of(cell))})'
-        test = f"from wwlib.course.exercise import check\n\nresult = {call}\nassert result.passed, result"
+        test = f"from wwlib.lesson import check\n\nresult = {call}\nassert result.passed, result"
         metadata = {"nbgrader": _role(test_id, grade=True, locked=True, points=ww["points"])}
         cells.append(dict(cell_type="code", id=test_id, metadata=metadata, outputs=[], execution_count=None,
                           source=test.splitlines(keepends=True)))  # fmt: skip

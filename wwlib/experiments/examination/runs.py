@@ -1,6 +1,6 @@
 """Examining a model of pictures that people made: path lengths, projection of unseen pictures, transfer, recorded.
 
-Lesson 11 shows what `python -m wwlib examine` measured and wrote to `data/lesson11.json`.
+Lesson 11 shows what `python -m wwlib remake examination` measured and wrote to `data/lesson11.json`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def examine(name: str, images: int = 32, steps: int = 150, starts: int = 4, path
     distance = PerceptualDistance("vgg")
     lengths = tpl(model.generator, distance, TRAVERSALS, POINTS, THRESHOLD)
     record = dict(
-        command=f"python -m wwlib examine {name}",
+        command=f"python -m wwlib remake examination {name}",
         model=name,
         tpl=dict(
             score=round(lengths.score, 4),

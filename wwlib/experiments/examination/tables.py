@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
+from wwlib.base.files import load_json
 from wwlib.base.paths import DATA
-from wwlib.base.table import Table
+from wwlib.base.table import Result, Table
 from wwlib.experiments.examination.runs import RECORD, THRESHOLD
 from wwlib.models.shipped import shipped_record
 from wwlib.training.recipes import make_data
@@ -20,12 +19,12 @@ POSTER = {
 
 def load_examination() -> dict:
     """Return the record that `examine` wrote."""
-    return json.loads(RECORD.read_text(encoding="utf-8"))
+    return load_json(RECORD)
 
 
 def names_by_strangers() -> dict:
     """Return what somebody who knew neither model nor factors called each code, and how it was asked."""
-    return json.loads(NAMES.read_text(encoding="utf-8"))
+    return load_json(NAMES)
 
 
 def codes_table(record: dict) -> Table:
@@ -79,3 +78,34 @@ def real_paper_table(record: dict) -> Table:
         ),
     ]
     return Table(["", "paper", "ours"], rows)
+
+
+RESULTS = (
+    Result(
+        "11",
+        "The portraits' codes",
+        "What a stranger to model and factors called each code, and which factors vote for it: a few codes have "
+        "clear names, most do little.",
+        lambda: codes_table(load_examination()),
+    ),
+    Result(
+        "11",
+        "Unseen portraits, projected",
+        "Searching for codes explains unseen pictures better than the recogniser's guess, and worse than the "
+        "nearest of many other pictures.",
+        lambda: projection_table(load_examination()),
+    ),
+    Result(
+        "11",
+        "One factor taken from another portrait",
+        "Large colours are transferred as well as the model can draw them; clothes, beard and mouth are not "
+        "transferred at all.",
+        lambda: transfer_table(load_examination()),
+    ),
+    Result(
+        "11",
+        "Beside the paper",
+        "Drawn portraits, not photographs: a length of ours does not compare with one of the paper's.",
+        lambda: real_paper_table(load_examination()),
+    ),
+)

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from wwlib.base.descent import count
-from wwlib.base.files import digest
+from wwlib.base.files import tensor_digest
 from wwlib.base.paths import DATA
 from wwlib.base.shelf import Shelf, rounded
 from wwlib.datasets.domains import Domains
 from wwlib.experiments.fusion.measures import measure
+from wwlib.experiments.hosts import JUDGES_TILTS
 from wwlib.flows.experts import LayoutNetwork, make_experts, train_layout
 from wwlib.flows.fusion import ShortTranslation
 from wwlib.flows.regression import train_regression
@@ -23,8 +24,7 @@ from wwlib.flows.world import JUDGED, PICTURES, TESTED, World, make_world
 from wwlib.models.autoencoder import Autoencoder, train_autoencoder
 from wwlib.models.judges import Judge, new_judge, train_judge
 
-SHELF = Shelf(DATA / "fusion-weights.safetensors", DATA / "fusion.json", "python -m wwlib fuse")
-JUDGES_TILTS = (-9, -3, 3, 9)  # degrees; the image model sees -12, 0 and 12
+SHELF = Shelf(DATA / "fusion-weights.safetensors", DATA / "fusion.json", "python -m wwlib remake fusion")
 STEPS = 7_000  # of the image model's training
 PARTS = ("image-model", "judge", "layout")
 _MAPS = dict(blocks=6, hidden=88, embedding=80, steps=2000, rate=3e-3)
@@ -118,7 +118,7 @@ def run_case(world: World, case: str, seed: int, keep: bool = False) -> dict:
     schedule = replace(CASES.get(case) or REMEDIES.get(case) or CASES[expert], seed=seed)
     if case.endswith("young layout"):
         world = replace(world, experts=make_experts(train_layout(Domains(), YOUNG)))
-    before, conditions = digest(world.image_model.state_dict()), world.conditions(expert)
+    before, conditions = tensor_digest(world.image_model.state_dict()), world.conditions(expert)
     if case == SHUFFLED:
         conditions = conditions[torch.randperm(len(conditions), generator=torch.Generator().manual_seed(seed))]
     start = time.process_time()
@@ -132,7 +132,7 @@ def run_case(world: World, case: str, seed: int, keep: bool = False) -> dict:
     if keep:
         SHELF.keep({f"fusion-{case}": fusion}, half=True)
     scores = measure(world, expert, fusion, seed)
-    if digest(world.image_model.state_dict()) != before:
+    if tensor_digest(world.image_model.state_dict()) != before:
         raise RuntimeError(f"the image model changed while {case!r} was trained or measured")
     return dict(
         case=case,

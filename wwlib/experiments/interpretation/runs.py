@@ -26,7 +26,7 @@ from wwlib.flows.interpretation import (
     swap_scores,
     train_interpretation,
 )
-from wwlib.flows.latents import Latents, collect
+from wwlib.flows.latents import Latents, encode_pictures
 from wwlib.metrics.frechet import frechet_distance
 from wwlib.models.judges import Judge
 from wwlib.models.shipped import shipped_record
@@ -166,8 +166,8 @@ def sample_distances(host, judge: Judge, flow: Flow, z: Tensor, random: torch.Ge
 def case_latents(name: str) -> tuple[Latents, Latents, Tensor]:
     """Return codes to learn from, codes of other pictures, and all factors of the latter, for one case."""
     case, host, data = CASES[name], load_host(name), case_data(name)
-    latents, learned = collect(host, data, case.pictures, case.shared, seed=100)
-    return latents, *collect(host, data, case.tested, case.shared, seed=200, without=learned)
+    latents, learned = encode_pictures(host, data, case.pictures, case.shared, seed=100)
+    return latents, *encode_pictures(host, data, case.tested, case.shared, seed=200, without=learned)
 
 
 def run_case(name: str, seed: int, ablation: str = "", keep: bool = False) -> dict:

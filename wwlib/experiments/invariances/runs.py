@@ -19,11 +19,11 @@ from wwlib.experiments.hosts import load_host, load_judge
 from wwlib.experiments.interpretation.runs import load_interpretation
 from wwlib.experiments.invariances.attacks import ATTACKED, DRAWS, LARGE, SURE, THOROUGH, attacked
 from wwlib.flows.invariances import concept_shares, cut, value_entropy
-from wwlib.flows.latents import Latents, collect
+from wwlib.flows.latents import Latents, encode_pictures
 from wwlib.flows.translation import Translation, TranslationSchedule, draws_of, train_translation
 from wwlib.models.judges import Judge, new_judge
 
-SHELF = Shelf(DATA / "invariances-weights.safetensors", DATA / "invariances.json", "python -m wwlib invariances")
+SHELF = Shelf(DATA / "invariances-weights.safetensors", DATA / "invariances.json", "python -m wwlib remake invariances")
 SHARED = ("digit", "ink", "paper")
 BLOCKS = ("residual", *SHARED)  # of lesson 17's interpretation
 LAYERS = ("conv1", "conv2", "features", "logits")
@@ -35,8 +35,8 @@ SHIPPED = ((400, "conv1"), (400, "conv2"), (400, "logits"), (5, "logits"))
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a translation is asked to explain: a layer of the classifier at one moment, and how it is spoilt, if so.
+class LayerCase:
+    """What a translation explains: a layer of the classifier at one moment of training, and how it is spoilt, if so.
 
     Args:
         moment: steps of training, one of `MOMENTS`.
@@ -59,10 +59,10 @@ class Question:
         return f"{self.moment} {self.layer}" + (f" {self.spoilt}" if self.spoilt else "")
 
 
-OVER_LAYERS = tuple(Question(MOMENTS[-1], layer) for layer in reversed(LAYERS))
-OVER_TIME = tuple(Question(moment, "logits") for moment in MOMENTS[:-1])
-ABLATIONS = tuple(Question(MOMENTS[-1], "logits", spoilt) for spoilt in ("shuffled", "softmax"))
-BEFORE = tuple(Question(MOMENTS[0], layer) for layer in LAYERS[:-1])
+OVER_LAYERS = tuple(LayerCase(MOMENTS[-1], layer) for layer in reversed(LAYERS))
+OVER_TIME = tuple(LayerCase(moment, "logits") for moment in MOMENTS[:-1])
+ABLATIONS = tuple(LayerCase(MOMENTS[-1], "logits", spoilt) for spoilt in ("shuffled", "softmax"))
+BEFORE = tuple(LayerCase(MOMENTS[0], layer) for layer in LAYERS[:-1])
 PARTS = {"layers": OVER_LAYERS, "time": OVER_TIME, "ablations": ABLATIONS, "first": BEFORE}
 
 
@@ -97,7 +97,7 @@ def train_classifiers(seed: int = 0, steps: tuple[int, ...] = MOMENTS) -> dict[i
 @lru_cache(maxsize=1)
 def learned_codes(n: int | None = None) -> tuple[Latents, Tensor]:
     """Return the autoencoder's codes of the digits to learn from, `n` or as many as were recorded, and all factors."""
-    return collect(load_host("autoencoder"), Glyphs(), n or PICTURES, SHARED, seed=100)
+    return encode_pictures(load_host("autoencoder"), Glyphs(), n or PICTURES, SHARED, seed=100)
 
 
 @lru_cache(maxsize=1)
@@ -105,19 +105,19 @@ def unseen_codes(seed: int) -> tuple[Latents, Tensor]:
     """Return codes of other digits, which neither translations nor the classifier of a seed have seen, and factors."""
     learned = Glyphs().sample_factors(PICTURES, torch.Generator().manual_seed(100))
     seen = torch.cat([learned, taught_digits(torch.Generator().manual_seed(seed))])
-    return collect(load_host("autoencoder"), Glyphs(), TESTED, SHARED, seed=200, without=seen)
+    return encode_pictures(load_host("autoencoder"), Glyphs(), TESTED, SHARED, seed=200, without=seen)
 
 
 @torch.no_grad()
-def conditions_of(classifier: Judge, question: Question, factors: Tensor, noise: float = 0.0) -> Tensor:
+def conditions_of(classifier: Judge, layer_case: LayerCase, factors: Tensor, noise: float = 0.0) -> Tensor:
     """Return what a layer says of the digits with some factors, `[n, ...]`; once, for the classifier is frozen.
 
     Args:
-        classifier, question: the layer.
+        classifier, layer_case: the layer.
         factors: `[n, 6]`.
         noise: largest amplitude of a pattern of plus and minus that is added, another for each picture.
     """
-    data, (phi, _), random = Glyphs(), cut(classifier, question.layer), torch.Generator().manual_seed(0)
+    data, (phi, _), random = Glyphs(), cut(classifier, layer_case.layer), torch.Generator().manual_seed(0)
 
     def seen(part: Tensor) -> Tensor:
         images = data.images(part)
@@ -127,9 +127,9 @@ def conditions_of(classifier: Judge, question: Question, factors: Tensor, noise:
         return images + signs * noise * torch.rand(len(images), 1, 1, 1, generator=random)
 
     found = torch.cat([phi(seen(part)) for part in factors.split(512)])
-    if question.spoilt == "shuffled":
+    if layer_case.spoilt == "shuffled":
         return found[torch.randperm(len(found), generator=torch.Generator().manual_seed(0))]
-    return found.softmax(dim=1) if question.spoilt == "softmax" else found
+    return found.softmax(dim=1) if layer_case.spoilt == "softmax" else found
 
 
 def accuracy(classifier: Judge, seed: int, n: int = 2_000) -> float:
@@ -141,12 +141,12 @@ def accuracy(classifier: Judge, seed: int, n: int = 2_000) -> float:
 
 
 @torch.no_grad()
-def measure(classifier: Judge, question: Question, translation: Translation, seed: int = 0) -> dict:
+def measure(classifier: Judge, layer_case: LayerCase, translation: Translation, seed: int = 0) -> dict:
     """Return every measure of one translation on pictures that neither it nor the classifier has seen.
 
     Args:
-        classifier: at the question's moment.
-        question: what was translated.
+        classifier: at the moment of the layer case.
+        layer_case: what was translated.
         translation: trained.
         seed: of the classifier, noise and draws.
     """
@@ -157,7 +157,7 @@ def measure(classifier: Judge, question: Question, translation: Translation, see
     )
     latents, factors = unseen_codes(seed)
     random = torch.Generator().manual_seed(seed)
-    conditions = conditions_of(classifier, question, factors)
+    conditions = conditions_of(classifier, layer_case, factors)
     drawn = draws_of(translation, conditions, DRAWS, random)
     pictures = host.decode(drawn.flatten(0, 1))
     seen = torch.cat([judge.verdict(part) for part in pictures.split(512)]).unflatten(0, (TESTED, DRAWS))
@@ -178,25 +178,25 @@ def measure(classifier: Judge, question: Question, translation: Translation, see
         entropy={name: float(value_entropy(seen[..., k], 10)) for k, name in enumerate(SHARED)},
         data_entropy={name: float(value_entropy(latents.factors[:, k], 10)) for k, name in enumerate(SHARED)},
     )
-    if question.moment == MOMENTS[-1] and not question.spoilt:
-        scores["attack"] = attacked(classifier, question.layer, translation, images, factors[:, 0], random)
+    if layer_case.moment == MOMENTS[-1] and not layer_case.spoilt:
+        scores["attack"] = attacked(classifier, layer_case.layer, translation, images, factors[:, 0], random)
     return scores
 
 
-def explain(classifier: Judge, question: Question, seed: int, thorough: bool = False) -> tuple[Translation, dict]:
+def explain(classifier: Judge, layer_case: LayerCase, seed: int, thorough: bool = False) -> tuple[Translation, dict]:
     """Train and measure one translation; return it and its run record.
 
     Args:
-        classifier: at the question's moment.
-        question: what is translated.
+        classifier: at the moment of the layer case.
+        layer_case: what is translated.
         seed: of the classifier, the translation and its measures.
         thorough: train as for the second attack.
     """
     latents, factors = learned_codes()
-    conditions = conditions_of(classifier, question, factors)
+    conditions = conditions_of(classifier, layer_case, factors)
     if thorough:
-        conditions = torch.cat([conditions, conditions_of(classifier, question, factors, THOROUGH["noise"])])
-        latents = Latents(*(torch.cat([x, x]) for x in (latents.mean, latents.spread, latents.factors)))
+        conditions = torch.cat([conditions, conditions_of(classifier, layer_case, factors, THOROUGH["noise"])])
+        latents = Latents(*(torch.cat([x, x]) for x in (latents.mean, latents.std, latents.factors)))
     sizes = SCHEDULE | (dict(steps=THOROUGH["steps"]) if thorough else {})
     plan = TranslationSchedule(latents.mean.shape[1], tuple(conditions.shape[1:]), **sizes, seed=seed)
     start = time.perf_counter()
@@ -204,16 +204,16 @@ def explain(classifier: Judge, question: Question, seed: int, thorough: bool = F
     seconds = round(time.perf_counter() - start, 1)
     translation = rounded(translation)
     return translation, dict(
-        case=question.case,
+        case=layer_case.case,
         seed=seed,
-        moment=question.moment,
-        layer=question.layer,
-        spoilt=question.spoilt,
+        moment=layer_case.moment,
+        layer=layer_case.layer,
+        spoilt=layer_case.spoilt,
         schedule=asdict(plan),
         accuracy=accuracy(classifier, seed),
         seconds=seconds,
         losses=[round(loss, 3) for loss in losses],
-        scores=measure(classifier, question, translation, seed),
+        scores=measure(classifier, layer_case, translation, seed),
     )
 
 
@@ -225,13 +225,13 @@ def explain_attack(classifier: Judge, layer: str, seed: int) -> dict:
     network, lesson 19's judge of poses, still sees the true digit.
 
     Raises:
-        FileNotFoundError: if that judge was not made yet (`python -m wwlib translate host-poses`).
+        FileNotFoundError: if that judge was not made yet (`python -m wwlib remake translation host-poses`).
     """
     from wwlib.experiments.hosts import load_pose_judge  # lesson 19's; what lesson 18 itself shows needs nothing of it
 
-    question, kinds = Question(MOMENTS[-1], layer), {"attack_large": (0.0, None), "attack_sure": (SURE, None)}
+    layer_case, kinds = LayerCase(MOMENTS[-1], layer), {"attack_large": (0.0, None), "attack_sure": (SURE, None)}
     kinds["attack_seen"] = (SURE, load_pose_judge())
-    translation, run = explain(classifier, question, seed, thorough=True)
+    translation, run = explain(classifier, layer_case, seed, thorough=True)
     factors = unseen_codes(seed)[1]
     images, random = Glyphs().images(factors), torch.Generator().manual_seed(seed)
     for name, (sure, witness) in kinds.items():
@@ -262,7 +262,7 @@ def load_explanation(moment: int, layer: str) -> Translation:
     """
     if (moment, layer) not in SHIPPED:
         raise ValueError(f"moment and layer must be among {SHIPPED}, got {moment} and {layer!r}")
-    case = Question(moment, layer).case
+    case = LayerCase(moment, layer).case
     run = named_run(load_record(), case)
     return SHELF.load(f"explain-{case}", Translation(TranslationSchedule(**run["schedule"])))
 
@@ -288,21 +288,21 @@ def invariances(parts: list[str], seeds: list[int] | None = None) -> None:
     SHELF.note(lambda record: record.update(ceiling=ceiling()))
     parts = parts or [*known]
     for seed in seeds or range(5):
-        asked = [question for part in PARTS if part in parts for question in PARTS[part]]
+        asked = [layer_case for part in PARTS if part in parts for layer_case in PARTS[part]]
         _explain_all(asked, seed, "attack" in parts)
 
 
-def _explain_all(asked: list[Question], seed: int, attacks: bool) -> None:
-    """Record a translation for every question, and the second attack if wanted; ship what is shipped of seed 0."""
+def _explain_all(asked: list[LayerCase], seed: int, attacks: bool) -> None:
+    """Record a translation for every layer case, and the second attack if wanted; ship what is shipped of seed 0."""
     start = time.perf_counter()
     classifiers = {moment: rounded(classifier) for moment, classifier in train_classifiers(seed).items()}
     SHELF.note_host(f"classifier, seed {seed}", time.perf_counter() - start)
     kept: dict[str, nn.Module] = {f"classifier-{moment}": classifier for moment, classifier in classifiers.items()}
-    for question in asked:
-        translation, run = explain(classifiers[question.moment], question, seed)
+    for layer_case in asked:
+        translation, run = explain(classifiers[layer_case.moment], layer_case, seed)
         SHELF.note_run(run)
-        if not question.spoilt and (question.moment, question.layer) in SHIPPED:
-            kept[f"explain-{question.case}"] = translation
+        if not layer_case.spoilt and (layer_case.moment, layer_case.layer) in SHIPPED:
+            kept[f"explain-{layer_case.case}"] = translation
         shares = ", ".join(f"{name} {share:.2f}" for name, share in run["scores"]["shares"].items())
         print(f"{run['case']}, seed {seed}: {run['seconds']:.0f} s, {shares}", flush=True)
     if seed == 0 and asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from wwlib.base.device import choose_compute
 from wwlib.base.files import save_json
 from wwlib.base.paths import DATA
+from wwlib.base.stopping import stop_signal
 from wwlib.datasets.shapes3d import SmallRooms
 from wwlib.metrics.factor_vae import factor_vae_score
 from wwlib.metrics.points import encode_grid
@@ -17,6 +19,8 @@ from wwlib.models.config import Config
 from wwlib.training.step import Training
 
 RECORD = DATA / "lesson04.json"
+KEPT = 3  # pairs, the newest
+_kept: dict[str, Training] = {}  # by config
 
 
 def pair_config(objective: str, images: int, seed: int) -> Config:
@@ -41,10 +45,24 @@ def pair_config(objective: str, images: int, seed: int) -> Config:
 
 
 def train_pair(objective: str, images: int, seed: int) -> Training:
-    """Train one small pair on the CPU and return its state."""
-    state = Training(pair_config(objective, images, seed), SmallRooms(), choose_compute("cpu"))
-    while state.step_number < state.config.steps:
-        state.step()
+    """Train one small pair on the CPU and return its state.
+
+    Interrupted, it stops between two steps; the same call continues there, also if other pairs were trained in between,
+    and a pair that has come to its end is returned as it is.
+    """
+    config = pair_config(objective, images, seed)
+    name = json.dumps(config.to_json())
+    state = _kept.pop(name, None) or Training(config, SmallRooms(), choose_compute("cpu"))
+    if 0 < state.step_number < config.steps:
+        print(f"{objective}: continued at step {state.step_number} of {config.steps}", flush=True)
+    _kept[name] = state
+    while len(_kept) > KEPT:
+        _kept.pop(next(iter(_kept)))
+    with stop_signal() as stopped:
+        while state.step_number < config.steps and not stopped.is_set():
+            state.step()
+    if state.step_number < config.steps:
+        raise KeyboardInterrupt(f"{objective}: stopped at step {state.step_number} of {config.steps}; run it again")
     return state
 
 
@@ -61,4 +79,4 @@ def compare(images: int = 6_400, seeds: int = 3, path: Path = RECORD) -> None:
             named.append(naming_accuracy(state.average, state.recogniser))
             print(f"{objective}, seed {seed}: score {scores[-1]:.3f}, moves named {named[-1]:.3f}", flush=True)
         runs.append(dict(objective=objective, images=images, scores=scores, named=named))
-    save_json(path, dict(command="python -m wwlib compare", runs=runs))
+    save_json(path, dict(command="python -m wwlib remake perturbation", runs=runs))

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from wwlib.base.device import choose_compute
-from wwlib.base.files import load_about, load_tensors, save_json, save_tensors
+from wwlib.base.files import load_about, load_tensors, remove_unfinished, save_json, save_tensors
 from wwlib.base.paths import DATA
 from wwlib.datasets.factors import FactorData
-from wwlib.experiments.population.work_queue import enqueue, open_study, requeue_dead, taken, waiting
+from wwlib.experiments.population.work_queue import enqueue, open_study, requeue_dead, run_trials, taken, waiting
 from wwlib.metrics.lengths import PRESETS, tpl
 from wwlib.metrics.perceptual import Enlarged, PerceptualDistance
 from wwlib.metrics.points import encode_sample
@@ -222,6 +222,8 @@ def work(
         config = population[name]
         if shown := training_images if isinstance(config, VAEConfig) else gan_images:
             config = replace(config, images=shown)
+        for file in (weights, folder / f"{name}.arrays.safetensors"):
+            remove_unfinished(file)
         if not weights.exists():
             train_member(config, weights, data)
         trained, model = time.perf_counter(), load_member(weights)
@@ -248,7 +250,7 @@ def work(
     told = False
     while limit is None or len(done) < limit:
         if waiting(study):
-            study.optimize(objective, n_trials=limit and limit - len(done), callbacks=[stop_when_none_waits])
+            run_trials(study, objective, limit and limit - len(done), [stop_when_none_waits])
         elif waiting(study, optuna.trial.TrialState.RUNNING):
             if not told:
                 print("nothing left to begin; waiting for other processes to end theirs", flush=True)
@@ -260,7 +262,7 @@ def work(
     return len(done)
 
 
-def collect(folder: Path, name: str = "population", data: Path = DATA) -> list[dict]:
+def gather_members(folder: Path, name: str = "population", data: Path = DATA) -> list[dict]:
     """Gather every finished member of a population's folder, add UDR, and write what the course ships.
 
     That is `<name>.json`, `<name>-arrays.safetensors`, and for the population that lesson 10 draws with, the weights

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
 
 from wwlib.base.device import choose_compute
+from wwlib.base.files import remove_unfinished
 from wwlib.datasets.factors import FactorData
-from wwlib.experiments.population.work_queue import open_study
+from wwlib.experiments.population.work_queue import open_study, requeue_dead, run_trials
 from wwlib.metrics.lengths import tpl
 from wwlib.metrics.perceptual import PerceptualDistance
 from wwlib.metrics.scores import score_representation
 from wwlib.models.vaes import FAMILIES, VAEConfig, load_vae
 from wwlib.training.vae import VAETraining, save_vae
+
+RUNNING = optuna.trial.TrialState.RUNNING
+ENDED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,14 @@ def search(
     budget: Budget | None = None,
     seed: int = 0,
     name: str = "select",
+    heartbeat: int = 30,
 ) -> optuna.Study:
     """Let Optuna look for the autoencoder with the shortest TPL among those with enough active codes.
 
     No label is used. A trial is pruned when, from the second look on, even its shortest TPL so far is longer than the
     median of earlier trials at that look (Optuna's median pruner); a model with fewer than `least` active codes at the
-    end is out of the running, whatever its TPL. Several processes may run the same study; trials that were done count.
+    end is out of the running, whatever its TPL. Several processes may run the same study. Trials that came to an end
+    count, in this call or an earlier one; a trial that was stopped does not, and another takes its place.
 
     Args:
         storage: database URL of the study.
@@ -55,9 +62,10 @@ def search(
         budget: of each trial.
         seed: of the sampler and of every training.
         name: of the study.
+        heartbeat: as for `open_study`: how soon a process that was killed is noticed.
     """
     budget = budget or Budget()
-    study = open_study(storage, name)
+    study = open_study(storage, name, heartbeat)
     begun = len(study.get_trials(deepcopy=False))  # a second process must not repeat the first one's proposals
     study.sampler = optuna.samplers.TPESampler(
         seed=seed + begun, n_startup_trials=max(4, trials // 3), constant_liar=True
@@ -84,10 +92,26 @@ def search(
             raise optuna.TrialPruned(f"{found.active_codes} active codes, {least} are asked for")
         return found.score
 
-    enough = optuna.study.MaxTrialsCallback(trials, states=None)
-    if begun < trials:
-        study.optimize(objective, n_trials=trials - begun, callbacks=[enough])
+    told = False
+    requeue_dead(study)
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.FAIL,)):
+        remove_unfinished(folder / f"trial{trial.number}.safetensors")
+    while len(ended(study)) < trials:
+        others = sum(trial.state == RUNNING for trial in study.get_trials(deepcopy=False))
+        if (missing := trials - len(ended(study)) - others) > 0:
+            run_trials(study, objective, missing, [optuna.study.MaxTrialsCallback(trials, states=ENDED)])
+        else:
+            if not told:
+                print(f"waiting for {others} trials of other processes, or of ones that were killed", flush=True)
+            told = True
+            time.sleep(heartbeat / 2)
+            requeue_dead(study)
     return study
+
+
+def ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials that came to an end, finished or pruned; one stopped by hand or by a crash did not."""
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state in ENDED]
 
 
 def chosen_trial(study: optuna.Study) -> optuna.trial.FrozenTrial:
@@ -96,10 +120,10 @@ def chosen_trial(study: optuna.Study) -> optuna.trial.FrozenTrial:
     Raises:
         ValueError: if no trial came to an end with enough active codes.
     """
-    complete = [t for t in study.get_trials(deepcopy=False) if t.state == optuna.trial.TrialState.COMPLETE]
+    complete = [trial for trial in ended(study) if trial.state == optuna.trial.TrialState.COMPLETE]
     if not complete:
         raise ValueError(
-            f"no trial of {len(study.trials)} ended with enough active codes; ask for more trials or fewer"
+            f"none of {len(ended(study))} trials ended with enough active codes; ask for more trials or fewer codes"
         )
     return min(complete, key=lambda trial: trial.value)
 
@@ -114,9 +138,7 @@ def record_of(study: optuna.Study, folder: Path, data: FactorData, command: str)
         command: that ran it.
     """
     trials = []
-    for trial in study.get_trials(deepcopy=False):
-        if not trial.state.is_finished() or trial.state == optuna.trial.TrialState.FAIL:
-            continue  # stopped half-way by hand or by a crash
+    for trial in ended(study):
         one = dict(
             number=trial.number, state=trial.state.name.lower(), **trial.params,
             tpl=trial.value if trial.state == optuna.trial.TrialState.COMPLETE else None,

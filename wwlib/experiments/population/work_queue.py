@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import optuna
@@ -58,6 +59,44 @@ def enqueue(study: optuna.Study, names: list[str]) -> None:
     for name in names:
         if name not in there:
             study.enqueue_trial({}, user_attrs={"member": name})
+
+
+def run_trials(
+    study: optuna.Study,
+    objective: Callable[[optuna.Trial], float],
+    trials: int | None,
+    callbacks: Sequence[Callable],
+) -> None:
+    """Run trials as `study.optimize` does; return early where another process took this one for dead meanwhile.
+
+    That happens to a computer that slept for longer than four heartbeats: the trial is in the queue again or with
+    somebody else, Optuna refuses this process's result, and everything else can go on.
+
+    Args:
+        study: the queue.
+        objective: the work of one trial.
+        trials: at most so many; None for no limit.
+        callbacks: as for `study.optimize`.
+    """
+    number, failed = -1, False
+
+    def watched(trial: optuna.Trial) -> float:
+        nonlocal number, failed
+        number = trial.number
+        try:
+            return objective(trial)
+        except (optuna.TrialPruned, optuna.exceptions.UpdateFinishedTrialError):
+            raise
+        except BaseException:
+            failed = True
+            raise
+
+    try:
+        study.optimize(watched, trials, callbacks=callbacks)
+    except Exception:
+        if failed or number < 0 or study.get_trials(deepcopy=False)[number].state != optuna.trial.TrialState.FAIL:
+            raise
+        print(f"trial {number} was given to another process while this one slept", flush=True)
 
 
 def requeue_dead(study: optuna.Study) -> None:

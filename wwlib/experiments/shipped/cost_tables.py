@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
+from wwlib.base.files import load_json
 from wwlib.base.table import Table
 from wwlib.experiments.shipped.costs import COSTS, MEMORY
 from wwlib.models.shipped import seed_names, shipped_record
@@ -42,7 +42,7 @@ def estimate_seconds(found: dict, peak: float) -> float:
 def cost_table() -> Table:
     """What each recipe costs on this CPU: shipped runs from their records, others by a few steps on one thread."""
     rows = []
-    for name, found in json.loads(COSTS.read_text(encoding="utf-8"))["recipes"].items():
+    for name, found in load_json(COSTS)["recipes"].items():
         records = [shipped_record(seed) for seed in seed_names(name)]
         rates = [record["images_per_second"] for record in records]
         minutes = [record["seconds"] / 60 for record in records]
@@ -65,7 +65,7 @@ def cost_table() -> Table:
 def gpu_table() -> Table:
     """Estimated images/s on GPUs, from float32 to half precision on tensor cores, and the time for all images."""
     rows = []
-    for name, found in json.loads(COSTS.read_text(encoding="utf-8"))["recipes"].items():
+    for name, found in load_json(COSTS)["recipes"].items():
         cells = []
         for card in CARDS.values():
             rates = [found["batch"] / estimate_seconds(found, peak) for peak in (card.float32, card.half)]
@@ -89,7 +89,7 @@ def _time_span(seconds: list[float]) -> str:
 
 def memory_table() -> str:
     """What each recipe needs on its device, computed from its networks, and the micro-batch that fits the budget."""
-    record = json.loads(MEMORY.read_text(encoding="utf-8"))
+    record = load_json(MEMORY)
     rows = [
         (
             row["recipe"],

@@ -124,7 +124,7 @@ def measure_costs(names: list[str]) -> dict:
     for name in names or list(RECIPES):
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             kept[name] = pool.submit(measure_recipe, name).result()
-        record = dict(command="python -m wwlib costs", cores=os.cpu_count(), torch=torch.__version__)
+        record = dict(command="python -m wwlib remake costs", cores=os.cpu_count(), torch=torch.__version__)
         save_json(COSTS, {**record, "recipes": {known: kept[known] for known in RECIPES if known in kept}})
         print(f"{name}: {kept[name]['measured_batch'] / kept[name]['seconds']:.1f} images/s", flush=True)
     return kept
@@ -144,10 +144,10 @@ def memory_record() -> dict:
                     recipe=name,
                     batch=config.batch,
                     precision=precision,
-                    kept=need.kept,
+                    kept=need.kept_bytes,
                     passes=need.passes,
                     whole_batch=need.bytes(config.batch),
                     micro_batch=fit(need, config.batch, BUDGET),
                 )
             )
-    return dict(command="python -m wwlib memory", budget_gigabytes=BUDGET, torch=torch.__version__, rows=rows)
+    return dict(command="python -m wwlib remake memory", budget_gigabytes=BUDGET, torch=torch.__version__, rows=rows)

@@ -13,7 +13,7 @@ from wwlib.base.shelf import rounded
 from wwlib.datasets.captions import STATED
 from wwlib.datasets.glyphs import Glyphs
 from wwlib.experiments.hosts import load_host, load_judge
-from wwlib.flows.latents import Latents, collect
+from wwlib.flows.latents import Latents, encode_pictures
 from wwlib.flows.regression import Regression, train_regression
 from wwlib.flows.text_to_image import at_depth
 from wwlib.flows.translation import Translation, TranslationSchedule, train_translation
@@ -37,7 +37,7 @@ def depth_data(depth: str, pictures: int = PICTURES) -> tuple[Latents, Tensor, L
     host, classifier, data = load_host("autoencoder"), load_host("classifier").classifier, Glyphs()
     found, factors = [], None
     for n, seed in ((pictures, 100), (DEPTH_TESTED, 200)):
-        latents, factors = collect(host, data, n, STATED, seed, without=factors)
+        latents, factors = encode_pictures(host, data, n, STATED, seed, without=factors)
         conditions = [at_depth(classifier, data.images(part), depth) for part in factors.split(256)]
         found += [latents, torch.cat(conditions)]
     return *found, factors

@@ -11,9 +11,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from wwlib.base.files import digest
+from wwlib.base.files import tensor_digest
 from wwlib.base.shelf import named_run, rounded
-from wwlib.datasets.captions import SIZES, STATED, UNSAID, distort, random_stated, tokens, told_captions, write_all
+from wwlib.datasets.captions import SIZES, STATED, UNSAID, distort, distorted_captions, random_stated, tokens, write_all
 from wwlib.experiments.hosts import TRANSLATION, load_host, load_judge, load_pose_judge, train_pose_judge
 from wwlib.experiments.translation.depths import PICTURES, REGRESSION_STEPS, REMEDIES, distance_to_pictures, run_depth
 from wwlib.flows.caption_encoder import LEARNED, CaptionEncoder, train_caption_encoder
@@ -86,7 +86,7 @@ def captioned_fully() -> Captioned:
 
 def fingerprint(*networks: nn.Module) -> str:
     """Return a digest of every tensor that networks hold."""
-    return " ".join(digest(network.state_dict()) for network in networks)
+    return " ".join(tensor_digest(network.state_dict()) for network in networks)
 
 
 @torch.no_grad()
@@ -210,7 +210,7 @@ def run_reading(seed: int) -> dict:
     stated = random_stated(4_000, torch.Generator().manual_seed(10_000 + seed))
     captions, words = write_all(stated, 20_000 + seed), random.Random(30_000 + seed)
     texts = dict(clean=captions, distorted=[distort(caption, words) for caption in captions])
-    learned = set(told_captions(LEARNED, torch.Generator().manual_seed(100 + seed), 100 + seed)[1])
+    learned = set(distorted_captions(LEARNED, torch.Generator().manual_seed(100 + seed), 100 + seed)[1])
     new = {told: [k for k, caption in enumerate(found) if caption not in learned] for told, found in texts.items()}
     scores, start = {}, time.perf_counter()
     for name, ordered in (("in order", True), ("bag of words", False)):
