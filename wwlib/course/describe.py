@@ -45,7 +45,7 @@ def plain(value: object) -> object:
         return {plain(key): plain(part) for key, part in dict.items(value)}
     if isinstance(value, str):
         return str.__str__(value)
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, (bool, Other)):
         return value
     kind = type(value)
     if isinstance(value, np.generic):

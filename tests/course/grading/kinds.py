@@ -194,7 +194,7 @@ def _in_another_cell(source: str):
 def _split(notebook: dict) -> dict:
     """A helper stays in the marked cell, the function was split off into the next."""
     return _two_cells(notebook, "def half(v):\n    return v.softmax(dim=-1)\n",
-                      "def my_cumax(logits):\n    return half(logits).cumsum(dim=-1)\n")  # fmt: skip
+                      "def my_cumax(logits):\n    return half(logits).flip(-1).cumsum(dim=-1).flip(-1)\n")  # fmt: skip
 
 
 def _two_cells(notebook: dict, marked: str, other: str, before: bool = False) -> dict:
@@ -210,7 +210,7 @@ def _two_cells(notebook: dict, marked: str, other: str, before: bool = False) ->
 
 
 def _helper_in_a_cell_of_its_own(notebook: dict) -> dict:
-    return _two_cells(notebook, "def my_cumax(logits):\n    return half(logits).cumsum(dim=-1)\n",
+    return _two_cells(notebook, "def my_cumax(logits):\n    return half(logits).flip(-1).cumsum(dim=-1).flip(-1)\n",
                       "SHIFT = 0\ndef half(v):\n    return (v + SHIFT).softmax(dim=-1)\n", before=True)  # fmt: skip
 
 
@@ -275,7 +275,7 @@ def _long_list() -> bytes:
 def asserts(code: str) -> str:
     """An answer whose function is right only if this code raises nothing."""
     body = "".join(f"    {line}\n" for line in code.splitlines())
-    return f"def my_cumax(logits):\n{body}    return logits.softmax(dim=-1).cumsum(dim=-1)\n"
+    return f"def my_cumax(logits):\n{body}    return logits.softmax(dim=-1).flip(-1).cumsum(dim=-1).flip(-1)\n"
 
 
 PERFECT_BYTES = json.dumps(PERFECT).encode()
@@ -320,7 +320,7 @@ KINDS = (
     answer("a huge figure", "import matplotlib.pyplot as plt, numpy\nplt.figure(figsize=(80, 80))\n"
            "plt.imshow(numpy.random.rand(8000, 8000, 3)); plt.show()\n" + RIGHT, (5, 6)),
     answer("writes 10 GB", "with open('big', 'wb') as file:\n    for _ in range(10_000):\n        file.write(b'x' * 2**20)\n"
-           + RIGHT, 5, "stopped", "No space left"),
+           + RIGHT, 6, "right", "No space left"),
     answer("deletes files", "import shutil, wwlib, os\nshutil.rmtree(os.path.dirname(wwlib.__file__), ignore_errors=True)\n"
            "shutil.rmtree(os.path.expanduser('~'), ignore_errors=True)\n" + RIGHT, 6, "right"),
     answer("rewrites wwlib", "import wwlib.models.masks\nopen(wwlib.models.masks.__file__, 'w').write('')\n" + RIGHT, 6, "right",
@@ -466,19 +466,19 @@ KINDS = (
     answer("fails below the function", RIGHT + "nothing_like_it\n", 6, "right", "NameError"),
     answer("trains for long below the function", RIGHT + "import time\ntime.sleep(60)\n", 6, "right", "only what it defines"),
     edited("solution in a new cell", _in_another_cell(RIGHT), 6),
-    edited("solution assigned in a new cell", _in_another_cell("my_cumax = lambda logits: logits.softmax(-1).cumsum(-1)"), 6),
+    edited("solution assigned in a new cell", _in_another_cell("my_cumax = lambda logits: logits.softmax(-1).flip(-1).cumsum(-1).flip(-1)"), 6),
     edited("cell split in two", _split, 6),
     edited("helper in a cell of its own", _helper_in_a_cell_of_its_own, 6),
-    answer("a helper named like the library's", "def cumax(v):\n    return v.softmax(dim=-1).cumsum(dim=-1)\n"
+    answer("a helper named like the library's", "def cumax(v):\n    return v.softmax(dim=-1).flip(-1).cumsum(dim=-1).flip(-1)\n"
            "def my_cumax(logits):\n    return cumax(logits)\n", 6, "right"),
     answer("an alias of the lesson's copy", "my_cumax = cumax\n", 5, "library"),
     edited("one helper's name twice", _answers(
-        a1="def helper(v):\n    return v.softmax(-1)\ndef my_cumax(logits):\n    return helper(logits).cumsum(-1)",
+        a1="def helper(v):\n    return v.softmax(-1)\ndef my_cumax(logits):\n    return helper(logits).flip(-1).cumsum(-1).flip(-1)",
         a2="def helper(v):\n    return v.softmax(-1).cumsum(-1)\ndef my_window(open_logits, close_logits):\n"
-           "    return helper(open_logits) * (1 - helper(close_logits))"), 6),
+           "    return 1 - (1 - helper(open_logits)) * helper(close_logits)"), 6),
     edited("a stopped cell leaves its helper", _answers(
         a1="def steps(v):\n    return v.softmax(-1).cumsum(-1)\nwhile True:\n    pass",
-        a2="def my_window(open_logits, close_logits):\n    return steps(open_logits) * (1 - steps(close_logits))"), 5, "stopped"),
+        a2="def my_window(open_logits, close_logits):\n    return 1 - (1 - steps(open_logits)) * steps(close_logits)"), 5, "stopped"),
     answer("joblib", "from joblib import Parallel, delayed\nassert Parallel(n_jobs=1)(delayed(abs)(x) for x in (-1, 2)) == [1, 2]\n" + RIGHT,
            6, "right"),
     answer("pip magic", "%pip install antigravity\n" + RIGHT, 6, "right"),

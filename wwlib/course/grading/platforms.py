@@ -25,21 +25,21 @@ ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")
 
 @dataclass(frozen=True)
 class Person:
-    """Who handed in, as a place of submissions names them.
+    """Who handed in, as a place of submissions names them; somebody's several files name one person.
 
     Attributes:
         id: unique in that place; the learner's id where neither roster nor mapping knows a better one.
         name: as it may stand in a roster.
         keys: what a mapping file may call them.
         sure: ids that the platform itself vouches for, such as an address.
-        note: what the platform says besides.
+        note: what the platform says besides of this file.
     """
 
     id: str
     name: str = ""
-    keys: tuple[str, ...] = ()
+    keys: tuple[str, ...] = field(default=(), compare=False)
     sure: tuple[str, ...] = ()
-    note: str = ""
+    note: str = field(default="", compare=False)
 
 
 def tidy(text: str) -> str:
@@ -162,10 +162,16 @@ class Directory:
     remarks: list[str] = field(default_factory=list)
 
     def learners(self, people: list[Person]) -> dict[Person, str]:
-        """Return the learner's id of each person; whoever maps to nobody keeps the id of the place."""
-        found, claims = {}, {}
-        for person in dict.fromkeys(people):
-            id = next((self.mapping[key] for key in person.keys if key in self.mapping), "")
+        """Return the learner's id of each person; whoever maps to nobody keeps the id of the place.
+
+        Args:
+            people: one for each file that was handed in.
+        """
+        found, claims, keys = {}, {}, {}
+        for person in people:
+            keys[person] = (*keys.get(person, ()), *person.keys)
+        for person in keys:
+            id = next((self.mapping[key] for key in keys[person] if key in self.mapping), "")
             id = id or next((key for key in person.sure if key in self.roster), "") or self._by_address(person)
             if id:
                 found[person] = id
@@ -177,7 +183,7 @@ class Directory:
             else:
                 names = ", ".join(person.id for person in claimants)
                 self.remarks.append(f"{names}: not clear who of the roster's {', '.join(matches)}; use --mapping")
-        return {person: found.get(person, person.id) for person in dict.fromkeys(people)}
+        return {person: found.get(person, person.id) for person in keys}
 
     def _by_address(self, person: Person) -> str:
         rows = [id for id, row in self.roster.items() if row.get("email") and row["email"] in person.sure]

@@ -39,6 +39,7 @@ class File:
         saved: the file's own time, which orders attempts inside a learner's zip.
         load: returns its first bytes, at most so many.
         problem: why it cannot be read.
+        note: what the platform says of it besides.
     """
 
     parts: tuple[str, ...]
@@ -47,6 +48,7 @@ class File:
     saved: float = 0.0
     load: Callable[[int], bytes] | None = None
     problem: str = ""
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -115,18 +117,19 @@ def find(place: Path, directory: Directory | None = None) -> tuple[list[Submissi
         raise FileNotFoundError(f"no folder of submissions at {place}, and no zip")
     files, people = _gradescope(files)
     owners: dict[Person, list[File]] = {}
-    nobodys = []
+    nobodys, everyone = [], []
     for file in files:
         alone = len(file.parts) == 1 and file.suffix in BESIDE and not person_of(file.parts[0]).name
         if alone and not _notebook(file):
             nobodys.append(file.name)
             continue
         for person in people.get(file.parts[0]) or [_owner(file)]:
-            owners.setdefault(person, []).append(file)
-    ids = directory.learners(list(owners))
+            everyone.append(person)
+            owners.setdefault(person, []).append(replace(file, note=person.note))
+    ids = directory.learners(everyone)
     found = []
     for person, mine in owners.items():
-        found += _of_one(person, ids[person], mine)
+        found += _of_one(ids[person], mine)
     return found, nobodys
 
 
@@ -296,11 +299,12 @@ def _is_zip(file: File) -> bool:
         return False
 
 
-def _of_one(person: Person, learner: str, files: list[File]) -> list[Submission]:
+def _of_one(learner: str, files: list[File]) -> list[Submission]:
     """A person's files as submissions: every notebook, and what is none as a note, or as a problem if that is all."""
     flat: list[File] = []
     for file in files:
-        flat += _unzip(file) if not file.problem and _is_zip(file) else [file]
+        within = _unzip(file) if not file.problem and _is_zip(file) else [file]
+        flat += [replace(one, note=file.note) for one in within]
     notebooks, others = [], []
     for file in flat:
         if file.problem or not _notebook(file):
@@ -318,7 +322,7 @@ def _of_one(person: Person, learner: str, files: list[File]) -> list[Submission]
         if file.size > LARGEST:
             problem = f"larger than {LARGEST // 2**20} MB; clear its outputs"
         found.append(Submission(learner, _name(file), file.load, file.modified, file.saved, problem,
-                                [person.note] if person.note else []))  # fmt: skip
+                                [file.note] if file.note else []))  # fmt: skip
     for file, why in others:
         if found and not file.problem:
             found[-1].notes.append(f"{_name(file)} is {why} and was not read")
