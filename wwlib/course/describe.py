@@ -34,11 +34,10 @@ def plain(value: object) -> object:
         return _tensor_of(value)
     if isinstance(value, Tensor):
         with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what its numbers are
-            tensor = value.detach().as_subclass(Tensor)
-            odd = tensor.is_meta or tensor.is_complex() or tensor.is_quantized or tensor.is_nested
-            if tensor.layout != torch.strided or odd:
-                return Other(f"{tensor.layout} {tensor.dtype} tensor on {tensor.device}".replace("torch.", ""))
-            return tensor.cpu().contiguous().clone()
+            odd = value.is_meta or value.is_complex() or value.is_quantized or value.is_nested
+            if value.layout != torch.strided or odd:
+                return Other(f"{value.layout} {value.dtype} tensor on {value.device}".replace("torch.", ""))
+            return value.detach().as_subclass(Tensor).cpu().contiguous().clone()
     if isinstance(value, (tuple, list)):
         return (tuple if isinstance(value, tuple) else list)([plain(part) for part in list(value)])
     if isinstance(value, dict):
