@@ -451,6 +451,15 @@ def test_settings_that_change_grades_change_the_fingerprint():
     assert plain.fingerprint() != dataclasses.replace(plain, seed=2).fingerprint()
 
 
+def test_the_fingerprint_is_the_same_in_every_process():
+    """Else no grade would ever be kept."""
+    code = "from wwlib.course.grading.grade import Settings; print(Settings(seed=1).fingerprint())"
+    for number in "12":
+        environment = {**os.environ, "PYTHONHASHSEED": number}
+        found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert found.stdout.strip() == grading.Settings(seed=1).fingerprint()
+
+
 def test_the_fingerprint_sees_every_file_of_the_library(tmp_path, monkeypatch):
     """Else a grade given by an older library would be kept."""
     files = [path for path in (ROOT / "wwlib").glob("**/*.py") if path.is_file()]

@@ -28,7 +28,7 @@ from wwlib.course.grading.servers import ForkServer, Infrastructure
 from wwlib.course.grading.session import Clock, Died, Session
 from wwlib.course.grading.submissions import Submission, find, newest
 from wwlib.course.grading.view import places, secrets_in
-from wwlib.course.lessons.tasks import Master, masters
+from wwlib.course.lessons.tasks import Master, Values, masters
 
 SESSIONS, JUDGES = "wwlib.course.grading.warm", "wwlib.course.grading.judge"
 
@@ -47,7 +47,9 @@ class Settings:
 
     def fingerprint(self) -> str:
         """Return a digest of what decides a grade: limits, seed, lessons, library and hidden inputs."""
-        text = f"{self.cell_timeout:g} {self.timeout:g} {self.memory:g} {self.seed} {sorted(masters().items())}"
+        cells = [cell for _, master in sorted(masters().items()) for cell in master.cells]
+        lessons = [cell.source if isinstance(cell, Values) else cell for cell in cells]  # sets have no fixed order
+        text = f"{self.cell_timeout:g} {self.timeout:g} {self.memory:g} {self.seed} {lessons}"
         for path in library_files():
             text += path.read_text(encoding="utf-8")
         for path in sorted(Path(self.hidden).glob("*.py")) if self.hidden else ():
