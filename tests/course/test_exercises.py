@@ -10,7 +10,8 @@ import torch
 
 from wwlib.course.answers import exercises, questions
 from wwlib.course.answers.lesson_04 import poster_loss
-from wwlib.course.exercise import as_double, describe, same
+from wwlib.course.describe import describe
+from wwlib.course.exercise import as_double, same
 from wwlib.course.lessons.check import check, quiz
 from wwlib.course.lessons.notebooks import lesson_files
 from wwlib.course.lessons.release import solution

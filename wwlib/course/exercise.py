@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import html
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,8 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wwlib.course.describe import as_tensor, brief, describe, kind_of, line_of, name_of, plain
+
 ANSWERS = "wwlib.course.answers"  # the package of written answers: what lies there is no function of the library
 GREEN, RED, GREY = "#2e8b57", "#c0392b", "#7a8494"
+FORGOTTEN = "\nhint       nothing came back: is a `return` missing?"
 
 
 @dataclass(frozen=True)
@@ -96,21 +98,23 @@ class Result:
         return f"<div style='{style}' role='status'><b>{html.escape(self.title)}</b>{body if self.body else ''}</div>"
 
 
-def first_fault(exercise: Exercise, answer: Callable, seed: int = 0, double: bool | None = None) -> Result | None:
+def first_fault(exercise: Exercise, answer: Callable, seed: int = 0, double: bool | None = None,
+                numbers: bool = True) -> Result | None:  # fmt: skip
     """Return what is wrong with an answer, or None if nothing was found.
 
     Args:
         exercise: whose cases or properties are tried.
-        answer: a function, the learner's or a stand-in that calls it elsewhere.
+        answer: a function, the learner's or a stand-in that calls it elsewhere; what it returns is judged as `plain`.
         seed: of the inputs; `check` uses 0.
         double: try the cases in float64 (True), float32 (False) or both.
+        numbers: show the inputs and the right answers, not their shapes only.
     """
     for number, one in enumerate(exercise.properties):
-        if double is not True and (fault := _try_property(exercise, one, answer, seed + number)):
+        if double is not True and (fault := _try_property(exercise, one, answer, seed + number, numbers)):
             return fault
     for in_double in (False, True) if double is None else (double,):
         for number, make in enumerate(exercise.cases):
-            if fault := _try_case(exercise, make, answer, seed + number, in_double):
+            if fault := _try_case(exercise, make, answer, seed + number, in_double, numbers):
                 return fault
     return None
 
@@ -123,12 +127,12 @@ class Watched:
 
     def _remember(self, call: Callable, arguments: tuple, options: dict | None = None) -> object:
         try:
-            returned = call(*arguments, **(options or {}))
+            returned = plain(call(*arguments, **(options or {})))
         except BaseException as error:
             self.raised = error
             raise
         self.calls.append((arguments, returned))
-        return _arrays_as_tensors(returned)
+        return returned
 
     def __call__(self, *arguments, **options) -> object:
         return self._remember(self.answer, arguments, options)
@@ -139,29 +143,24 @@ class Watched:
         self.calls[-1] = (arguments, value)
         return value, slopes
 
-    def last(self) -> str:
-        """Describe the last call and up to three results of calls with arguments of the same shapes."""
+    def last(self, numbers: bool) -> str:
+        """Describe the last call, and up to three results of calls with arguments of the same shapes."""
         if not self.calls:
             return ""
-        called = [brief(a) for a in self.calls[-1][0]]
-        alike = [value for inputs, value in self.calls if [brief(a) for a in inputs] == called][-3:]
+        called = [brief(a, numbers) for a in self.calls[-1][0]]
+        alike = [value for inputs, value in self.calls if [brief(a, numbers) for a in inputs] == called][-3:]
         return f"\ncalled     {name_of(self.answer)}({', '.join(called)})" + "".join(
             f"\nreturned   {describe(value)}" for value in alike
         )
 
 
-def _arrays_as_tensors(value: object) -> object:
-    if isinstance(value, tuple):
-        return tuple(map(_arrays_as_tensors, value))
-    return as_tensor(value) if isinstance(value, np.ndarray) else value
-
-
-def _try_property(exercise: Exercise, one: Property, answer: Callable, seed: int) -> Result | None:
+def _try_property(exercise: Exercise, one: Property, answer: Callable, seed: int,
+                  numbers: bool) -> Result | None:  # fmt: skip
     watched, hint = Watched(answer), ""
     try:
         if one.holds(watched, seed):
             return None
-        body = f"must hold  {one.what}{watched.last()}"
+        body = f"must hold  {one.what}{watched.last(numbers)}"
     except NotImplementedError:
         return _waiting(exercise)
     except (Exception, SystemExit) as error:
@@ -169,8 +168,8 @@ def _try_property(exercise: Exercise, one: Property, answer: Callable, seed: int
         if error is watched.raised:
             body += f"\nraised     {type(error).__name__}: {error}{line_of(error, answer)}"
         else:  # what came back is of no use; the message would speak of our code, not of the learner's
-            body += watched.last()
-            kind = type(watched.calls[-1][1]).__name__ if watched.calls else "nothing"
+            body += watched.last(numbers)
+            kind = kind_of(watched.calls[-1][1]) if watched.calls else "nothing"
             hint = f"\nhint       a {kind} came back; the stub says which kind and shape are asked for"
             if isinstance(error, ValueError):  # a sentence of the library's about what it was given
                 hint = f"\nhint       {error}"
@@ -192,14 +191,15 @@ def as_double(arguments: tuple) -> tuple:
     return tuple(a.double() if _wide(a) else a for a in arguments)
 
 
-def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, in_double: bool) -> Result | None:
+def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, in_double: bool,
+              numbers: bool) -> Result | None:  # fmt: skip
     def arguments() -> tuple:
         made = make(torch.Generator().manual_seed(seed))
         return as_double(made) if in_double else made
 
     def report(what: str, colour: str = RED) -> Result:
         name = name_of(answer)
-        called = f",\n{' ' * (12 + len(name))}".join(brief(a) for a in arguments())
+        called = f",\n{' ' * (12 + len(name))}".join(brief(a, numbers) for a in arguments())
         return Result(
             False, f"✗ {exercise.id} {exercise.title}: not yet", f"called     {name}({called})\n{what}", colour
         )
@@ -211,24 +211,24 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, i
     inputs = arguments()
     try:
         got, my_slopes = _call(exercise, answer, inputs)
-        got = got.cpu() if isinstance(got, Tensor) and not got.is_meta else got
+        got = plain(got)
     except NotImplementedError:
         return _waiting(exercise)
     except (Exception, SystemExit) as error:
         if in_double and not isinstance(error, SystemExit):
             return None  # right in float32, and no task asks for another format: `remarks` says it
         where = line_of(error, answer)
-        return report(f"raised     {type(error).__name__}: {error}{where}\nexpected   {describe(expected)}")
+        return report(f"raised     {type(error).__name__}: {error}{where}\nexpected   {describe(expected, numbers)}")
     if not unchanged(inputs, arguments()):
         return report("returned   a result, but changed its input in place\nhint       work on a copy: tensor.clone()")
     if same(got, expected, tolerance):
         if slopes is not None and not same(*(trained(exercise, inputs, s) for s in (my_slopes, slopes)), 1e-4):
             hint = "gradients must flow: no .detach(), no .item(), and create_graph=True inside a penalty"
             if not isinstance(got, Tensor):
-                hint = f"return a tensor: a {type(got).__name__} has no gradients"
+                hint = f"return a tensor: a {kind_of(got)} has no gradients"
             return report(f"returned   the right value, but nothing can be trained with it\nhint       {hint}")
         return None
-    text = f"returned   {describe(got)}\nexpected   {describe(expected)}"
+    text = f"returned   {describe(got)}\nexpected   {describe(expected, numbers)}"
     if got is None:
         return report(text + FORGOTTEN)
     for mistake in exercise.mistakes:
@@ -239,7 +239,7 @@ def _try_case(exercise: Exercise, make: Callable, answer: Callable, seed: int, i
         except Exception:
             continue
     if isinstance(expected, Tensor) and not isinstance(as_tensor(got), Tensor):
-        return report(f"{text}\nhint       return a tensor, got {type(got).__name__}")
+        return report(f"{text}\nhint       return a tensor, got {kind_of(got)}")
     return report(text)
 
 
@@ -285,18 +285,6 @@ def unchanged(inputs: tuple, before: tuple) -> bool:
     return all(same(now, old, 0.0) for now, old in pairs if isinstance(old, (Tensor, list)))
 
 
-def as_tensor(value: object) -> object:
-    """Return a numpy array, a number or a list of numbers as a tensor, anything else as it is."""
-    listed = isinstance(value, (list, tuple)) and bool(value)
-    if isinstance(value, (np.ndarray, np.generic, int, float)) or listed:
-        try:
-            # torch takes no array that runs backwards, as x[::-1] does
-            return torch.as_tensor(np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value)
-        except (TypeError, ValueError, RuntimeError, OverflowError):
-            return value
-    return value
-
-
 def remarks(exercise: Exercise, answer: Callable, seed: int = 0) -> str:
     """Say in a sentence what could be better in an answer that is right, "" if nothing: it passes all the same."""
     for number, make in enumerate(exercise.cases):
@@ -310,7 +298,7 @@ def remarks(exercise: Exercise, answer: Callable, seed: int = 0) -> str:
             return f"A remark: in float64 it raises {type(error).__name__}. Take the dtype from the input."
         if isinstance(expected, Tensor) and not isinstance(got, (Tensor, np.ndarray)):
             return f"A remark: a {type(got).__name__} came back; a tensor is the usual form."
-        if not same(got, expected, min(exercise.tolerance, 1e-8)):
+        if not same(plain(got), expected, min(exercise.tolerance, 1e-8)):
             return (
                 "A remark: right to six digits. The dtype of the input, and no constant inside a logarithm, keep more."
             )
@@ -327,7 +315,7 @@ def same(got: object, expected: object, tolerance: float) -> bool:
         got = as_tensor(got)
         if not isinstance(got, Tensor) or got.shape != expected.shape or got.layout != expected.layout or got.is_meta:
             return False
-        if (expected.dtype == torch.bool) != (got.dtype == torch.bool) or got.is_complex():
+        if (expected.dtype == torch.bool) != (got.dtype == torch.bool):
             return False
         return torch.allclose(got.detach().double(), expected.detach().double(), atol=tolerance, rtol=tolerance)
     if isinstance(expected, (int, float)):
@@ -338,62 +326,6 @@ def same(got: object, expected: object, tolerance: float) -> bool:
         except (TypeError, ValueError, RuntimeError, OverflowError):
             return False
     return bool(got == expected)
-
-
-FORGOTTEN = "\nhint       nothing came back: is a `return` missing?"
-
-
-def name_of(answer: Callable) -> str:
-    """The name under which a learner knows an answer; a stand-in has it in `function`."""
-    name = getattr(answer, "function", None) or getattr(answer, "__name__", "")
-    return name if isinstance(name, str) and name.isidentifier() else "your_function"
-
-
-def _shape(value: Tensor) -> str:
-    return f"tensor[{', '.join(map(str, value.shape))}] of {str(value.dtype).removeprefix('torch.')}"
-
-
-def brief(value: object) -> str:
-    """Describe an argument: a large tensor by its shape alone."""
-    return _shape(value) if isinstance(value, Tensor) and value.numel() > 8 else describe(value)
-
-
-def describe(value: object) -> str:
-    """Describe a value in one short line: tensors by shape and their first numbers."""
-    if isinstance(value, Tensor) and (value.layout != torch.strided or value.is_meta):
-        return f"{value.layout} tensor on {value.device}".removeprefix("torch.")
-    if isinstance(value, Tensor):
-        numbers = value.detach().flatten()[: 8 if value.numel() <= 8 else 4].tolist()
-        shown = ", ".join(f"{n:.4g}" if isinstance(n, float) else str(n) for n in numbers)
-        more = ", …" if value.numel() > 8 else ""
-        return f"{_shape(value)}: {shown}{more}"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, np.ndarray):
-        return f"numpy {describe(as_tensor(value))}" if value.dtype.kind in "biuf" else f"numpy array of {value.dtype}"
-    if isinstance(value, (tuple, list)):
-        return f"{type(value).__name__} of {len(value)}: " + "; ".join(describe(v) for v in value[:3])
-    if callable(value) and not isinstance(value, torch.nn.Module):
-        return f"<{getattr(value, '__name__', type(value).__name__)}>"
-    try:
-        text = repr(value)
-    except Exception:
-        text = f"something of type {type(value).__name__}"
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-def line_of(error: Exception, answer: Callable) -> str:
-    """The line of the learner's own function in which an error arose."""
-    try:
-        code = inspect.unwrap(answer).__code__
-    except AttributeError:
-        return ""
-    step, line = error.__traceback__, None
-    while step:
-        if step.tb_frame.f_code is code:
-            line = step.tb_lineno - code.co_firstlineno
-        step = step.tb_next
-    return "" if line is None else f" (line {line + 1} of your function)"
 
 
 @dataclass(frozen=True)

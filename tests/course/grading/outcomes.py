@@ -14,7 +14,8 @@ from tests.course.grading.kinds import KINDS, LESSON, PERFECT, Kind, put
 from wwlib.base.files import save_json
 from wwlib.base.paths import DATA, ROOT
 from wwlib.course.grading.grade import Settings, grade
-from wwlib.course.grading.submissions import Submission, read, transplant
+from wwlib.course.grading.marking import transplant
+from wwlib.course.grading.reading import read
 from wwlib.course.lessons.tasks import masters
 
 BYSTANDERS = ("anna", "zoë")
@@ -35,7 +36,7 @@ def grade_kinds(folder: Path, out: Path, kinds: tuple[Kind, ...] = KINDS) -> dic
         put(folder, name, PERFECT)
     summary = grade(folder, out, SETTINGS, report=lambda line: None)
     found = {one["learner"]: {"problem": one["problem"]} for one in summary["unreadable"]}
-    for name in summary["counted"]:
+    for _, name in summary["counted"]:
         result = json.loads((out / "graded" / name).read_text(encoding="utf-8"))
         found[result["learner"]] = result
     return found
@@ -67,10 +68,9 @@ def speed(number: int = 100) -> dict:
         start = time.perf_counter()
         grade(folder, out, SETTINGS, report=lambda line: None)
         ours = time.perf_counter() - start
-        submission = Submission("anna", LESSON.name, json.dumps(PERFECT).encode())
-        read(submission, masters())
+        answers = read(json.dumps(PERFECT).encode(), LESSON.name, masters()).answers
         path = Path(place, "plain.ipynb")
-        path.write_text(json.dumps(transplant(masters()["02"], submission.answers)), encoding="utf-8")
+        path.write_text(json.dumps(transplant(masters()["02"], answers)), encoding="utf-8")
         start = time.perf_counter()
         for _ in range(3):
             papermill.execute_notebook(str(path), str(path), kernel_name="python3", progress_bar=False)

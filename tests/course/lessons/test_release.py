@@ -104,6 +104,9 @@ def test_gradescopes_archive_grades_a_submission(released, tmp_path):
         library = {path.relative_to(ROOT).as_posix() for path in (ROOT / "wwlib").glob("**/*.py")}
         assert {"setup.sh", "run_autograder", *library} <= set(archive.namelist())
         assert archive.getinfo("run_autograder").external_attr >> 16 & 0o111
+        assert "'.[" not in archive.read("setup.sh").decode()  # an installed copy would be one more to hide
+        assert "torch" in archive.read("requirements.txt").decode()
+        assert b"--strict" in archive.read("run_autograder")
         archive.extractall(tmp_path / "source")
     (tmp_path / "submission").mkdir()
     (tmp_path / "submission" / "00_photo.png").write_bytes(b"a picture beside it")

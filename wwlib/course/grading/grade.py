@@ -1,42 +1,36 @@
 """Grading: a folder of notebooks in, grades and feedback out; nothing a submission does can touch another's grade.
 
-Learners' functions run in sandboxed forks (`wwlib.course.grading.warm`), the hidden inputs and right answers never
-leave this process.
+Learners' functions run in sandboxed forks (`wwlib.course.grading.warm`); notebooks are read and values compared in
+forks with limits (`wwlib.course.grading.judge`). This process only says who is next and writes results down.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.util
 import json
 import os
 import secrets
-import sys
-import tempfile
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from wwlib.base.files import save_json
-from wwlib.base.paths import ROOT, library_files
-from wwlib.course.answers import exercises
-from wwlib.course.exercise import Exercise, first_fault
+from wwlib.base.paths import library_files
 from wwlib.course.grading import wire
-from wwlib.course.grading.sandbox import NAMESPACES
-from wwlib.course.grading.session import Clock, Died, Infrastructure, Library, Remote, Session, WarmServer
-from wwlib.course.grading.submissions import Submission, find, newest, read, safe_name, transplant, untouched
-from wwlib.course.grading.warm import TRIPWIRE
-from wwlib.course.lessons.tasks import Master, Task, masters
-from wwlib.training.recipes import make_data
+from wwlib.course.grading.marking import grade_one, read_one, transplant
+from wwlib.course.grading.platforms import Directory, safe_name
+from wwlib.course.grading.sandbox import CALLS_REFUSED, NAMESPACES
+from wwlib.course.grading.servers import ForkServer, Infrastructure
+from wwlib.course.grading.session import Clock, Died, Session
+from wwlib.course.grading.submissions import Submission, find, newest
+from wwlib.course.grading.view import places, secrets_in
+from wwlib.course.lessons.tasks import Master, Values, masters
 
-SECRETS = ("wwlib/course/answers", "wwlib/course/grading/grade.py")
-HOUSEHOLD = ("wwlib/course/grading/__pycache__", "tests", "runs", "release", ".git")  # there in some checkouts only
-# where other programs listen, and what an account keeps to itself
-PRIVATE = ("/run", "/var/run", "/var/tmp", "/dev/shm", "~/.ssh", "~/.config", "~/.cache", "~/.aws", "~/.docker",
-           "~/.gnupg", "~/.netrc", "~/.gitconfig", "~/.git-credentials")  # fmt: skip
-FLOAT64_SHARE = 0.25
+SESSIONS, JUDGES = "wwlib.course.grading.warm", "wwlib.course.grading.judge"
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,9 @@ class Settings:
 
     def fingerprint(self) -> str:
         """Return a digest of what decides a grade: limits, seed, lessons, library and hidden inputs."""
-        text = f"{self.cell_timeout:g} {self.timeout:g} {self.memory:g} {self.seed} {sorted(masters().items())}"
+        cells = [cell for _, master in sorted(masters().items()) for cell in master.cells]
+        lessons = [cell.source if isinstance(cell, Values) else cell for cell in cells]  # sets have no fixed order
+        text = f"{self.cell_timeout:g} {self.timeout:g} {self.memory:g} {self.seed} {lessons}"
         for path in library_files():
             text += path.read_text(encoding="utf-8")
         for path in sorted(Path(self.hidden).glob("*.py")) if self.hidden else ():
@@ -61,126 +57,44 @@ class Settings:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def hidden_exercises(folder: str) -> dict[str, Exercise]:
-    """Return the exercises, with the inputs that an instructor adds in `folder/*.py` as `CASES = {"02.1": [make]}`."""
-    found = exercises()
-    for path in sorted(Path(folder).glob("*.py")) if folder else ():
-        spec = importlib.util.spec_from_file_location(f"hidden_{path.stem}", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        for id, cases in module.CASES.items():
-            if id not in found:
-                raise ValueError(f"{path}: CASES names exercise {id!r}, known are {sorted(exercises())}")
-            found[id] = dataclasses.replace(found[id], cases=(*found[id].cases, *cases))
-    return found
+class Bench:
+    """The servers of a batch: one of judges, and one of sessions for each job.
+
+    Args:
+        jobs: submissions at a time.
+        hidden: folder of an instructor's inputs.
+    """
+
+    def __init__(self, jobs: int, hidden: str = ""):
+        self.judges = ForkServer(JUDGES, hidden)
+        self.free = [ForkServer(SESSIONS) for _ in range(jobs)]
+        self.all = [self.judges, *self.free]
+        self.titles: dict[str, str] = {}
+        self.stopping = threading.Event()
+
+    def ready(self) -> None:
+        """Wait for the judges; ValueError if an instructor's inputs are wrong."""
+        said = self.judges.wait()
+        if said["state"] == "refused":
+            raise ValueError(said["why"])
+        self.titles = said["titles"]
+
+    def replace(self, server: ForkServer) -> ForkServer:
+        """Return a new server of sessions in place of a dead one."""
+        server.close()
+        fresh = ForkServer(SESSIONS)
+        self.all.append(fresh)
+        fresh.wait()
+        return fresh
+
+    def close(self) -> None:
+        """End every server and all that they started."""
+        self.stopping.set()
+        for server in self.all:
+            server.close()
 
 
-def seed_of(secret: int, exercise: str) -> int:
-    """Return the seed of an exercise's hidden inputs: never the one that `check` uses."""
-    return 1_000 + int(hashlib.sha256(f"{secret}/{exercise}".encode()).hexdigest()[:7], 16)
-
-
-def score(task: Task, exercise: Exercise, session: Session, secret: int) -> dict:
-    """Judge one answer: hidden inputs in float32 give three quarters of the points, in float64 the last."""
-    answer, seed = Remote(session, exercise, task.function), seed_of(secret, task.exercise)
-    parts = [(1.0, None)] if exercise.properties else [(1 - FLOAT64_SHARE, False), (FLOAT64_SHARE, True)]
-    earned, fault = 0.0, None
-    for share, double in parts:
-        try:
-            fault = first_fault(exercise, answer, seed, double)
-        except Library:
-            return _result(task, "library", 0, f"{TRIPWIRE}: write it yourself, the lesson shows every piece")
-        except Exception as error:  # an answer that cannot even be compared or described
-            return _result(task, "wrong", 0, f"the answer could not be compared: {type(error).__name__}")
-        if fault is not None:
-            break
-        earned += share * task.points
-    text = "" if fault is None else fault.body or fault.title
-    status = "right" if earned == task.points else "partly right" if earned else "wrong"
-    return _result(task, status, round(earned, 3), text)
-
-
-def _result(task: Task, status: str, points: float, text: str) -> dict:
-    title = exercises(task.exercise[:2])[task.exercise].title
-    return dict(exercise=task.exercise, title=title, status=status, points=points, of=task.points,
-                text=wire.clean(text)[:4000])  # fmt: skip
-
-
-def grade_one(submission: Submission, master: Master, server: WarmServer, hide: list[str], settings: Settings,
-              exercises: dict[str, Exercise]) -> dict:  # fmt: skip
-    """Grade one submission: run its answers, and after each that ends the process go on without it."""
-    start = time.monotonic()
-    clock = Clock(settings.timeout)
-    results: dict[str, dict] = {}
-    answers = dict(submission.answers)
-    for task in master.tasks:
-        if task.exercise not in answers:
-            results[task.exercise] = _result(task, "missing", 0, f"no cell defines {task.function}")
-        elif untouched(answers[task.exercise], task):
-            results[task.exercise] = _result(task, "untouched", 0, "the stub as it was handed out")
-            del answers[task.exercise]
-    outputs, protections = {}, []
-    while pending := [t for t in master.tasks if t.exercise not in results]:
-        session = Session(server, transplant(master, answers), hide, clock, settings.cell_timeout, settings.memory)
-        asked = ""
-        try:
-            session.execute()
-            outputs, protections = _outputs(session.notebook), session.protections
-            errors = {
-                id: shown["error"] for id, all_shown in outputs.items() for shown in all_shown if "error" in shown
-            }
-            for task in pending:
-                asked = task.exercise
-                if asked in errors:
-                    results[asked] = _result(task, "error", 0, f"the cell raised {errors[asked]}")
-                else:
-                    results[asked] = score(task, exercises[asked], session, settings.seed)
-        except Died as reason:
-            guilty = session.running or asked or pending[0].exercise
-            if guilty not in {t.exercise for t in pending}:
-                guilty = pending[0].exercise
-            task = next(t for t in pending if t.exercise == guilty)
-            results[guilty] = _result(task, "stopped", 0, str(reason))
-            answers.pop(guilty, None)
-        finally:
-            session.close()
-    tests = [results[task.exercise] for task in master.tasks]
-    return dict(
-        learner=submission.learner, lesson=submission.lesson, file=submission.name, digest=submission.digest,
-        modified=submission.modified, notes=submission.notes, graded=True, tests=tests,
-        points=sum(t["points"] for t in tests), of=sum(t["of"] for t in tests),
-        seconds=round(time.monotonic() - start, 2), protections=protections, outputs=outputs,
-    )  # fmt: skip
-
-
-def _outputs(notebook: dict) -> dict[str, list[dict]]:
-    """What the learner's cells showed, as text and PNG only; whatever is not of that form is left out."""
-    found: dict[str, list[dict]] = {}
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    for cell in cells if isinstance(cells, list) else ():
-        try:
-            exercise = str(cell["metadata"]["ww"]["exercise"])
-            for output in cell["outputs"][:20]:
-                if output["output_type"] == "error":
-                    shown = {"error": wire.clean(f"{output['ename']}: {output['evalue']}")[:500]}
-                elif output["output_type"] == "stream":
-                    shown = {"text": _joined(output["text"])[:5_000]}
-                elif "image/png" in output["data"]:
-                    shown = {"png": _joined(output["data"]["image/png"])}
-                else:
-                    shown = {"text": _joined(output["data"].get("text/plain", ""))[:5_000]}
-                found.setdefault(exercise, []).append(shown)
-        except (KeyError, TypeError, AttributeError):
-            continue
-    return found
-
-
-def _joined(text: object) -> str:
-    """A notebook's text, which files hold as one string or as lines."""
-    return wire.clean("".join(map(str, text)) if isinstance(text, list) else text)
-
-
-def probe(server: WarmServer, hide: list[str], settings: Settings) -> list[str]:
+def probe(server: ForkServer, hide: list[str], settings: Settings) -> list[str]:
     """Run an empty notebook as submissions are run, and return the protections in force."""
     empty = transplant(Master("00", ()), {})
     session = Session(server, empty, hide, Clock(60.0), settings.cell_timeout, settings.memory)
@@ -194,7 +108,8 @@ def probe(server: WarmServer, hide: list[str], settings: Settings) -> list[str]:
 
 
 def grade(folder: Path, out: Path, settings: Settings, lesson: str = "", shard: tuple[int, int] = (1, 1),
-          fresh: bool = False, report=print, private: tuple[str | Path, ...] = ()) -> dict:  # fmt: skip
+          fresh: bool = False, report=print, private: tuple[str | Path, ...] = (),
+          directory: Directory | None = None) -> dict:  # fmt: skip
     """Grade every submission in a folder and keep one result file each in `out/graded`; return a summary.
 
     Finished results with the same file and settings are kept, so a batch that was stopped goes on where it was.
@@ -208,115 +123,153 @@ def grade(folder: Path, out: Path, settings: Settings, lesson: str = "", shard: 
         fresh: grade everything anew.
         report: called with one line a learner.
         private: more files and folders that submissions must not see, such as a roster.
+        directory: maps people to learners' ids.
 
     Raises:
         Infrastructure: if grading itself does not work.
         ValueError: for an unknown lesson or hidden exercise.
     """
-    known = masters()
+    known, directory = masters(), directory or Directory()
     if out.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"--out must lie outside the submissions, got {out}")
     if lesson and lesson not in known:
         raise ValueError(f"lesson must be one of {sorted(known)}, got {lesson!r}")
+    everything, nobodys = find(folder, directory)
     out.mkdir(parents=True, exist_ok=True)
     settings = dataclasses.replace(settings, seed=settings.seed or _secret(out))
-    exercises = hidden_exercises(settings.hidden)
-    everything = find(folder)
-    for submission in everything:
-        read(submission, known)
-    readable = [s for s in everything if not s.problem and lesson in ("", s.lesson)]
-    unreadable = [s for s in everything if s.problem]
-    counted, replaced = newest(readable)
-    mine = [s for s in counted if _part(s.learner, shard[1]) == shard[0]]
-    todo, kept = [], 0
-    fingerprint = settings.fingerprint()
-    for submission in mine:
-        if fresh or not _finished(out, submission, fingerprint):
-            todo.append(submission)
-        else:
-            kept += 1
-    start = time.monotonic()
-    hide = _hidden_places(settings, [folder, out, *private])
-    protections = _run(todo, known, out, settings, fingerprint, exercises, hide, report) if todo else None
+    start, todo, kept, protections = time.monotonic(), [], 0, None
+    bench = Bench(max(1, min(settings.jobs, len(everything))), settings.hidden)
+    try:
+        bench.ready()
+        _read_all(everything, out, bench, settings)
+        counted, replaced = newest([s for s in everything if not s.problem and lesson in ("", s.lesson)])
+        fingerprint = settings.fingerprint()
+        for submission in counted:
+            if _part(submission.learner, shard[1]) == shard[0]:
+                finished = not fresh and _finished(out, submission, fingerprint)
+                kept += finished
+                todo += [] if finished else [submission]
+        if todo:
+            hide = _hidden_places(settings, [folder, out, *private])
+            protections = _protections(bench, hide, settings, report)
+            _grade_all(todo, known, out, bench, settings, fingerprint, hide, report)
+    finally:
+        bench.close()
     return dict(submissions=len(everything), graded=len(todo), kept=kept, replaced=[s.name for s in replaced],
-                unreadable=[{"learner": s.learner, "file": s.name, "problem": s.problem} for s in unreadable],
-                counted=[result_file(out, s).name for s in counted], seconds=round(time.monotonic() - start, 1),
-                protections=protections, seed=settings.seed)  # fmt: skip
+                unreadable=[{"learner": s.learner, "file": s.name, "problem": s.problem}
+                            for s in everything if s.problem],
+                counted=[[s.learner, result_file(out, s).name] for s in counted], nobodys=nobodys,
+                remarks=directory.remarks, seconds=round(time.monotonic() - start, 1), protections=protections,
+                seed=settings.seed)  # fmt: skip
 
 
 def _hidden_places(settings: Settings, private: list[str | Path]) -> list[str]:
-    """What must look empty to a submission; never a place that it needs to run.
+    """What must look empty to a submission in the places that it sees.
 
     Raises:
-        Infrastructure: if a pattern of `SECRETS` matches nothing: answers that moved would lie in the open.
+        Infrastructure: if the library's own answers are not where they are hidden.
     """
-    found = {name: sorted(ROOT.glob(name)) for name in (*SECRETS, *HOUSEHOLD)}
-    if missing := [name for name in SECRETS if not found[name]]:
-        raise Infrastructure(f"answers must be hidden from submissions, but nothing in {ROOT} is called {missing}")
-    hide = [str(path) for paths in found.values() for path in paths]
-    hide += [os.path.realpath(os.path.expanduser(path)) for path in PRIVATE]
-    hide += [os.path.abspath(path) for path in (*private, *([settings.hidden] if settings.hidden else []))]
-    needed = [str(ROOT), sys.prefix, sys.base_prefix]
-    hide.insert(0, tempfile.gettempdir())
-    return [path for path in dict.fromkeys(hide) if not any(Path(one).is_relative_to(path) for one in needed)]
-
-
-def _run(todo, known, out, settings, fingerprint, exercises, hide, report) -> list[str]:
-    make_data("shapes3d", 32)  # rendered once, before any submission's exercises ask for it
-    servers = [WarmServer() for _ in range(min(settings.jobs, len(todo)))]
     try:
-        for server in servers:
-            server.wait()
-        protections = probe(servers[0], hide, settings)
-        report("protections in force: " + ", ".join(protections))
-        if missing := [name for name in NAMESPACES if name not in protections]:
-            report("NOT in force: " + ", ".join(missing))
-            if settings.strict:
-                raise Infrastructure(f"--strict, but not in force here: {', '.join(missing)}")
-        free, begun = list(servers), time.monotonic()
+        hide = secrets_in(places())
+    except FileNotFoundError as error:
+        raise Infrastructure(str(error)) from None
+    more = [*private, *([settings.hidden] if settings.hidden else [])]
+    needed = [os.path.abspath(path) for path in places()]
+    hide += [path for path in map(os.path.abspath, more) if not any(one.startswith(f"{path}/") for one in needed)]
+    return list(dict.fromkeys(path for one in hide for path in (one, os.path.realpath(one))))
 
-        def one(submission: Submission) -> dict:
-            server = free.pop()
-            try:
-                master = known[submission.lesson]
-                try:
-                    result = grade_one(submission, master, server, hide, settings, exercises)
-                except Infrastructure:  # once more, with a new server
-                    server.close()
-                    server = WarmServer()
-                    servers.append(server)
-                    server.wait()
-                    result = grade_one(submission, master, server, hide, settings, exercises)
-            except Exception as error:
-                result = _ungraded(submission, known, f"{type(error).__name__}: {error}")
-            finally:
-                free.append(server)
-            save_json(result_file(out, submission), {**result, "fingerprint": fingerprint})
-            return result
 
-        with ThreadPoolExecutor(settings.jobs) as pool:
-            futures = {pool.submit(one, s): s for s in todo}
+def _protections(bench: Bench, hide: list[str], settings: Settings, report: Callable) -> list[str]:
+    """Say which protections are in force, or refuse to go on without them if that was asked for."""
+    for server in bench.free:
+        server.wait()
+    found = probe(bench.free[0], hide, settings)
+    report("protections in force: " + ", ".join(found))
+    report("memory: each process is limited, their sum is watched four times a second"
+           + ("" if CALLS_REFUSED in found else "; memory shared outside files is NOT counted here"))  # fmt: skip
+    if missing := [name for name in (*NAMESPACES, CALLS_REFUSED) if name not in found]:
+        report("NOT in force: " + ", ".join(missing))
+        if settings.strict:
+            raise Infrastructure(f"--strict, but not in force here: {', '.join(missing)}")
+    return found
+
+
+def _read_all(submissions: list[Submission], out: Path, bench: Bench, settings: Settings) -> None:
+    """Read every notebook; one that took more than a judge may take is not tried again in a later run."""
+    path = out / "not_read.json"
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = {}
+
+    def one(submission: Submission) -> None:
+        if not bench.stopping.is_set():
+            read_one(submission, bench.judges, before)
+
+    _each(one, submissions, settings.jobs, bench)
+    over = {s.digest: s.problem for s in submissions if s.problem.startswith("reading it takes")}
+    if over.keys() - before.keys():
+        save_json(path, {**before, **over})
+
+
+def _each(work: Callable, items: list, jobs: int, bench: Bench, done: Callable = lambda item: None) -> None:
+    """Do something for every item, some at a time; stop at once when one raises or the user interrupts."""
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            for future in as_completed(futures):
+                done(future.result())
+        except BaseException:
+            bench.close()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _grade_all(todo: list[Submission], known: dict[str, Master], out: Path, bench: Bench, settings: Settings,
+               fingerprint: str, hide: list[str], report: Callable) -> None:  # fmt: skip
+    begun, count = time.monotonic(), 0
+
+    def one(submission: Submission) -> dict | None:
+        server, master = bench.free.pop(), known[submission.lesson]
+        try:
             try:
-                for done, future in enumerate(as_completed(futures), start=1):
-                    result, left = future.result(), (time.monotonic() - begun) / done * (len(todo) - done)
-                    points = f"{result['points']:g} of {result['of']:g}" if result["graded"] else "not graded"
-                    report(f"[{done}/{len(todo)}, {left:.0f} s left] {result['learner']} lesson {result['lesson']}: "
-                           f"{points} ({result['seconds']:.1f} s)")  # fmt: skip
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        return protections
-    finally:
-        for server in servers:
-            server.close()
+                result = grade_one(submission, master, (server, bench.judges), hide, settings, bench.titles)
+            except Infrastructure:  # once more, with a new server
+                if bench.stopping.is_set():
+                    return None
+                server = bench.replace(server)
+                result = grade_one(submission, master, (server, bench.judges), hide, settings, bench.titles)
+        except Exception as error:
+            result = _ungraded(submission, known, f"{type(error).__name__}: {error}")
+        finally:
+            bench.free.append(server)
+        if bench.stopping.is_set():
+            return None
+        save_json(result_file(out, submission), {**result, "fingerprint": fingerprint})
+        return result
+
+    def done(result: dict | None) -> None:
+        nonlocal count
+        count += 1
+        if result is not None:
+            left = (time.monotonic() - begun) / count * (len(todo) - count)
+            points = f"{result['points']:g} of {result['of']:g}" if result["graded"] else "not graded"
+            report(f"[{count}/{len(todo)}, {left:.0f} s left] {result['learner']} lesson {result['lesson']}: "
+                   f"{points} ({result['seconds']:.1f} s)")  # fmt: skip
+
+    _each(one, todo, settings.jobs, bench, done)
 
 
 def _ungraded(submission: Submission, known: dict[str, Master], why: str) -> dict:
     return dict(
         learner=submission.learner, lesson=submission.lesson, file=submission.name, digest=submission.digest,
-        modified=submission.modified, notes=submission.notes, graded=False, why=wire.clean(why)[:500], tests=[],
+        modified=submission.modified, notes=_notes(submission), graded=False, why=wire.clean(why)[:500], tests=[],
         points=None, of=sum(t.points for t in known[submission.lesson].tasks), seconds=0.0, protections=[], outputs={},
     )  # fmt: skip
+
+
+def _notes(submission: Submission) -> list[str]:
+    return [*submission.notes, *submission.reading.notes]
 
 
 def _secret(out: Path) -> int:
@@ -324,13 +277,13 @@ def _secret(out: Path) -> int:
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))["seed"])
     except (OSError, ValueError, KeyError, TypeError):
-        seed = secrets.randbits(30) + 1
+        seed = secrets.randbits(60) + 1
         save_json(path, {"seed": seed})
         return seed
 
 
 def _part(learner: str, parts: int) -> int:
-    return int(hashlib.sha256(learner.encode()).hexdigest()[:8], 16) % parts + 1
+    return int(hashlib.sha256(learner.encode("utf-8", "replace")).hexdigest()[:8], 16) % parts + 1
 
 
 def result_file(out: Path, submission: Submission) -> Path:

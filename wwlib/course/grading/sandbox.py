@@ -1,12 +1,11 @@
 """What a learner's code may do while it is graded: resource limits everywhere, Linux namespaces where they are granted.
 
-`enter` turns the calling process into a warden and goes on in a child that owns nothing: no network, a file system that
-it cannot write but for a small private home, its own process numbers, and no view of what the grader wants to hide.
+`enter` turns the calling process into a warden and goes on in a child that owns nothing: no network, no devices, its
+own process numbers, and a file system (`wwlib.course.grading.view`) of what Python needs and a small private home.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import os
@@ -17,19 +16,27 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from wwlib.course.grading.view import close
+
 NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x40000000 | 0x20000000 | 0x08000000  # user, mount, network, pid, ipc
-MS_REC, MS_PRIVATE, MS_BIND = 0x4000, 0x40000, 0x1000
-MS_NOSUID, MS_NODEV = 2, 4
-MOUNT_SETATTR, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, 0x8000, 1
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
-# audit number of the machine, and: socket, connect, memfd_create, ptrace, mount, unshare, setns, bpf, userfaultfd,
-# perf_event_open, add_key, request_key, keyctl, io_uring_setup, process_vm_readv, process_vm_writev, open_by_handle_at
-FORBIDDEN = {
-    "x86_64": (0xC000003E, (41, 42, 319, 101, 165, 272, 308, 321, 323, 298, 248, 249, 250, 425, 310, 311, 304)),
-    "aarch64": (0xC00000B7, (198, 203, 279, 117, 40, 97, 268, 280, 282, 241, 217, 218, 219, 425, 270, 271, 265)),
-}
+# what the kernel refuses, by name, with its number on x86_64 and on aarch64
+CALLS = {
+    "socket": (41, 198), "connect": (42, 203), "memfd_create": (319, 279), "memfd_secret": (447, 447),
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "pidfd_getfd": (438, 438),
+    "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51), "open_tree": (428, 428),
+    "move_mount": (429, 429), "fsopen": (430, 430), "fsmount": (432, 432), "fspick": (433, 433),
+    "mount_setattr": (442, 442), "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280),
+    "userfaultfd": (323, 282), "perf_event_open": (298, 241), "add_key": (248, 217), "request_key": (249, 218),
+    "keyctl": (250, 219), "io_uring_setup": (425, 425), "open_by_handle_at": (304, 265), "syslog": (103, 116),
+    # memory that outlives its process or is counted for none
+    "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+}  # fmt: skip
+MACHINES = {"x86_64": (0, 0xC000003E, 9), "aarch64": (1, 0xC00000B7, 222)}  # column, audit number, number of mmap
+SHARED_ANONYMOUS = 0x21  # of mmap's flags
 GIGABYTE = 2**30
-NAMESPACES = ("no network", "own processes", "read-only files", "hidden files out of sight")
+NAMESPACES = ("no network", "own processes", "read-only files", "hidden files out of sight", "no devices")
+CALLS_REFUSED = "no sockets, kernel interfaces or memory that nobody counts"
 
 
 @dataclass(frozen=True)
@@ -42,25 +49,26 @@ class Limits:
     processes: int = 64
 
 
-def enter(home: Path, hide: list[str], limits: Limits) -> list[str]:
+def enter(home: Path, see: list[str], hide: list[str], limits: Limits) -> list[str]:
     """Put the process into the sandbox and return the protections in force; the caller must be single-threaded.
 
     Where namespaces are granted, the calling process never returns: it waits for the child in which this function
-    does return, and ends with it. Killing it ends every process that the child has left behind.
+    does return, and ends with it. Killing it ends every process that the child has left behind, and it ends with the
+    process that started it.
 
     Args:
-        home: an empty folder, the only place that can be written afterwards.
-        hide: files and folders that look empty afterwards.
+        home: an empty folder, the only place that can be written afterwards, with /tmp and /dev/shm.
+        see: files and folders that can be read afterwards.
+        hide: files and folders in them that look empty.
         limits: of resources.
     """
     protections = ["process group of its own", "limits on time, memory and file size"]
     os.chdir(home)
-    isolated = _unshare()
-    if isolated:
+    if isolated := _unshare():
         if child := os.fork():
             _wait_and_end_like(child)
-        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # the first process of the namespace: all others end with it
-        _close_files(home, hide, limits)
+        end_with_parent()  # the first process of the namespace: all others end with it
+        close(home, see, hide, int(limits.disk * GIGABYTE))
         protections += NAMESPACES
         if child := os.fork():
             _wait_and_end_like(child)
@@ -68,13 +76,18 @@ def enter(home: Path, hide: list[str], limits: Limits) -> list[str]:
     if isolated:
         _drop_capabilities()
     if _forbid_calls():
-        protections.append("no sockets, memory files or kernel interfaces")
+        protections.append(CALLS_REFUSED)
     os.environ.clear()
     os.environ.update(
         HOME=str(home), TMPDIR=str(home), PATH="/usr/bin:/bin", LANG="C.UTF-8", MPLCONFIGDIR=str(home),
-        WW_HEADLESS="1", OMP_NUM_THREADS="1",
+        WW_HEADLESS="1", OMP_NUM_THREADS="1", PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1",
     )  # fmt: skip
     return protections
+
+
+def end_with_parent() -> None:
+    """Let the kernel end this process when the one that started it ends."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _libc():
@@ -99,37 +112,6 @@ def _unshare() -> bool:
     return True
 
 
-def _close_files(home: Path, hide: list[str], limits: Limits) -> None:
-    """Make the file system read-only, cover what is hidden, and lay a small writable home over `home`."""
-    _mount(None, "/", None, MS_REC | MS_PRIVATE)
-    for path in hide:
-        if os.path.isdir(path):
-            _mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=755")
-            if home.as_posix().startswith(f"{path}/"):
-                home.mkdir(parents=True, exist_ok=True)
-        elif os.path.exists(path):
-            _mount("/dev/null", path, None, MS_BIND)
-    # the old /proc shows the grader's processes; where a new one is refused an empty folder does
-    try:
-        _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV)
-    except OSError:
-        _mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV, "size=4k,mode=555")
-    for setting, value in (("kernel/pid_max", "400"), ("user/max_user_namespaces", "0")):
-        with contextlib.suppress(OSError):  # the first is counted for each namespace from Linux 6.14 on
-            Path("/proc/sys", setting).write_text(value)
-    read_only = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
-    if _libc().syscall(MOUNT_SETATTR, -100, b"/", AT_RECURSIVE, read_only, ctypes.sizeof(read_only)):
-        raise OSError(ctypes.get_errno(), "cannot make the file system read-only")
-    _mount("tmpfs", str(home), "tmpfs", MS_NOSUID | MS_NODEV, f"size={int(limits.disk * GIGABYTE)},mode=700")
-    os.chdir(home)
-
-
-def _mount(source: str | None, target: str, kind: str | None, flags: int, options: str = "") -> None:
-    encode = lambda text: text.encode() if text else None  # noqa: E731
-    if _libc().mount(encode(source), target.encode(), encode(kind), flags, encode(options)):
-        raise OSError(ctypes.get_errno(), f"cannot mount {kind or 'bind'} on {target}")
-
-
 def _drop_capabilities() -> None:
     """Give up every right over the namespaces, for good: what was made read-only stays so."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
@@ -139,17 +121,20 @@ def _drop_capabilities() -> None:
 
 
 def _forbid_calls() -> bool:
-    """Let the kernel refuse the calls in `FORBIDDEN` with "not permitted" (seccomp); say whether it agreed."""
+    """Let the kernel refuse `CALLS`, and shared memory without a file, with "not permitted"; say whether it agreed."""
     machine = os.uname().machine
-    if sys.platform != "linux" or machine not in FORBIDDEN:
+    if sys.platform != "linux" or machine not in MACHINES:
         return False
-    architecture, numbers = FORBIDDEN[machine]
-    load, equal, at_least, answer, allow, refuse = 0x20, 0x15, 0x35, 0x06, 0x7FFF0000, 0x00050000 | errno.EPERM
+    column, architecture, mmap = MACHINES[machine]
+    load, equal, at_least, both, answer = 0x20, 0x15, 0x35, 0x54, 0x06
+    allow, refuse = 0x7FFF0000, 0x00050000 | errno.EPERM
     steps = [(load, 0, 0, 4), (equal, 1, 0, architecture), (answer, 0, 0, refuse), (load, 0, 0, 0)]
     steps += [(at_least, 0, 1, 0x40000000), (answer, 0, 0, refuse)]  # x32 has its own numbers
-    for number in numbers:
-        steps += [(equal, 0, 1, number), (answer, 0, 0, refuse)]
-    steps.append((answer, 0, 0, allow))
+    for numbers in CALLS.values():
+        steps += [(equal, 0, 1, numbers[column]), (answer, 0, 0, refuse)]
+    flags = 16 + 3 * 8  # of mmap: its fourth argument
+    steps += [(equal, 0, 4, mmap), (load, 0, 0, flags), (both, 0, 0, SHARED_ANONYMOUS)]
+    steps += [(equal, 0, 1, SHARED_ANONYMOUS), (answer, 0, 0, refuse), (answer, 0, 0, allow)]
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
     filters = struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(program))
     _prctl(PR_SET_NO_NEW_PRIVS, 1)

@@ -1,45 +1,30 @@
 """One submission's process, seen from the grader: started, watched, called with inputs, ended.
 
-Whatever comes back is data (`wwlib.course.grading.wire`); whatever goes wrong is either the learner's (`Died`,
-`Library`) or ours (`Infrastructure`).
+Whatever comes back is data that a judge alone unpacks; whatever goes wrong is the learner's (`Died`) or ours
+(`Infrastructure`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
-import pickle
 import secrets
 import select
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-from wwlib.base.paths import ROOT
-from wwlib.course.exercise import Exercise
 from wwlib.course.grading import wire
 from wwlib.course.grading.sandbox import Limits
-from wwlib.course.grading.warm import TRIPWIRE
+from wwlib.course.grading.servers import ForkServer, Infrastructure, why_ended
 
 
 class Died(BaseException):
     """The learner's process ended, or was ended, before it answered; no `except Exception` on the way may keep it."""
-
-
-class Library(BaseException):
-    """The learner's function called the library's own answer."""
-
-
-class Infrastructure(RuntimeError):
-    """Something of ours failed: no submission is to blame, and none gets a grade from it."""
 
 
 class Clock:
@@ -47,57 +32,6 @@ class Clock:
 
     def __init__(self, seconds: float):
         self.total = self.left = seconds
-
-
-class WarmServer:
-    """A fork server in a process of its own, started with a clean environment."""
-
-    def __init__(self):
-        ours, theirs = socket.socketpair()
-        self.control, self.lock = ours, threading.Lock()
-        self.home = tempfile.mkdtemp(prefix="ww-warm-")
-        environment = {"PATH": "/usr/bin:/bin", "HOME": self.home, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1",
-                       "MPLBACKEND": "module://matplotlib_inline.backend_inline", "MPLCONFIGDIR": self.home,
-                       "WW_HEADLESS": "1", "WW_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "WW_ROOT": str(ROOT),
-                       "PYTHONPATH": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # fmt: skip
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "wwlib.course.grading.warm", str(theirs.fileno())],
-            env=environment, cwd=self.home, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        theirs.close()
-
-    def wait(self) -> None:
-        """Wait until everything is imported; raise `Infrastructure` if that fails."""
-        try:
-            wire.receive(self.control, 300)
-        except (TimeoutError, EOFError, ValueError) as error:
-            raise Infrastructure(f"the fork server did not start: {type(error).__name__}") from None
-
-    def fork(self, order: dict) -> tuple[int, socket.socket]:
-        """Start a submission; return its process and the channel to it."""
-        ours, theirs = socket.socketpair()
-        try:
-            with self.lock, theirs:
-                wire.send(self.control, {"ask": "fork", **order})
-                socket.send_fds(self.control, [b"x"], [theirs.fileno()])
-                return wire.receive(self.control, 60)[0]["pid"], ours
-        except (TimeoutError, EOFError, ValueError, OSError) as error:
-            ours.close()
-            raise Infrastructure(f"the fork server is gone: {type(error).__name__}") from None
-
-    def ended(self, pid: int) -> int | None:
-        """Return the exit status of a submission's process, None while it runs."""
-        with self.lock:
-            wire.send(self.control, {"ask": "ended", "pid": pid})
-            return wire.receive(self.control, 60)[0]["status"]
-
-    def close(self) -> None:
-        """End the server and all it started."""
-        self.control.close()
-        self.process.kill()
-        self.process.wait()
-        shutil.rmtree(self.home, ignore_errors=True)
 
 
 class Session:
@@ -113,7 +47,7 @@ class Session:
     """
 
     def __init__(
-        self, server: WarmServer, notebook: dict, hide: list[str], clock: Clock, patience: float, memory: float
+        self, server: ForkServer, notebook: dict, hide: list[str], clock: Clock, patience: float, memory: float
     ):
         self.server, self.clock, self.patience, self.memory = server, clock, patience, memory
         self.home = tempfile.mkdtemp(prefix="ww-home-")
@@ -124,7 +58,8 @@ class Session:
         self.text = json.dumps(notebook).encode()
         self.ended = False
         self.protections: list[str] = []
-        self.notebook: dict | None = None
+        self.executed: bytes | None = None  # the notebook with outputs, as it came
+        self.standing: list[str] = []  # exercises whose function is there once every cell has run
         self.running = ""
 
     def execute(self) -> None:
@@ -141,7 +76,7 @@ class Session:
             raise
 
     def _execute(self) -> None:
-        while self.notebook is None:
+        while self.executed is None:
             header, payload = self._next(self.patience if self.protections else 60.0)
             state = header.get("state")
             if state == "entered" and not self.protections:
@@ -149,29 +84,26 @@ class Session:
             elif state == "cell":
                 self.running = str(header.get("exercise", ""))[:20]
             elif state == "executed":
-                self.notebook = _json(payload)
+                self.executed = payload
+                standing = header.get("standing", [])
+                self.standing = [str(one)[:20] for one in standing[:100]] if isinstance(standing, list) else []
                 self.running = ""
             elif state == "broken":
                 raise Died(f"the process broke: {str(header.get('why'))[:300]}")
 
-    def call(self, exercise: Exercise, function: str, arguments: tuple, slopes: bool = False) -> object:
-        """Call the learner's function on inputs and return plain data."""
-        header = dict(exercise=exercise.id, function=function, forbidden=exercise.forbidden, slopes=slopes)
+    def forward(self, header: dict, payload: bytes) -> tuple[dict, bytes]:
+        """Pass a judge's request on to the learner's process, and return its reply as it came."""
         try:
-            wire.send(self.channel, header, pickle.dumps(arguments))
+            wire.send(self.channel, header, payload)
         except OSError:
             raise Died(self._why()) from None
-        header, payload = self._next(self.patience)
-        if header.get("returned"):
-            if not header.get("unchanged"):
-                raise _named("Changed")("its input in place: work on a copy, tensor.clone()")
-            return wire.unpack(payload)
-        kind, message = str(header.get("raised"))[:80], str(header.get("message", ""))[:500]
-        if message == TRIPWIRE:
-            raise Library(TRIPWIRE)
-        if kind == "NotImplementedError":
-            raise NotImplementedError
-        raise _named(kind)(f"{message}{str(header.get('line', ''))[:60]}")
+        return self._next(self.patience)
+
+    def again(self, exercise: str) -> None:
+        """Run the cell of an exercise once more, after all others."""
+        self.running = exercise
+        self.forward({"again": exercise}, b"")
+        self.running = ""
 
     def _next(self, seconds: float) -> tuple[dict, bytes]:
         """Wait for a message, watching time, memory and the number of processes."""
@@ -204,62 +136,20 @@ class Session:
             raise Died(f"too many processes: {processes}")
 
     def _why(self) -> str:
-        for _ in range(20):
-            status = self.server.ended(self.pid)
-            if status is not None:
-                self.ended = True
-                break
-            time.sleep(0.05)
-        if not status:
-            return "the process ended itself"
-        number = -status if status < 0 else 256 - status
-        if number in set(signal.Signals):
-            return f"the process was ended by {signal.Signals(number).name}"
-        return f"the process ended itself with status {status}"
+        status = self.server.status(self.pid)
+        self.ended = status is not None
+        return why_ended(status)
 
     def close(self) -> None:
         """End every process of the submission and delete its home."""
         self.channel.close()
-        for kill in (os.kill, os.killpg) if not self.ended else ():  # a number whose process is gone may be another's
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                kill(self.pid, signal.SIGKILL)
-        for _ in range(100):
-            if self.ended or self.server.ended(self.pid) is not None:
-                break
-            time.sleep(0.02)
+        if not self.ended:  # a number whose process is gone may be another's
+            self.server.end(self.pid)
         shutil.rmtree(self.home, ignore_errors=True)
-
-
-class Remote:
-    """Stands in for a learner's function: calling it calls the function in its own process."""
-
-    def __init__(self, session: Session, exercise: Exercise, function: str):
-        self.session, self.exercise, self.function = session, exercise, function
-
-    def __call__(self, *arguments):
-        return self.session.call(self.exercise, self.function, arguments)
-
-    def with_slopes(self, *arguments):
-        """Return the loss and its gradients, both computed where the function lives."""
-        found = self.session.call(self.exercise, self.function, arguments, slopes=True)
-        return found if isinstance(found, tuple) and len(found) == 2 else (found, [])
-
-
-def _named(kind: str) -> type[Exception]:
-    """An exception class with the name of one that was raised elsewhere, for messages that read as its own."""
-    return type(kind if kind.isidentifier() else "Error", (Exception,), {})
 
 
 def _readable(channel: socket.socket, seconds: float) -> bool:
     return bool(select.select([channel], [], [], max(0.0, seconds))[0])
-
-
-def _json(payload: bytes) -> dict:
-    try:
-        found = json.loads(payload)
-        return found if isinstance(found, dict) else {}
-    except (ValueError, RecursionError):
-        return {}
 
 
 def usage(root: int) -> tuple[float, int]:

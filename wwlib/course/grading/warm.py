@@ -6,12 +6,12 @@ functions answer calls over a socket. Nothing that could tell right from wrong i
 
 from __future__ import annotations
 
+import ast
 import base64
 import contextlib
 import importlib
 import inspect
 import json
-import os
 import pickle
 import re
 import socket
@@ -21,6 +21,8 @@ from pathlib import Path
 
 from wwlib.course.grading import wire
 from wwlib.course.grading.sandbox import Limits, enter
+from wwlib.course.grading.servers import serve
+from wwlib.course.grading.view import places
 
 PRELOAD = (
     "numpy", "torch", "torch.nn.functional", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "papermill",
@@ -33,6 +35,7 @@ PRELOAD = (
 )  # fmt: skip
 TEXT = 100_000  # characters kept of what one cell prints
 PICTURE = 2_000_000  # bytes of base64 kept of one picture
+SHOWN = 6_000_000  # bytes kept of all that a submission's cells show
 TRIPWIRE = "the library's own answer was called"
 
 
@@ -50,36 +53,7 @@ def main(control: socket.socket) -> None:
     for name in PRELOAD:
         importlib.import_module(name)
     shell = _shell()
-    wire.send(control, {"state": "ready"})
-    while True:
-        try:
-            header, _ = wire.receive(control)
-        except (EOFError, ValueError):
-            return
-        if header["ask"] == "ended":
-            wire.send(control, {"status": _ended(header["pid"])})
-            continue
-        _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        pid = os.fork()
-        if pid == 0:
-            control.close()
-            channel = socket.socket(fileno=descriptors[0])
-            try:
-                learn(header, channel, shell)
-            except BaseException as error:
-                wire.send(channel, {"state": "broken", "why": f"{type(error).__name__}: {error}"})
-            finally:
-                os._exit(0)
-        os.close(descriptors[0])
-        wire.send(control, {"pid": pid})
-
-
-def _ended(pid: int) -> int | None:
-    try:
-        found, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return None
-    return os.waitstatus_to_exitcode(status) if found else None
+    serve(control, lambda order, channel: learn(order, channel, shell))
 
 
 def _shell():
@@ -99,25 +73,22 @@ def _shell():
 
 def learn(order: dict, channel: socket.socket, shell) -> None:
     """Enter the sandbox, execute the notebook in the order, then serve calls until the grader has had enough."""
-    os.setsid()
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(nothing, number)
     home = Path(order["home"])
-    _, notebook = wire.receive(channel)
-    protections = enter(home, order["hide"], Limits(**order["limits"]))
+    _, text = wire.receive(channel)
+    protections = enter(home, places(), order["hide"], Limits(**order["limits"]))
     wire.send(channel, {"state": "entered", "protections": protections})
     _keep_apart()
-    functions: dict[str, object] = {}
-
-    def after(exercise: str, name: str) -> None:
-        functions[exercise] = shell.user_ns.get(name)
-
-    executed = execute(json.loads(notebook), order["parameters"], home, shell, channel, after)
-    wire.send(channel, {"state": "executed"}, json.dumps(executed).encode())
+    cells = Cells(json.loads(text), shell)
+    executed = execute(cells, order["parameters"], home, channel)
+    standing = [exercise for exercise, function in cells.functions.items() if callable(function)]
+    wire.send(channel, {"state": "executed", "standing": standing}, json.dumps(executed).encode())
     while True:
         header, payload = wire.receive(channel)
-        wire.send(channel, *_answer(header, payload, functions, shell.user_ns))
+        if "again" in header:
+            cells.run(header["again"])
+            wire.send(channel, {"state": "again"})
+        else:
+            wire.send(channel, *_answer(header, payload, cells.functions, cells.lessons))
 
 
 def _keep_apart() -> None:
@@ -130,18 +101,72 @@ def _keep_apart() -> None:
     numpy.random.seed(seed)
 
 
-def execute(notebook: dict, parameters: dict, home: Path, shell, channel, after) -> dict:
+class Cells:
+    """A notebook's cells, and what running them leaves behind.
+
+    Attributes:
+        functions: the learner's function of each exercise, once its cell has run.
+        lessons: the functions that the lesson's own cells define, by name.
+    """
+
+    def __init__(self, notebook: dict, shell):
+        self.notebook, self.shell, self.left = notebook, shell, SHOWN
+        self.functions: dict[str, object] = {}
+        self.lessons: dict[str, object] = {}
+        self.exercises = {c["metadata"]["ww"]["exercise"]: c for c in notebook["cells"]
+                          if "exercise" in c["metadata"].get("ww", {})}  # fmt: skip
+
+    def run(self, exercise: str) -> list[dict]:
+        """Run the cell of an exercise; return what it shows.
+
+        Where the cell fails before it defines the function, its definitions are run one by one: in the learner's
+        notebook it may have run to its end.
+        """
+        cell = self.exercises[exercise]
+        name, names = cell["metadata"]["ww"]["function"], self.shell.user_ns
+        before = names.pop(name, None)
+        outputs = run_cell(self.shell, cell["source"])
+        if name not in names:
+            for node in ast.parse(cell["metadata"]["ww"].get("definitions", "")).body:
+                run_cell(self.shell, ast.unparse(node))
+        self.functions[exercise] = names.get(name)
+        if before is not None:
+            names.setdefault(name, before)
+        return outputs
+
+    def run_lessons(self, source: str) -> list[dict]:
+        """Run a cell of the lesson."""
+        before = dict(self.shell.user_ns)
+        outputs = run_cell(self.shell, source)
+        for name, value in self.shell.user_ns.items():
+            if inspect.isfunction(value) and before.get(name) is not value:
+                self.lessons[name] = value
+        return outputs
+
+    def within(self, outputs: list[dict]) -> list[dict]:
+        """Return outputs as far as the notebook's budget goes: pictures that exceed it are named instead."""
+        found = []
+        for output in outputs:
+            size = len(json.dumps(output))
+            if size > self.left and output["output_type"] != "error":
+                output = {"output_type": "stream", "name": "stdout", "text": f"… {size // 1000} kB more are not shown"}
+                size = 0
+            self.left -= size
+            found.append(output)
+        return found
+
+
+def execute(cells: Cells, parameters: dict, home: Path, channel: socket.socket) -> dict:
     """Execute a notebook with papermill in this process and return it with outputs.
 
     Args:
-        notebook: nbformat 4.
+        cells: of the notebook.
         parameters: injected by papermill.
         home: for papermill's files.
-        shell: IPython's.
-        channel: told when a cell begins and ends.
-        after: called with the exercise and its function's name when its cell has run.
+        channel: told when a cell begins.
     """
     import papermill
+    from nbformat import from_dict
     from papermill.engines import Engine, papermill_engines
 
     class InThisProcess(Engine):
@@ -150,17 +175,17 @@ def execute(notebook: dict, parameters: dict, home: Path, shell, channel, after)
             for index, cell in enumerate(manager.nb.cells):
                 if cell.cell_type != "code":
                     continue
-                exercise = cell.metadata.get("ww", {}).get("exercise", "")
-                wire.send(channel, {"state": "cell", "exercise": exercise})
+                ww = cell.metadata.get("ww", {})
+                exercise = ww.get("exercise", "")
+                wire.send(channel, {"state": "cell", "exercise": "values" if "values" in ww else exercise})
                 manager.cell_start(cell, index)
-                cell.outputs = run_cell(shell, cell.source)
+                outputs = cells.run(exercise) if exercise else cells.run_lessons(cell.source)
+                cell.outputs = [from_dict(output) for output in cells.within(outputs)]
                 manager.cell_complete(cell, index)
-                if exercise:
-                    after(exercise, cell.metadata["ww"]["function"])
 
     papermill_engines.register("in-this-process", InThisProcess)
     given, executed = home / "given.ipynb", home / "executed.ipynb"
-    given.write_text(json.dumps(notebook), encoding="utf-8")
+    given.write_text(json.dumps(cells.notebook), encoding="utf-8")
     with contextlib.suppress(papermill.PapermillExecutionError):  # errors are in the outputs; every cell was tried
         papermill.execute_notebook(
             str(given), str(executed), parameters=parameters, engine_name="in-this-process", kernel_name="python3",
@@ -203,18 +228,21 @@ def run_cell(shell, source: str) -> list[dict]:
     return outputs
 
 
-def _answer(header: dict, payload: bytes, functions: dict, names: dict) -> tuple[dict, bytes]:
+def _answer(header: dict, payload: bytes, functions: dict, lessons: dict) -> tuple[dict, bytes]:
     """Call a learner's function, and say what came back or what it raised."""
-    from wwlib.course.exercise import line_of, unchanged, value_and_slopes
+    from wwlib.course.describe import line_of
+    from wwlib.course.exercise import unchanged, value_and_slopes
 
     function = functions.get(header["exercise"])
     if not callable(function):
         return {"raised": "NameError", "message": f"there is no function {header['function']}"}, b""
     arguments, before = pickle.loads(payload), pickle.loads(payload)
     try:
-        with _trapped(header["forbidden"], function, names):
+        with _trapped(header["forbidden"], lessons):
             slopes = header["slopes"]
             packed = wire.pack(value_and_slopes(function, arguments) if slopes else function(*arguments))
+        if len(packed) > wire.LARGEST:
+            return {"raised": "ValueError", "message": f"an answer of {len(packed) // 2**20} MB is not taken"}, b""
         return {"returned": True, "unchanged": unchanged(arguments, before)}, packed
     except BaseException as error:
         message = str(error)[:500]
@@ -222,15 +250,16 @@ def _answer(header: dict, payload: bytes, functions: dict, names: dict) -> tuple
 
 
 class _trapped:
-    """While open, calls of the named library functions, and of the lesson's copies of them, raise."""
+    """While open, calls of the named library functions, and of the lesson's own copies of them, raise.
 
-    def __init__(self, names: list[str], own: object, namespace: dict):
+    It is their code that is replaced, so that a learner's function of the same name is none of them.
+    """
+
+    def __init__(self, names: list[str], lessons: dict):
         found = []
         for name in names:
             module, _, attribute = name.partition(":")
-            found.append(getattr(importlib.import_module(module), attribute))
-            if namespace.get(attribute) is not own:  # the lesson's own cells define some of the library's functions
-                found.append(namespace.get(attribute))
+            found += [getattr(importlib.import_module(module), attribute), lessons.get(attribute)]
         self.functions = list({id(f): f for f in map(inspect.unwrap, filter(inspect.isroutine, found))}.values())
         self.codes = [f.__code__ for f in self.functions]
 

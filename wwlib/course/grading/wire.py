@@ -10,58 +10,32 @@ import json
 import socket
 import struct
 import time
-from dataclasses import dataclass
 
 import safetensors.torch
-import torch
 from torch import Tensor
+
+from wwlib.course.describe import Other, plain
 
 HEAD = struct.Struct(">IQ")
 LARGEST = 16 * 2**20
 
 
-@dataclass(frozen=True)
-class Other:
-    """What stands for a value that is no data: equal to nothing but itself."""
-
-    kind: str
-
-    def __repr__(self) -> str:
-        return f"an object of type {self.kind}"
-
-
 def pack(value: object) -> bytes:
-    """Return a value as bytes: numbers, texts, None, tensors, and tuples, lists and dicts of them."""
+    """Return a value as bytes, in its plain form (`wwlib.course.describe.plain`)."""
     tensors: dict[str, Tensor] = {}
-    tree = json.dumps(_tree(value, tensors)).encode()
+    tree = json.dumps(_tree(plain(value), tensors)).encode()
     return struct.pack(">I", len(tree)) + tree + safetensors.torch.save(tensors)
 
 
 def _tree(value: object, tensors: dict[str, Tensor]) -> object:
-    if value is None or type(value) in (bool, float, str):
-        return value
     if isinstance(value, Tensor):
-        with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what its numbers are
-            plain = value.detach().as_subclass(Tensor)
-            if plain.layout != torch.strided or plain.is_meta or plain.is_complex():
-                return {"other": f"{plain.layout} {plain.dtype} tensor on {plain.device}"}
-            tensors[str(len(tensors))] = plain.cpu().contiguous().clone()
+        tensors[str(len(tensors))] = value
         return {"tensor": str(len(tensors) - 1)}
     if isinstance(value, (tuple, list)):
-        return {"tuple" if isinstance(value, tuple) else "list": [_tree(part, tensors) for part in list(value)]}
-    if type(value) is dict:
+        return {"tuple" if isinstance(value, tuple) else "list": [_tree(part, tensors) for part in value]}
+    if isinstance(value, dict):
         return {"dict": [[_tree(k, tensors), _tree(v, tensors)] for k, v in value.items()]}
-    if isinstance(value, int) or type(value).__module__ == "numpy":
-        return _number(value)
-    return {"other": type(value).__name__}
-
-
-def _number(value: object) -> object:
-    if hasattr(value, "item") and getattr(value, "size", 2) == 1:
-        value = value.item()
-    if isinstance(value, (int, float)) and -(10**300) < value < 10**300:
-        return int(value) if isinstance(value, int) else float(value)
-    return {"other": type(value).__name__}
+    return {"other": value.kind} if isinstance(value, Other) else value
 
 
 def unpack(data: bytes) -> object:
@@ -101,7 +75,8 @@ def clean(text: object) -> str:
 
 
 def send(channel: socket.socket, header: dict, payload: bytes = b"") -> None:
-    """Send one message."""
+    """Send one message; TimeoutError if nobody takes it within a minute."""
+    channel.settimeout(60)
     text = json.dumps(header).encode()
     channel.sendall(HEAD.pack(len(text), len(payload)) + text + payload)
 

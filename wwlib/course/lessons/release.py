@@ -10,6 +10,7 @@ import inspect
 import io
 import json
 import re
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -26,23 +27,28 @@ c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
 """
 
 SETUP = """#!/usr/bin/env bash
-# Gradescope runs this once, when the image is built.
+# Gradescope runs this once, when the image is built. The library itself is not installed: its answers would lie open.
 set -euo pipefail
 cd /autograder/source
 python3 -m pip install --quiet --break-system-packages torch --index-url https://download.pytorch.org/whl/cpu
-python3 -m pip install --quiet --break-system-packages '.[lab,test]'
+python3 -m pip install --quiet --break-system-packages -r requirements.txt
 """
 
 RUN = """#!/usr/bin/env bash
 # Gradescope runs this for every submission; AUTOGRADER_ROOT is for trying it elsewhere.
+# Without isolation nothing is graded. To grade all the same, take --strict out, after reading docs/grading.md.
 set -uo pipefail
 root="${{AUTOGRADER_ROOT:-/autograder}}"
 cd "$root/source"
 rm -rf "$root/graded" "$root/one"
 mkdir -p "$root/one/learner" "$root/results"
-find "$root/submission" -name '*.ipynb' -type f -exec cp -p {{}} "$root/one/learner/" \\;
-"${{PYTHON:-python3}}" -m wwlib grade "$root/one" --out "$root/graded" --lesson {lesson} --jobs 1
-cp "$root/graded/results/learner/results.json" "$root/results/results.json"
+find "$root/submission" -name '*.[iI][pP][yY][nN][bB]' -type f -exec cp -p {{}} "$root/one/learner/" \\;
+"${{PYTHON:-python3}}" -m wwlib grade "$root/one" --out "$root/graded" --lesson {lesson} --jobs 1 --strict
+if ! cp "$root/graded/results/learner/results.json" "$root/results/results.json"; then
+    echo '{{"output": "Not graded: grading itself failed; the log says why.", "tests": []}}' \\
+        > "$root/results/results.json"
+    exit 1
+fi
 """
 
 
@@ -119,11 +125,19 @@ def autograder(lesson: Path, course: dict[str, bytes]) -> bytes:
 def course_files() -> dict[str, bytes]:
     """Return what grading anywhere needs, by name: the library, and the lessons without outputs."""
     files = {name: (ROOT / name).read_bytes() for name in ("pyproject.toml", "README.md", "LICENSE")}
+    files["requirements.txt"] = "".join(f"{line}\n" for line in requirements()).encode()
     for path in library_files():
         files[path.relative_to(ROOT).as_posix()] = path.read_bytes()
     for path in lesson_files():
         files[f"notebooks/{path.name}"] = notebook_text(_without_outputs(path)).encode()
     return files
+
+
+def requirements() -> list[str]:
+    """Return the packages that grading needs, from `pyproject.toml`, the library itself apart."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    more = [line for part in ("lab", "test") for line in project["optional-dependencies"][part]]
+    return [line for line in (*project["dependencies"], *more) if not line.startswith("wwlib")]
 
 
 def _without_outputs(lesson: Path) -> dict:
