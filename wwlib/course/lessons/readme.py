@@ -12,10 +12,11 @@ from pathlib import Path
 from wwlib import experiments
 from wwlib.base.files import write_whole
 from wwlib.base.paths import DATA, ROOT
+from wwlib.base.shelf import runs_of
 from wwlib.base.table import Result, Table
 from wwlib.course.lessons.syllabus import lesson_table, lessons, syllabus_table, time_table
 from wwlib.course.lessons.teaching import GRADING, grading_table, kinds_table, mistakes_page
-from wwlib.experiments.criteria import mean_and_range, median_and_range
+from wwlib.experiments.criteria import median_and_range
 from wwlib.experiments.interpretation import tables as interpretation
 from wwlib.experiments.population.longer import load_longer
 from wwlib.experiments.population.tables import (
@@ -164,9 +165,10 @@ def promise_table() -> str:
     older = load_longer()
     masks, plain = (column(seeds_of(older, kind), "where") for kind in ("ps-sc", "ps"))
     apart = "spreads apart" if spread_gap(masks, plain) > 0 else "the spreads overlap"
-    follows = interpretation.interpretation_values(
-        interpretation.runs_of(interpretation.load_record(), "autoencoder"), "follows"
-    )
+    follows = {
+        host: interpretation.interpretation_values(runs_of(interpretation.load_record(), case), "follows")
+        for host, case in (("autoencoder", "autoencoder"), ("classifier", "classifier"), ("our GAN", "recogniser"))
+    }
     step = next(row for row in json.loads(BENCH.read_text(encoding="utf-8"))["rows"] if row["what"] == STEP)
     speed = json.loads(GRADING.read_text(encoding="utf-8"))["speed"]
     rows = [
@@ -194,9 +196,12 @@ def promise_table() -> str:
             for score, label in (("dci", "DCI, a score with labels"), ("factor_vae", "the FactorVAE score"))
         ),
         (
-            "a named block swapped in another network's code changes its factor, 1 at best",
+            "a named block swapped in a frozen network's code changes its factor (the worst one), 1 at best",
             f"goal ≥ {interpretation.SWAPPED:g}",
-            mean_and_range(follows, ".3f"),
+            ", ".join(
+                f"{host} {values.mean():.2f}" + " (**misses**)" * bool(values.mean() < interpretation.SWAPPED)
+                for host, values in follows.items()
+            ),
             "17",
         ),
         ("speed of a training step beside a plain port of the authors'", f"goal {step['goal']}", step["measured"],

@@ -252,7 +252,7 @@ RESULTS = (
     Result(
         "17",
         "One code copied, or one block swapped",
-        "For two of three hues swapping the block works better than copying the one code that the mask suggests; "
+        "For two of three hues swapping the block works better than copying the one code that most votes name; "
         "for the floor copying works better.",
         copied_table,
     ),
