@@ -54,7 +54,7 @@ def model_table(names: list[str] | None = None) -> Table:
     return Table(header, rows)
 
 
-def masks_said_and_measured(name: str) -> Table:
+def masks_beside_the_paper(name: str) -> Table:
     """What the paper's poster shows of its 3D Shapes masks beside the overlap of ours with the truth."""
     iou = shipped_record(name)["scores"]["iou"]
     return Table(
@@ -73,7 +73,7 @@ def _rectangles(modules: list[str]) -> str:
     return ", ".join(dict.fromkeys(match[1] for match in named if match))
 
 
-def settings_said_and_used(name: str) -> Table:
+def settings_beside_the_paper(name: str) -> Table:
     """The paper's published settings beside those of a shipped run."""
     config = shipped_record(name)["config"]
     return Table(
@@ -158,7 +158,7 @@ RESULTS = (
         "05",
         "Settings beside the paper's",
         "The settings of the first shipped model beside those that the paper published.",
-        lambda: settings_said_and_used("shapes3d-32-seed0"),
+        lambda: settings_beside_the_paper("shapes3d-32-seed0"),
     ),
     Result(
         "05",
@@ -178,6 +178,6 @@ RESULTS = (
         "06",
         "Masks beside the paper's",
         "Our masks of wall, floor and object lie where the paper's poster shows them; the paper gives no overlap.",
-        lambda: masks_said_and_measured("shapes3d-32-seed0"),
+        lambda: masks_beside_the_paper("shapes3d-32-seed0"),
     ),
 )
