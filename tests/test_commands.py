@@ -18,10 +18,7 @@ VERBS = {
     "instructors": {"grade", "release"},
     "maintainers": {"remake"},
 }
-RECORDS = [
-    *("avatars", "costs", "examination", "fusion", "interpretation", "invariances", "lessons", "memory"),
-    *("perturbation", "portraits", "scores", "shipped", "tables", "translation"),
-]
+RECORDS = [one.name for one in offered("REMAKES")]
 # commands of version 0.1 and what does the same now
 OLD = {
     "compare": "remake perturbation",
@@ -60,7 +57,8 @@ def test_the_help_has_eight_verbs_grouped_by_who_uses_them(capsys):
 def test_remake_alone_lists_every_record_in_a_line(capsys):
     assert run("remake") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == RECORDS
+    assert [line.split()[0] for line in lines] == sorted(set(RECORDS))
+    assert len(RECORDS) == len(set(RECORDS)) >= 14
     assert all(len(line.split()) > 3 for line in lines)
 
 

@@ -14,6 +14,7 @@ import torch
 import yaml
 from packaging.version import Version
 
+from wwlib.__main__ import offered
 from wwlib.base.paths import DATA, ROOT
 from wwlib.course.lessons.readme import GENERATED, with_tables
 from wwlib.experiments.shipped.tables import HUES, ablation_record, estimate_at
@@ -93,9 +94,8 @@ def test_the_workflow_tests_every_python_that_the_project_names_and_the_known_go
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), DATA / "README.md"]
 BY_DOCUMENT = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
-VERBS = {"train", "prepare", "score", "select", "population", "grade", "release", "remake"}
-RECORDS = {"lessons", "tables", "costs", "memory", "perturbation", "interpretation", "invariances", "translation",
-           "fusion", "avatars", "portraits", "shipped", "examination", "scores"}  # fmt: skip
+VERBS = {"remake", *(command.name for command in offered("COMMANDS"))}
+RECORDS = {record.name for record in offered("REMAKES")}
 
 
 def anchors(text):

@@ -322,7 +322,7 @@ def printed_functions(lesson):
     return [getattr(importlib.import_module(module), name) for module, name in names]
 
 
-@pytest.mark.parametrize("lesson", [f for f in lesson_files() if f.name < "17"], ids=lambda f: f.stem)
+@pytest.mark.parametrize("lesson", [f for f in lesson_files() if f.name < "12"], ids=lambda f: f.stem)
 def test_no_easy_exercise_asks_for_a_function_that_the_lesson_prints(lesson):
     easy = re.findall(r"### (\d\d\.\d) [^·]*? · easy ·", lesson.read_text(encoding="utf-8"))
     assert easy
