@@ -192,12 +192,13 @@ def test_sliders_show_the_right_frame_by_keyboard_and_by_mouse(start, explorer, 
     assert statistics.median(delays) < 150 * max(1, os.getloadavg()[0] / os.cpu_count())
 
 
-def test_a_typed_value_moves_the_picture(explorer, frames):
+def test_a_typed_value_moves_the_picture(explorer, frames, eventually):
+    """The pictures of the two moves before it may still be under way when the value is typed."""
     rows, (moving, _) = frames
     explorer.code.type(str(moving))
     explorer.value.press("Home")
-    explorer.follow(explorer.value.type, "1.9")
-    assert nearest(rows[moving], explorer.pixels()) == 12
+    explorer.value.type("1.9")
+    eventually(lambda: nearest(rows[moving], explorer.pixels()) == 12, seconds=30)
 
 
 def test_tab_reaches_the_sliders_and_focus_is_seen(start, explorer):
