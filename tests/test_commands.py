@@ -10,7 +10,7 @@ import pytest
 
 import wwlib
 from wwlib.__main__ import RENAMED, main, offered
-from wwlib.base.command import USERS, Command, add_parts, run_command
+from wwlib.base.command import USERS, Command, parts_command, run_command
 from wwlib.base.paths import ROOT
 
 VERBS = {
@@ -131,8 +131,7 @@ def test_options_of_the_shipped_record_are_those_of_ship(monkeypatch, capsys):
 
 def test_a_command_without_an_answer_ends_with_0():
     seen = []
-    command = Command("try", "try", lambda options: seen.append((options.parts, options.seeds)),
-                      lambda parser: add_parts(parser, "a, b", "of both"))  # fmt: skip
+    command = parts_command("try", "try", lambda parts, seeds: seen.append((parts, seeds)), "a, b", "of both")
     assert run_command(command, "try", ["a", "--seeds", "1"]) == 0
     assert seen == [(["a"], [1])]
     assert run_command(Command("stop", "stop", lambda _: 130), "stop", []) == 130

@@ -102,13 +102,26 @@ def listing(commands: Sequence[Command]) -> str:
     return "\n".join(f"  {command.name:{width}}  {command.help}" for command in commands)
 
 
-def add_parts(parser: argparse.ArgumentParser, parts: str, seeds: str) -> None:
-    """Add what every record of Part II can be narrowed to: some of its parts, some of its seeds.
+def parts_command(
+    name: str, help: str, make: Callable[[list[str], list[int] | None], None], parts: str, seeds: str
+) -> Command:
+    """Return the command of a record that can be narrowed to some of its parts and some of its seeds.
 
     Args:
-        parser: of the record.
+        name, help: as `Command`'s.
+        make: makes these parts (all when empty) with these seeds (the record's own when None).
         parts: names of a few parts, for the help.
         seeds: what the seeds are of, for the help.
     """
-    parser.add_argument("parts", nargs="*", help=f"such as {parts} (default: all)")
-    parser.add_argument("--seeds", type=int, nargs="+", help=seeds)
+
+    def add(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("parts", nargs="*", help=f"such as {parts} (default: all)")
+        parser.add_argument("--seeds", type=int, nargs="+", help=seeds)
+
+    def run(options: argparse.Namespace) -> None:
+        from wwlib.base.device import choose_threads
+
+        choose_threads()
+        make(options.parts, options.seeds)
+
+    return Command(name, help, run, add)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from wwlib.base.command import Command, add_parts
+from wwlib.base.command import parts_command
 
 
-def _remake(options) -> None:
-    from wwlib.base.device import choose_threads
+def _make(parts: list[str], seeds: list[int] | None) -> None:
     from wwlib.experiments.fusion.runs import fuse
 
-    choose_threads()
-    fuse(options.parts, options.seeds)
+    fuse(parts, seeds)
 
 
-_add = partial(
-    add_parts, parts="image-model, domain, argmax", seeds="of the fusions (default: 0 to 4, of most remedies 0)"
-)
 REMAKES = (
-    Command(
+    parts_command(
         "fusion",
         "train lesson 20's image model, experts and fusions",
-        _remake,
-        _add,
+        _make,
+        parts="image-model, domain, argmax",
+        seeds="of the fusions (default: 0 to 4, of most remedies 0)",
     ),
 )

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from wwlib.base.command import Command, add_parts
+from wwlib.base.command import parts_command
 
 
-def _remake(options) -> None:
-    from wwlib.base.device import choose_threads
+def _make(parts: list[str], seeds: list[int] | None) -> None:
     from wwlib.experiments.interpretation.runs import interpret
 
-    choose_threads()
-    interpret(options.parts, options.seeds)
+    interpret(parts, seeds)
 
 
-_add = partial(
-    add_parts, parts="host-autoencoder, autoencoder, ablations", seeds="of the interpretations (default: 0 to 4)"
-)
 REMAKES = (
-    Command(
+    parts_command(
         "interpretation",
         "train what lesson 17 interprets, and the interpretations",
-        _remake,
-        _add,
+        _make,
+        parts="host-autoencoder, autoencoder, ablations",
+        seeds="of the interpretations (default: 0 to 4)",
     ),
 )

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from wwlib.base.command import Command, add_parts
+from wwlib.base.command import parts_command
 
 
-def _remake(options) -> None:
-    from wwlib.base.device import choose_threads
+def _make(parts: list[str], seeds: list[int] | None) -> None:
     from wwlib.experiments.invariances.runs import invariances
 
-    choose_threads()
-    invariances(options.parts, options.seeds)
+    invariances(parts, seeds)
 
 
-_add = partial(
-    add_parts, parts="layers, time, ablations, first, attack", seeds="of classifiers and flows (default: 0 to 4)"
-)
 REMAKES = (
-    Command(
+    parts_command(
         "invariances",
         "train lesson 18's classifiers, and what explains each of their layers",
-        _remake,
-        _add,
+        _make,
+        parts="layers, time, ablations, first, attack",
+        seeds="of classifiers and flows (default: 0 to 4)",
     ),
 )

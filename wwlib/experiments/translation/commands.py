@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from wwlib.base.command import Command, add_parts
+from wwlib.base.command import parts_command
 
 
-def _remake(options) -> None:
-    from wwlib.base.device import choose_threads
+def _make(parts: list[str], seeds: list[int] | None) -> None:
     from wwlib.experiments.translation.runs import translate
 
-    choose_threads()
-    translate(options.parts, options.seeds)
+    translate(parts, seeds)
 
 
-_add = partial(
-    add_parts, parts="host-encoder, captions, logits", seeds="of the trainings (default: 0 to 4, of remedies 0)"
-)
 REMAKES = (
-    Command(
+    parts_command(
         "translation",
         "train what lesson 19 translates between, and the translations",
-        _remake,
-        _add,
+        _make,
+        parts="host-encoder, captions, logits",
+        seeds="of the trainings (default: 0 to 4, of remedies 0)",
     ),
 )
