@@ -1,0 +1,1 @@
+"""Networks that separate shape from appearance: lessons 12 to 16."""
