@@ -27,8 +27,9 @@ CASES = [
     Schedule(),
     Schedule(coarse=False),
     Schedule(fine=True),
-    Schedule(routes=False),
-    Schedule(fine=True, routes=False, weighted=False),
+    Schedule(pooled=False),
+    Schedule(modulated=False),
+    Schedule(fine=True, pooled=False, modulated=False, weighted=False),
 ]
 
 
