@@ -116,8 +116,6 @@ def measure(model: VUNet, triplets: Triplets, judge: JointJudge, seed: int) -> d
         colours=colour_r2(moved, answer.images, answer.footprint),
         spread=colour_spread(sampled, answer.images, answer.footprint),
         pose=None if not codes else list(probe(torch.cat(codes, dim=1), given.joints, len(given.joints) * 2 // 3)),
-        if codes
-        else None,
     )
 
 
