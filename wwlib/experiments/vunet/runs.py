@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
 import torch
+from torch import Tensor
 
 from wwlib.appearance.judges import JointJudge, joint_error, train_joint_judge
 from wwlib.appearance.measures import colour_r2, colour_spread, probe, psnr
