@@ -42,14 +42,14 @@ class Schedule:
 
     coarse: bool = True
     fine: bool = False
-    beta: float = 0.02
+    beta: float = 0.1
     fine_weight: float = 1.0
     rise: tuple[float, float] = (0.2, 0.5)
     clothes: bool = True
     pooled: bool = True
     modulated: bool = True
     weighted: bool = True
-    steps: int = 800
+    steps: int = 1600
     batch: int = 32
     rate: float = 2e-3
     seed: int = 0
