@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 grey photographs of products from an online shop, 28 px, in ten classes; and edge maps of them.
+"""Fashion-MNIST: 70,000 grey photographs of products from an online shop, 28 px, in ten classes.
 
 The four published files lie wherever they were put; Debian's and Ubuntu's package `dataset-fashion-mnist` puts them
 into `/usr/share/datasets/fashion-mnist`. `data/fashion.safetensors`, which `python -m wwlib remake fashion` writes,
@@ -39,7 +39,6 @@ ARCHIVE = DATA / "fashion.safetensors"
 EACH = 200  # shoes, and as many bags, in the archive
 SOURCE = "Fashion-MNIST, https://github.com/zalandoresearch/fashion-mnist, MIT License, Copyright (c) 2017 Zalando SE"
 GZIP = b"\x1f\x8b"  # how a gzip file begins, whatever its name
-STEEP = math.tan(math.pi / 8)
 
 
 @dataclass(frozen=True)
@@ -55,26 +54,23 @@ class IdxFile:
     digest: str = ""
 
 
+def _split(name: str, count: int, images: str, labels: str) -> tuple[IdxFile, IdxFile]:
+    shape = (count, SIDE, SIDE)
+    return IdxFile(f"{name}-images-idx3-ubyte", shape, images), IdxFile(f"{name}-labels-idx1-ubyte", (count,), labels)
+
+
 SPLITS = {
-    "train": (
-        IdxFile(
-            "train-images-idx3-ubyte",
-            (60_000, SIDE, SIDE),
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        ),
-        IdxFile(
-            "train-labels-idx1-ubyte", (60_000,), "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
-        ),
+    "train": _split(
+        "train",
+        60_000,
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
     ),
-    "test": (
-        IdxFile(
-            "t10k-images-idx3-ubyte",
-            (10_000, SIDE, SIDE),
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        ),
-        IdxFile(
-            "t10k-labels-idx1-ubyte", (10_000,), "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
-        ),
+    "test": _split(
+        "t10k",
+        10_000,
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
 }
 
@@ -83,8 +79,8 @@ SPLITS = {
 class Photographs:
     """Grey photographs of products and what each of them shows.
 
-    At 32 px two black pixels are added on every side: black is the published background, and every published pixel
-    stays as it is, which no resizing could promise.
+    At 32 px two pixels are added on every side. They are black, as the published background is, so every published
+    pixel stays as it is; resizing would blend neighbours.
 
     Args:
         pixels: `[N, 28, 28]` uint8; the background is 0.
@@ -313,42 +309,3 @@ def load_held_out(
         raise ValueError(f"{archive} must hold photographs {expected}, got {about.get('kind')!r} {shapes}")
     data = Photographs(tensors["pixels"], tensors["labels"].long(), tensors["positions"].long(), resolution)
     return data.of(classes)
-
-
-def edges(images: Tensor, faint: float = 0.1) -> Tensor:
-    """Return how strong the edge in each pixel is, `[B, 1, H, W]` in [0, 1], in lines that are one pixel wide.
-
-    The strength is the length of Sobel's gradient of the mean over channels: 1 for a straight border between black
-    and white. A pixel keeps it if neither neighbour across the edge is stronger; of two equals, the brighter side
-    keeps it, so that turned and mirrored images have turned and mirrored edges. The picture's frame is no edge.
-
-    Args:
-        images: `[B, C, H, W]` in [-1, 1].
-        faint: edges weaker than this become 0.
-
-    Raises:
-        ValueError: for images of another shape.
-    """
-    if images.ndim != 4:
-        raise ValueError(f"images must be [B, C, H, W], got {tuple(images.shape)}")
-    height, width = images.shape[2:]
-    grey = F.pad(images.mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-    # opposite neighbours are added first: a sum in another order would round otherwise in the mirrored image
-    columns = grey[:, :, :-2] + grey[:, :, 2:] + 2 * grey[:, :, 1:-1]
-    rows = grey[..., :-2] + grey[..., 2:] + 2 * grey[..., 1:-1]
-    across, down = (columns[..., 2:] - columns[..., :-2]) / 8, (rows[:, :, 2:] - rows[:, :, :-2]) / 8
-    strength = (across.square() + down.square()).sqrt()
-
-    # the neighbour on the brighter side, in one of eight directions, and the one opposite
-    step_x = torch.where(across.abs() > STEEP * down.abs(), across.sign(), 0).long()
-    step_y = torch.where(down.abs() > STEEP * across.abs(), down.sign(), 0).long()
-    y = torch.arange(1, height + 1, device=images.device)[:, None]
-    x = torch.arange(1, width + 1, device=images.device)
-    framed = F.pad(strength, (1, 1, 1, 1)).flatten(2)
-
-    def neighbour(sign: int) -> Tensor:
-        place = (y + sign * step_y) * (width + 2) + x + sign * step_x
-        return framed.gather(2, place.flatten(2)).view_as(strength)
-
-    strongest = (strength > neighbour(1)) & (strength >= neighbour(-1)) & (strength >= faint)
-    return torch.where(strongest, strength, 0).clamp(max=1)
