@@ -34,7 +34,7 @@ COUNT = 20
 FILES = (IdxFile("train-images-idx3-ubyte", (COUNT, 28, 28)), IdxFile("train-labels-idx1-ubyte", (COUNT,)))
 PIXELS = np.random.default_rng(0).integers(0, 256, (COUNT, 28, 28), dtype=np.uint8)
 LABELS = (np.arange(COUNT) * 3 % 10).astype(np.uint8)
-PACKAGE = pytest.mark.skipif(not FOLDER.is_dir(), reason="needs Debian's or Ubuntu's package `dataset-fashion-mnist`")
+PACKAGE = pytest.mark.skipif(not FOLDER.is_dir(), reason="needs Debian's package `dataset-fashion-mnist`")
 
 
 def idx(numbers):

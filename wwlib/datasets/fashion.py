@@ -1,8 +1,8 @@
 """Fashion-MNIST: 70,000 grey photographs of products from an online shop, 28 px, in ten classes.
 
-The four published files lie wherever they were put; Debian's and Ubuntu's package `dataset-fashion-mnist` puts them
-into `/usr/share/datasets/fashion-mnist`. `data/fashion.safetensors`, which `python -m wwlib remake fashion` writes,
-holds a few hundred pictures of the test split, for lessons and tests on machines without that package.
+The four published files may lie in any folder; Debian's package `dataset-fashion-mnist` puts them into
+`/usr/share/datasets/fashion-mnist`. `data/fashion.safetensors`, which `python -m wwlib remake fashion` writes, holds a
+few hundred pictures of the test split, for lessons and tests on machines without that package.
 
 Source: Xiao, Rasul and Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms",
 2017, https://github.com/zalandoresearch/fashion-mnist; MIT License, Copyright (c) 2017 Zalando SE.
@@ -208,7 +208,7 @@ def _find(folder: Path, name: str) -> Path:
         if path.is_file():
             return path
     raise FileNotFoundError(
-        f"no file {name} or {name}.gz in {folder}; `apt-get install {PACKAGE}` (Debian, Ubuntu) puts it into {FOLDER}"
+        f"no file {name} or {name}.gz in {folder}; `apt-get install {PACKAGE}` (Debian) puts it into {FOLDER}"
     )
 
 
@@ -260,7 +260,7 @@ def prepare_fashion(
         set="fashion",
         source=Path(source).resolve().name,
         sources=len(data),
-        published=len(read_idx(source, (files or SPLITS[split])[1])),
+        published=(files or SPLITS[split])[1].shape[0],
         pixels=hashlib.sha256(data.pixels.numpy()).hexdigest(),
         split=split,
         classes=sorted(classes, key=CLASSES.index),
@@ -269,17 +269,16 @@ def prepare_fashion(
         seed=SEED,
     )
     names = [f"{split} {position}" for position in data.positions.tolist()]
-    sources = list(zip(names, data.pixels, strict=True))
+    sources = list(zip(names, data.pixels.numpy(), strict=True))
     return write_prepared(Path(out), plan, sources, partial(_square, resolution=resolution), processes, progress)
 
 
-def _square(pixels: Tensor, resolution: int) -> np.ndarray:
+def _square(pixels: np.ndarray, resolution: int) -> np.ndarray:
     """Return grey pixels `[28, 28]` as a picture `[resolution, resolution, 3]` uint8."""
-    padded = pad(pixels, SIDE + 2 * MARGIN)
-    return shrink(padded[:, :, None].expand(-1, -1, 3).numpy(), resolution)
+    return shrink(np.pad(pixels, MARGIN)[:, :, None].repeat(3, axis=2), resolution)
 
 
-def make_archive(path: str | Path = ARCHIVE, folder: str | Path = FOLDER, seed: int = SEED) -> None:
+def make_archive(path: str | Path = ARCHIVE, folder: str | Path = FOLDER, seed: int = 0) -> None:
     """Draw shoes and bags from the published test split, and write them in the order in which they stand there."""
     data = load_fashion(folder, "test")
     random = np.random.RandomState(seed)  # its numbers are the same in every version of numpy
