@@ -217,8 +217,9 @@ def curves(
     y: str,
     level: tuple[float, str] | None = None,
     size: tuple[float, float] = (7.0, 3.2),
+    log: bool = False,
 ) -> Picture:
-    """Plot named lines `{name: (xs, ys)}`, with an optional dashed level `(value, label)`."""
+    """Plot named lines `{name: (xs, ys)}`, with an optional dashed level `(value, label)`; `log` for the x axis."""
     figure = Figure(figsize=size)
     axis = figure.subplots()
     for (name, (xs, ys)), colour in zip(lines.items(), _colours(len(lines)), strict=True):
@@ -228,7 +229,7 @@ def curves(
         axis.annotate(
             level[1], (1.0, level[0]), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9
         )
-    axis.set(xlabel=x, ylabel=y)
+    axis.set(xlabel=x, ylabel=y, xscale="log" if log else "linear")
     axis.spines[["top", "right"]].set_visible(False)
     if len(lines) > 1:
         axis.legend(facecolor="white", edgecolor="none", framealpha=0.8, fontsize=9)  # lines may pass behind it
