@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from wwlib.base import viz
-from wwlib.base.captions import alternative, ends, write_below
+from wwlib.base.captions import alternative, course, write_below
 
 
 def size(picture):
@@ -25,9 +25,11 @@ def test_an_alt_text_is_kept_and_a_caption_takes_its_place_with_the_labels():
         alternative(" ", "")
 
 
-def test_a_line_is_read_as_its_name_and_its_ends():
-    assert ends("loss", torch.tensor([2.0, 1.0, 0.25])) == "loss from 2 to 0.25"
-    assert ends("steps", range(3)) == "steps from 0 to 2"
+def test_a_line_is_read_as_its_name_its_ends_and_what_lies_beyond_them():
+    assert course("loss", torch.tensor([2.0, 1.0, 0.25])) == "loss from 2 to 0.25"
+    assert course("steps", range(3)) == "steps from 0 to 2"
+    assert course("window", [1e-9, 1.0, -1e-8]) == "window from 0 to 0, at most 1"
+    assert course("wave", [0.0, 1.0, -2.0, 0.5]) == "wave from 0 to 0.5, at most 1, at least -2"
 
 
 def test_a_grid_with_a_caption_is_higher_no_wider_and_says_its_labels():
@@ -41,7 +43,7 @@ def test_a_grid_with_a_caption_is_higher_no_wider_and_says_its_labels():
     assert size(long)[1] > size(told)[1]
 
 
-def test_curves_with_a_caption_say_their_axes_and_the_ends_of_every_line():
+def test_curves_with_a_caption_say_their_axes_and_the_course_of_every_line():
     told = viz.curves({"a": ([0, 1], [3.0, 1.0]), "b": ([0, 1], [0, 2])}, x="step", y="loss", caption="Two lines.")
     assert told.alt == "Two lines. Axes: step, loss. Lines: a from 3 to 1, b from 0 to 2."
 

@@ -30,9 +30,20 @@ def alternative(alt: str, caption: str, **labels: Sequence[str]) -> str:
     return " ".join([caption.strip(), *kinds]).replace("\n", " ")
 
 
-def ends(name: str, values: Sequence[float]) -> str:
-    """Return a line of a plot in words: its name, its first and its last value."""
-    return f"{name} from {float(values[0]):.3g} to {float(values[-1]):.3g}"
+def course(name: str, values: Sequence[float]) -> str:
+    """Return a line of a plot in words: its name, its first and last value, and an extreme that lies between them.
+
+    Args:
+        name: of the line.
+        values: finite; what is below a thousandth of the largest is called 0.
+    """
+    numbers = [float(value) for value in values]
+    size = max(map(abs, numbers))
+    first, last, highest, lowest = (
+        f"{0.0 if abs(v) < size / 1000 else v:.3g}" for v in (numbers[0], numbers[-1], max(numbers), min(numbers))
+    )
+    between = [f", {what} {v}" for what, v in (("at most", highest), ("at least", lowest)) if v not in (first, last)]
+    return f"{name} from {first} to {last}{''.join(between)}"
 
 
 def write_below(figure: Figure, caption: str, colour: str) -> None:

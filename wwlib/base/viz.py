@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from wwlib.base.captions import alternative, ends, write_below
+from wwlib.base.captions import alternative, course, write_below
 from wwlib.base.files import write_whole
 
 NO_SLIDERS = "sliders need a notebook with ipywidgets; the picture below shows the same at once"
@@ -242,7 +242,7 @@ def curves(
 
     Args:
         lines: what to plot.
-        alt: what the picture shows; left out, it is the caption, the names of the axes and the ends of every line.
+        alt: what the picture shows; left out, it is the caption, the names of the axes and the course of every line.
         x, y: names of the axes.
         level: a dashed horizontal line and its name.
         size: of the picture, inches.
@@ -251,7 +251,7 @@ def curves(
     Raises:
         ValueError: if there is neither an alt text nor a caption.
     """
-    alt = alternative(alt, caption, Axes=(x, y), Lines=[ends(name, ys) for name, (_, ys) in lines.items()])
+    alt = alternative(alt, caption, Axes=(x, y), Lines=[course(name, ys) for name, (_, ys) in lines.items()])
     figure = Figure(figsize=size)
     axis = figure.subplots()
     for (name, (xs, ys)), colour in zip(lines.items(), _colours(len(lines)), strict=True):
