@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.base.descent import descend
+from wwlib.base.seeds import drawn_from
 from wwlib.datasets.domains import STYLE, STYLES, Domains
 
 ATTRIBUTES = [0, 1, 2]  # digit, ink and paper
@@ -29,8 +30,7 @@ class LayoutNetwork(nn.Module):
 
     def __init__(self, width: int = 32, seed: int = 0):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawn_from(seed):
             self.layers = nn.Sequential(
                 nn.PixelUnshuffle(2),
                 nn.Conv2d(12, width, 3, padding=1),

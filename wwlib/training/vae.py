@@ -13,6 +13,7 @@ from torch import Tensor
 
 from wwlib.base.device import Compute
 from wwlib.base.files import save_tensors
+from wwlib.base.seeds import drawn_from
 from wwlib.datasets.factors import FactorData
 from wwlib.models.vae_losses import dip_penalty, kl_divergence, permute_codes, reconstruction_loss, total_correlation
 from wwlib.models.vaes import VAE, Critic, VAEConfig
@@ -29,8 +30,7 @@ class VAETraining:
 
     def __init__(self, config: VAEConfig, data: FactorData, compute: Compute):
         self.config, self.data, self.compute = config, data, compute
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
+        with drawn_from(config.seed):
             self.model = VAE(config).to(compute.device)
             self.critic = Critic(config.codes, config.critic_width).to(compute.device)
         fused = compute.device.type != "mps"
