@@ -1,5 +1,6 @@
 """Where files are looked for and written: in a clone, below `WW_ROOT`, and for a package installed elsewhere."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,13 @@ def test_another_copy_of_the_library_is_not_the_clones_own(monkeypatch, tmp_path
     monkeypatch.setattr(paths, "_PACKAGE", tmp_path / "wwlib")
     with pytest.raises(FileNotFoundError, match="grading must run from the clone"):
         require_own_clone("grading")
+
+
+def test_a_user_whom_the_system_does_not_know_has_a_cache_among_temporary_files(monkeypatch):
+    """The report: matplotlib/matplotlib#30454, an import that fails since there is no home directory."""
+
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    assert user_cache({}, "linux") == Path(tempfile.gettempdir()) / "wwlib"

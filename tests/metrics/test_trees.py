@@ -1,10 +1,11 @@
 """The boosted trees are scikit-learn's: same splits, same importances, same predictions."""
 
+import numba
 import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
-from wwlib.metrics.trees import boost_many
+from wwlib.metrics.trees import boost_many, compiled
 
 
 def points(n, d=6, seed=0):
@@ -52,3 +53,11 @@ def test_importances_sum_to_one_or_are_zero():
     codes, labels = points(300)
     assert boost_many(codes, labels, codes, rounds=5)[0].importances.sum() == pytest.approx(1)
     assert boost_many(np.ones((300, 3)), labels, np.ones((3, 3)), rounds=5)[0].importances.tolist() == [0, 0, 0]
+
+
+def test_where_compiled_code_has_no_place_on_disk_it_is_compiled_anew(monkeypatch):
+    """The report: numba/numba#5566, "cannot cache function: no locator available" ends every command at its import."""
+    monkeypatch.setattr("numba.core.caching.CacheImpl._locator_classes", [])
+    with pytest.raises(RuntimeError, match="cannot cache function"):
+        numba.njit(cache=True)(lambda x: x + 1)
+    assert compiled()(lambda x: x + 1)(2) == 3

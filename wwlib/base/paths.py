@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from importlib import metadata
@@ -43,7 +44,10 @@ def user_cache(environment: Mapping[str, str], system: str = sys.platform) -> Pa
         environment: its variables.
         system: as `sys.platform` names it.
     """
-    home = Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
+    try:
+        home = Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
+    except RuntimeError:  # a user whom the system does not know, as in many containers
+        return Path(tempfile.gettempdir()) / "wwlib"
     if system == "win32":
         return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local") / "wwlib"
     if system == "darwin":

@@ -58,7 +58,7 @@ class PublishedDSprites(FactorData):
 
     def images(self, factors: Tensor) -> Tensor:
         """Return images `[n, 1, 64, 64]`, -1 or 1, for `factors` `[n, 5]`."""
-        return self._images[_grid_index(self, factors)].float()[:, None] * 2 - 1
+        return self._images[_grid_index(self, factors)].to(torch.get_default_dtype())[:, None] * 2 - 1
 
 
 class Published3DShapes(FactorData):
@@ -98,7 +98,7 @@ class Published3DShapes(FactorData):
         index = _grid_index(self, factors)
         unique, inverse = index.unique(return_inverse=True)  # HDF5 reads increasing positions only
         pixels = torch.from_numpy(self._file["images"][unique.numpy()])[inverse]
-        return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+        return pixels.permute(0, 3, 1, 2).to(torch.get_default_dtype()) / 127.5 - 1
 
 
 def _existing(path: str | Path) -> Path:
