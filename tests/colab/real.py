@@ -151,23 +151,27 @@ def summary(journal: Path, root: Path) -> dict:
     )
 
 
-def write_record(machine: dict, part: str, outcome: dict) -> None:
-    """Write what came of lessons or tests into the record, with today's date.
+def write_record(machine: dict, part: dict) -> None:
+    """Write what came of lessons or of tests into the record, with today's date.
 
-    The other part stays as it was, with its own date; a part of a machine with other versions goes.
+    The other part stays as it was, with its own date; what another Python or other versions gave goes.
 
     Args:
         machine: Python and versions.
-        part: "lessons" or "tests".
-        outcome: what came of it.
+        part: `setup_cell` and `lessons`, or `tests`.
     """
+    today = datetime.date.today().isoformat()
     old = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
     if {name: old.get(name) for name in machine} != machine:
         old = {}
-    parts = {name: old[name] for name in ("lessons", "tests") if name in old}
-    parts[part] = dict(date=datetime.date.today().isoformat(), **outcome)
-    save_json(RECORD, dict(command="make colab", image="Colab, August 2026", **machine, **parts))
-    print(f"{part}: recorded in {RECORD.name}", flush=True)
+    record = dict(command="make colab", date=old.get("date"), image="Colab, August 2026", **machine)
+    record |= {name: old[name] for name in ("setup_cell", "lessons", "tests") if name in old}
+    if "tests" in part:
+        record["tests"] = dict(date=today, **part["tests"])
+    else:
+        record |= dict(date=today, **part)
+    save_json(RECORD, record)
+    print(f"recorded in {RECORD.name}", flush=True)
 
 
 def main() -> int:
@@ -215,7 +219,7 @@ def run(debian: Debian, lessons: list[Path], options: argparse.Namespace, stop: 
         lines = [done[lesson.stem] for lesson in lessons if lesson.stem in done]
         failed += [line["lesson"] for line in lines if line["outcome"] != "passed"]
         if not left and not options.lessons:
-            write_record(machine, "lessons", dict(setup_cell=done["setup_cell"], runs=lines))
+            write_record(machine, dict(setup_cell=done["setup_cell"], lessons=lines))
     unfinished = bool(left)
     if not left and options.part != "lessons" and not options.lessons:
         tests = run_tests(debian, place, stop and max(0, stop - time.monotonic()), options.tests or [])
@@ -223,7 +227,7 @@ def run(debian: Debian, lessons: list[Path], options: argparse.Namespace, stop: 
         if tests:
             failed += tests["failures"]
             if not options.tests:
-                write_record(machine, "tests", tests)
+                write_record(machine, dict(tests=tests))
     print(f"failed: {failed or 'nothing'}{'; not all has run, the same command continues' if unfinished else ''}")
     return int(bool(failed) or unfinished)
 
