@@ -110,8 +110,8 @@ def run_lesson(debian: Debian, lesson: Path) -> dict:
     return line
 
 
-def run_tests(debian: Debian, place: Path, seconds: float | None, tests: list[str]) -> dict | None:
-    """Run unit tests that have not run on this state of the course; return what came of all, or None if some are left.
+def run_tests(debian: Debian, place: Path, seconds: float | None, tests: list[str]) -> dict:
+    """Run unit tests that have not run on this state of the course; return what came of all, and how many are left.
 
     Args:
         place: folder in the machine of the journal and of pytest's last output.
@@ -130,7 +130,7 @@ def run_tests(debian: Debian, place: Path, seconds: float | None, tests: list[st
     print(text[-3000:], flush=True)
     if left is None:
         raise RuntimeError(f"pytest ended early: see {place / 'tests.log'}")
-    return summary(place / "tests.jsonl", debian.folder / "repository") if left[1] == "0" else None
+    return dict(**summary(place / "tests.jsonl", debian.folder / "repository"), left=int(left[1]))
 
 
 def summary(journal: Path, root: Path) -> dict:
@@ -223,11 +223,10 @@ def run(debian: Debian, lessons: list[Path], options: argparse.Namespace, stop: 
     unfinished = bool(left)
     if not left and options.part != "lessons" and not options.lessons:
         tests = run_tests(debian, place, stop and max(0, stop - time.monotonic()), options.tests or [])
-        unfinished = tests is None
-        if tests:
-            failed += tests["failures"]
-            if not options.tests:
-                write_record(machine, dict(tests=tests))
+        unfinished = tests["left"] > 0
+        failed += tests["failures"]
+        if not options.tests:
+            write_record(machine, dict(tests=tests))
     print(f"failed: {failed or 'nothing'}{'; not all has run, the same command continues' if unfinished else ''}")
     return int(bool(failed) or unfinished)
 

@@ -82,6 +82,7 @@ def _lessons_there(record: dict) -> str:
 def _tests_there(tests: dict) -> list[tuple[str, str]]:
     counts = [f"{tests.get(word, 0):,} {word}" for word in ("passed", "skipped", "failed")]
     counts += [f"{tests['error']:,} with an error"] if "error" in tests else []
+    counts += [f"{tests['left']:,} not run yet"] if tests["left"] else []
     rows = [("unit tests", f"{', '.join(counts)}; {tests['minutes']:.0f} minutes in all ({tests['date']})")]
     if tests["failures"]:
         rows.append(("failed", ", ".join(f"`{test}`" for test in tests["failures"])))
