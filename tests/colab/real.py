@@ -206,9 +206,11 @@ def run(debian: Debian, lessons: list[Path], options: argparse.Namespace, stop: 
     left = [lesson for lesson in lessons if done.get(lesson.stem, {}).get("outcome") != "passed"]
     if options.part == "tests" or options.tests:
         left = []
-    if "setup_cell" not in done or left:  # the setup cell also fetches the lessons
+    ready = place.parent / "ready"
+    if left or not ready.is_file():  # the setup cell also fetches the lessons
         done["setup_cell"] = set_up(debian)
         save_json(file, done)
+        ready.touch()
     machine = json.loads(debian.must("python", "-c", VERSIONS))
     failed = []
     if left:
