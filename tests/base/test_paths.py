@@ -19,6 +19,11 @@ def installed(tmp_path, monkeypatch):
     for module in ("wwlib.base.paths", "wwlib.models.shipped"):
         monkeypatch.setattr(f"{module}.ROOT", tmp_path)
         monkeypatch.setattr(f"{module}.DATA", tmp_path / "data")
+    monkeypatch.setattr(paths, "_PACKAGE", tmp_path / "site-packages" / "wwlib")
+    about = tmp_path / "site-packages" / "wwlib-0.dist-info" / "METADATA"
+    about.parent.mkdir(parents=True)
+    about.write_text(f"Metadata-Version: 2.1\nName: wwlib\nVersion: 0\nProject-URL: Repository, {ADDRESS}\n")
+    monkeypatch.syspath_prepend(tmp_path / "site-packages")
     return tmp_path
 
 
@@ -65,6 +70,13 @@ def test_what_is_shipped_is_had_from_the_repository(read, name, installed):
 def test_a_file_of_ones_own_that_is_not_there_is_just_not_there(installed):
     with pytest.raises(FileNotFoundError, match=r"mine.safetensors is missing$"):
         load_tensors(installed / "mine.safetensors")
+
+
+def test_a_clone_that_is_not_installed_knows_its_address_when_the_root_is_elsewhere(monkeypatch, tmp_path):
+    """As on Colab with `WW_ROOT` set to a folder of one's own."""
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(paths.metadata, "metadata", lambda name: pytest.fail("it is not installed"))
+    assert paths.repository_url() == ADDRESS
 
 
 def test_what_needs_the_clone_itself_says_so(installed):

@@ -62,9 +62,13 @@ CACHE = DATA / "cache" if is_clone(ROOT) else user_cache(os.environ)
 
 
 def repository_url() -> str:
-    """Return the address of the public repository, from the clone's `pyproject.toml` or the installed package."""
-    if is_clone(ROOT):
-        return _project(ROOT)["urls"]["Repository"]
+    """Return the address of the public repository, from the clone's `pyproject.toml` or the installed package.
+
+    A clone whose library is in use without being installed, as on Colab, counts also when `WW_ROOT` points elsewhere.
+    """
+    for folder in (ROOT, _PACKAGE.parent):
+        if is_clone(folder):
+            return _project(folder)["urls"]["Repository"]
     links = dict(link.split(", ", 1) for link in metadata.metadata("wwlib").get_all("Project-URL"))
     return links["Repository"]
 

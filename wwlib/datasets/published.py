@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from wwlib.base.arrays import DAMAGED
 from wwlib.datasets.dsprites import DSprites
 from wwlib.datasets.factors import FactorData
 from wwlib.datasets.shapes3d import Shapes3D
@@ -41,10 +41,10 @@ class PublishedDSprites(FactorData):
                 if not {"imgs", "latents_classes"} <= names:
                     raise ValueError(f"must hold arrays 'imgs' and 'latents_classes', got {sorted(names)}")
                 images, classes = archive["imgs"], archive["latents_classes"]
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, AttributeError) as error:
-            raise ValueError(f"{path} is not a readable .npz file: {error}") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+        except (*DAMAGED, AttributeError) as error:
+            raise ValueError(f"{path} is not a readable .npz file: {error}") from None
         count = len(self)
         if images.shape != (count, 64, 64) or classes.shape != (count, 6):
             raise ValueError(

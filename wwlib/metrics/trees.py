@@ -4,6 +4,9 @@
 between rounds, so here each is sorted once; a tree only divides the sorted lists between its nodes. Losses, leaf
 values, importances and the order in which a node looks at features (which decides ties) are scikit-learn's (version
 1.9, tree and ensemble modules; Friedman 2001).
+
+Older versions give these trees with `criterion="squared_error"`. Their default until 1.8, `"friedman_mse"`, is the
+same quantity, computed in another order: of two cuts that save exactly as much, rounding may let it take the other.
 """
 
 from __future__ import annotations
