@@ -120,7 +120,8 @@ EXERCISES = (
             Mistake("what the late layer leaves open goes below the line",
                     lambda late, early: added_share(early, late)),
             Mistake("the variance within goes over the draws of one condition, not over conditions",
-                    lambda late, early: float(1 - early.var(dim=0).mean(dim=0).sum() / late.var(dim=0).mean(dim=0).sum())),
+                    lambda late, early: float(1 - early.var(dim=0).mean(dim=0).sum()
+                                              / late.var(dim=0).mean(dim=0).sum())),
             Mistake("add up first, then divide: one ratio of two sums",
                     lambda late, early: float((1 - _within(early) / _within(late)).mean())),
             Mistake("divide by draws - 1: the two layers have different numbers of draws",
