@@ -23,7 +23,7 @@ def load_examination() -> dict:
 
 
 def names_by_a_language_model() -> dict:
-    """Return what a language model that knew neither the model nor its factors called each code, and how it was asked."""
+    """Return what a language model that knew neither model nor factors called each code, and how it was asked."""
     return load_json(NAMES)
 
 
