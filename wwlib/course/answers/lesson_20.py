@@ -209,9 +209,9 @@ QUESTIONS = (
     Question(
         "20.a",
         "316875ddcaf88220",
-        "The map holds no colour, and code = condition + residual: it is in v.",
+        "The map holds no colour, and map and residual together determine the code: it is in v.",
         dict(
-            a="The judge only looks at the result.",
+            a="The judge only reads the finished drawing.",
             b="The weights are the same for all pictures.",
             c="The argmax holds one class a pixel; is there a colour in it?",
         ),
@@ -231,19 +231,19 @@ QUESTIONS = (
         "96f123e52051a2d3",
         "Any rearrangement within a domain that keeps the Gaussian is as likely; a second expert can rule it out.",
         dict(
-            a="Your own eyes agree with the judge.",
-            b="Steps lower the loss; was the loss asking for this?",
-            c="It is: the way back gives the three again, to the last digit.",
+            a="You see the eight in the drawing yourself.",
+            b="More steps lower the loss; is the loss lower if the digit stays?",
+            c="It is invertible: the way back gives the three again.",
         ),
     ),
     Question(
         "20.d",
         "f76abbd56885e02b",
-        "What the condition says, the residual need not hold, and cannot vary.",
+        "What the condition says is not in the residual, and does not vary with it.",
         dict(
             b="Their scale is removed before training.",
             c="Size limits how well a distribution is fitted, not how much is open.",
-            d="Right or wrong, a label a pixel is little to say.",
+            d="Whether it is right does not matter; a class a pixel says little.",
         ),
     ),
 )
