@@ -121,7 +121,6 @@ def test_tests_mirror_the_packages():
 # modules that no test imports, since they are tried through what calls them
 THROUGH = {
     "base.stopping": "training/test_step.py",
-    "course.grading.pages": "course/grading/test_grading.py",
     "course.grading.servers": "course/grading/test_grading.py",
     "course.grading.session": "course/grading/test_grading.py",
     "course.grading.warm": "course/grading/test_grading.py",
