@@ -12,12 +12,12 @@ import time
 from dataclasses import dataclass
 
 from wwlib.course.grading import wire
+from wwlib.course.grading.incoming.reading import Answer, Reading
+from wwlib.course.grading.incoming.submissions import Submission
 from wwlib.course.grading.judge import seed_of
 from wwlib.course.grading.pages import advice
-from wwlib.course.grading.reading import Answer, Reading
 from wwlib.course.grading.servers import ForkServer, Infrastructure, why_ended
 from wwlib.course.grading.session import Clock, Died, Session
-from wwlib.course.grading.submissions import Submission
 from wwlib.course.lessons.notebooks import KERNEL
 from wwlib.course.lessons.tasks import Master, Task, Values
 

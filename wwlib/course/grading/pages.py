@@ -12,7 +12,8 @@ from wwlib.course.grading.shell import NOTHING_INSTALLED
 REFUSED = ("PermissionError", "Operation not permitted", "Read-only file system", "failure in name resolution")
 SANDBOX = ("the grader runs cells without network, sockets, installation of packages, keyboard or files of your own; "
            "see docs/grading.md")  # fmt: skip
-PACKAGES = "the grader installs nothing: use the packages of environment.yml, and write the rest yourself"
+PACKAGES = ("the grader installs nothing and runs no %%writefile: use the packages of environment.yml, and write "
+            "functions of your own into the cell of the answer")  # fmt: skip
 PROCESSES = re.compile(r"\b(multiprocessing|mp|joblib|ProcessPoolExecutor|num_workers|subprocess|os\.fork)\b")
 LOST = re.compile(r"too slow|EOFError|BrokenProcessPool|TerminatedWorkerError|PermissionError")
 ONE_PROCESS = ("new processes start slowly in the grader, and a Manager of theirs does not work, since it needs "

@@ -30,7 +30,7 @@ PRELOAD = (
     "wwlib.models.losses", "wwlib.training.step", "wwlib.models.editing", "wwlib.models.explorer",
     "wwlib.models.shipped", "wwlib.metrics.where", "wwlib.metrics.what", "wwlib.metrics.factor_vae",
     "wwlib.metrics.information", "wwlib.metrics.lengths", "wwlib.metrics.ranking", "wwlib.metrics.scores",
-    "wwlib.course.exercise",
+    "wwlib.course.judgement",
 )  # fmt: skip
 SHOWN = 6_000_000  # bytes kept of all that a submission's cells show
 TRIPWIRE = "the library's own answer was called"
@@ -180,7 +180,8 @@ def execute(cells: Cells, parameters: dict, home: Path, channel: socket.socket) 
 def _answer(header: dict, payload: bytes, functions: dict, lessons: dict) -> tuple[dict, bytes]:
     """Call a learner's function, and say what came back or what it raised."""
     from wwlib.course.describe import line_of
-    from wwlib.course.exercise import unchanged, value_and_slopes
+    from wwlib.course.exercise import value_and_slopes
+    from wwlib.course.judgement import unchanged
 
     function = functions.get(header["exercise"])
     if not callable(function):
