@@ -11,7 +11,7 @@ import torch
 from wwlib.course.answers import exercises, questions
 from wwlib.course.answers.lesson_04 import poster_loss
 from wwlib.course.describe import describe
-from wwlib.course.exercise import as_double, same
+from wwlib.course.judgement import as_double, same
 from wwlib.course.lessons.check import check, quiz
 from wwlib.course.lessons.notebooks import lesson_files
 from wwlib.course.lessons.release import solution
