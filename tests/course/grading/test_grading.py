@@ -29,11 +29,13 @@ from wwlib.course.grading.incoming.reading import read
 from wwlib.course.grading.incoming.roster import read_roster
 from wwlib.course.grading.incoming.submissions import find
 from wwlib.course.grading.judge import seed_of
-from wwlib.course.grading.marking import transplant
+from wwlib.course.grading.marking import Beyond, Judge, transplant
 from wwlib.course.grading.sandbox import NAMESPACES
 from wwlib.course.grading.view import places, secrets_in
+from wwlib.course.grading.wire import pack
 from wwlib.course.lessons.check import check
 from wwlib.course.lessons.tasks import masters
+from wwlib.training.recipes import recipe
 
 pytestmark = pytest.mark.slow
 
@@ -445,8 +447,39 @@ def test_a_sandbox_that_cannot_be_made_is_our_failure(tmp_path, monkeypatch):
 
 
 def test_a_generator_that_would_take_for_ever_to_build_is_refused():
-    for modules in (("Const-128", "ResConv-id-1000000000"), ("Const-999999",), ("Const-8", *["ResConv-id-1"] * 100)):
+    lists = (("Const-128", "ResConv-id-1000000000"), ("Const-999999",), ("Const-8", *["ResConv-id-1"] * 100),
+             ("Const-8", "ResConv-up-1@5000"), ("Const-8", "ResConv-id-900@64", "ResConv-id-900@64"))  # fmt: skip
+    for modules in lists:
         assert "small numbers" in check("05.3", lambda modules=modules: modules).body
+
+
+def test_a_list_that_takes_a_judge_too_much_is_its_learners_own_loss():
+    """The judge has 1 GB; the next learner has another judge."""
+
+    class Answers:
+        def __init__(self, modules):
+            self.reply = {"returned": True, "unchanged": True}, pack(tuple(modules))
+
+        def forward(self, header, payload):
+            return self.reply
+
+        def watch(self):
+            pass
+
+    wide = ("Const-512", "ResConv-up-1@512", *["ResConv-id-1@512"] * 57)
+    server, found = grading.ForkServer(grading.JUDGES, ""), []
+    server.wait()
+    for modules in (wide, recipe("shapes3d-32").modules):
+        judge = Judge(server, "comparing it")
+        ask = dict(ask="score", exercise="05.3", function="my_modules", seed=1)
+        try:
+            found.append(judge.ask(ask, session=Answers(modules))[0]["earned"])
+        except Beyond as reason:
+            found.append(str(reason))
+        finally:
+            judge.close()
+    server.close()
+    assert found == ["comparing it takes more than 1 GB of memory or 30 s", 1.0]
 
 
 def test_lateness_is_counted_in_begun_days_and_never_below_zero():
