@@ -41,7 +41,8 @@ def _build(answer):
     modules = tuple(answer())
     numbers = [int(number) for token in modules for number in re.findall(r"-(\d{1,9})", str(token))]
     channels = [int(channels) for token in modules for channels in re.findall(r"@(\d{1,9})", str(token))]
-    if len(modules) > 60 or max(numbers, default=0) > 1_000 or sum(numbers[1:]) > 600 or max(channels, default=0) > 512:
+    widest, layers = max(numbers[:1] + channels, default=0), len(modules) + sum(numbers[1:])
+    if len(modules) > 60 or widest > 1_000 or widest * layers > 20_000:
         raise ValueError("a list of at most 60 modules with small numbers, please: it is built to be tried")
     return Generator(modules, recipe("shapes3d-32").widths)
 
