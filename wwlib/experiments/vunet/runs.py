@@ -56,7 +56,7 @@ GAPS = {
     "1,000 steps": Schedule(steps=1_000, seed=GAP_SEED),
     "the price from the first step": Schedule(rise=(0.0, 0.0), seed=GAP_SEED),
 }
-SHIPPED = ("no code", "coarse", "fine", "fine, beta 0")  # what the lesson draws with
+SHIPPED = ("no code", "coarse", "coarse, beta 0", "fine, beta 0")  # what the lesson draws with
 PARTS = (*CASES, "curve", "times", "plateau", "gap")
 
 
