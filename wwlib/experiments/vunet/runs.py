@@ -47,7 +47,7 @@ REMEDIES = {
     "weighted pixels": replace(_PLATEAU, weighted=True),
     "all of them": Schedule(),
 }
-# what could close the gap of z alone, which is above 1 dB for one seed in five; tried on that seed
+# what could close the gap of z alone, which is above 1 dB in some seeds; tried on the one where it is largest
 GAP_SEED = 2
 GAPS = {
     "as it is": Schedule(seed=GAP_SEED),
