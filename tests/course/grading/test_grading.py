@@ -319,6 +319,14 @@ def test_a_wrong_option_and_an_empty_folder_are_usage_errors(arguments, tmp_path
     assert "error: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("due", ["2026-11-30", "30.11.2026", "tomorrow"])
+def test_a_due_date_without_its_time_is_refused(due, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(tmp_path, "--out", tmp_path / "out", "--due", due)
+    assert ended.value.code == 64
+    assert "must be a date and a time such as 2026-11-30T23:59" in capsys.readouterr().err
+
+
 def test_a_missing_folder_is_said(tmp_path, capsys):
     assert run(tmp_path / "none", "--out", tmp_path / "out") == 64
     assert "no folder of submissions" in capsys.readouterr().err
