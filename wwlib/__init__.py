@@ -6,6 +6,7 @@
     metrics      one file a measure: FactorVAE score, MIG, DCI, where and what scores, TPL
     training     one training step, the loop around it, checkpoints, recipes
     flows        invertible networks of Part II
+    appearance   pose and appearance of figures, taken apart: lessons 12 to 16
     experiments  what makes the records and weights in data/, and the tables read off them
     course       exercises, answers, lessons as files, the grader
 
