@@ -21,7 +21,7 @@ from wwlib.models.masks import cumax
 EXERCISES, QUESTIONS = exercises(), questions()
 # one step away from the library's functions: none of them would be the answer
 FREE = ["01.1", "01.2", "02.2", "02.3", "03.1", "03.2", "03.3", "04.1", "04.2", "04.3", "05.2", "06.1", "07.1", "07.3",
-        "08.1", "08.2", "10.1", "11.1", "11.2", "19.1", "19.2", "20.2"]  # fmt: skip
+        "08.1", "08.2", "10.1", "11.1", "11.2", "13.1", "13.2", "13.3", "19.1", "19.2", "20.2"]  # fmt: skip
 
 
 def stub(*arguments):
