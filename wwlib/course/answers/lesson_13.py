@@ -122,7 +122,7 @@ _RULE = (
     Property("the more T overlooks, the more gamma has risen after 5 steps from 0.001",
              lambda f, s: _after(f, 0.001, 0.1, 0.4, 5) < _after(f, 0.001, 0.1, 0.9, 5)),
     Property("one step changes gamma by 0.02 at most: noise that comes all at once wipes out the pose",
-             lambda f, s: all(abs(float(f(g, 0.1, w)) - g) <= 0.02 for g in (0.0, 0.01, 0.03) for w in (0.0, 1.0, 3.0))),
+             lambda f, s: all(abs(float(f(g, 0.1, w)) - g) <= 0.02 for g in (0.0, 0.01, 0.03) for w in (0, 1, 3))),
     Property("while T' sees no more than T reports, gamma never rises",
              lambda f, s: all(float(f(g, t, w)) <= g + 1e-9 for g in (0.0, 0.01, 0.04)
                               for t, w in ((0.1, 0.1), (0.3, 0.1), (1.0, 0.0)))),
