@@ -6,11 +6,11 @@
     metrics      one file a measure: FactorVAE score, MIG, DCI, where and what scores, TPL
     training     one training step, the loop around it, checkpoints, recipes
     flows        invertible networks of Part II
-    appearance   pose and appearance of figures, taken apart: lessons 12 to 16
+    appearance   networks of Part II that separate shape from appearance
     experiments  what makes the records and weights in data/, and the tables read off them
     course       exercises, answers, lessons as files, the grader
 
-A package imports only packages that stand above it here (flows and training do not know each other);
+A package imports only packages that stand above it here (training, flows and appearance do not know each other);
 `tests/test_architecture.py` checks that. Lessons begin with `wwlib.lesson`; the command line is `python -m wwlib`.
 """
 

@@ -1,1 +1,1 @@
-"""Appearance and pose of figures, taken apart: lessons 12 to 16."""
+"""Networks that separate shape from appearance: lessons 12 to 16."""
