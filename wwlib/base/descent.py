@@ -1,4 +1,4 @@
-"""Gradient descent for the small networks of Part II: Adam whose rate falls linearly to 0."""
+"""Gradient descent for the small networks of Part II: Adam whose rate falls linearly to 0 at the end."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def descend(
     betas: tuple[float, float] = (0.9, 0.999),
     clip: float | None = None,
     every: int = 25,
+    falls_from: float = 0.0,
 ) -> list[float]:
     """Train a network in place, leave it frozen, and return the loss of every few steps.
 
@@ -24,15 +25,17 @@ def descend(
         network: whose parameters move.
         loss_at: gives the loss of step 0, 1, ... on a batch that it draws itself.
         steps: number of steps.
-        rate, betas: of Adam; the rate falls linearly to 0.
+        rate, betas: of Adam.
         clip: largest norm of all gradients together; None for no limit.
         every: steps between two losses that are returned; the last step's is one of them.
+        falls_from: share of the steps after which the rate falls, linearly to 0.
 
     Raises:
         FloatingPointError: if a loss that is returned is not finite.
     """
     optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=True)
-    falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, steps)
+    start = falls_from * steps
+    falling = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (steps - step) / (steps - start)))
     losses = []
     for step in range(steps):
         loss = loss_at(step)
