@@ -33,7 +33,8 @@ class Schedule:
         fine_weight: how many times more a nat of z2 costs.
         rise: shares of the training between which beta rises from 0 to its value.
         clothes: whether torso and arms share a colour, and legs do, so that there are three colours and not six.
-        routes: whether the encoder passes pooled colours on and z modulates the decoder, beside the plain route.
+        pooled: whether the encoder hands pooled colours on and z's mean is also read from the whole picture.
+        modulated: whether z also modulates the decoder at 8, 16 and 32 px.
         weighted: whether pixels near the skeleton count four times as much.
         steps, batch, rate: of Adam.
         seed: of weights, pictures and noise.
@@ -45,7 +46,8 @@ class Schedule:
     fine_weight: float = 1.0
     rise: tuple[float, float] = (0.2, 0.5)
     clothes: bool = True
-    routes: bool = True
+    pooled: bool = True
+    modulated: bool = True
     weighted: bool = True
     steps: int = 800
     batch: int = 32
@@ -63,16 +65,16 @@ class AppearanceEncoder(nn.Module):
     def __init__(self, schedule: Schedule):
         super().__init__()
         self.pyramid = Pyramid(6)
-        self.routes = schedule.routes
-        seen = WIDTHS[3] + (12 if schedule.routes else 0)
+        self.pooled = schedule.pooled
+        seen = WIDTHS[3] + (12 if schedule.pooled else 0)
         self.local = nn.Conv2d(seen, 2 * COARSE, 3, padding=1)
-        self.overall = nn.Linear(16 * seen, 16 * COARSE) if schedule.routes else None
+        self.overall = nn.Linear(16 * seen, 16 * COARSE) if schedule.pooled else None
         self.fine = nn.Conv2d(WIDTHS[2], 2 * FINE, 3, padding=1) if schedule.fine else None
 
     def forward(self, x: Tensor, y: Tensor) -> tuple[Normal, Normal | None]:
         """Return the distributions of z `[B, 8, 4, 4]` and of z2 `[B, 4, 8, 8]`; None where there is no z2."""
         _, _, at_8, at_4 = self.pyramid(torch.cat([x, y], dim=1))
-        if self.routes:
+        if self.pooled:
             at_4 = torch.cat([at_4, pooled_colours(x, y)], dim=1)
         coarse = self.local(at_4)
         if self.overall is not None:
@@ -105,7 +107,7 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(
             (block(smallest + small, small), block(small + medium, medium), block(medium + fine, fine))
         )
-        modulated = schedule.coarse and schedule.routes
+        modulated = schedule.coarse and schedule.modulated
         self.style = nn.Linear(16 * COARSE, STYLE) if modulated else None
         self.modulate = nn.ModuleList(Modulation(STYLE, width) for width in (small, medium, fine) if modulated)
         self.add = nn.ModuleList(nn.Conv2d(FINE, width, 1) for width in (small, medium) if schedule.fine)
