@@ -16,7 +16,7 @@ REMAKES = (
         "robust",
         "train the variants of lesson 13 and judge them",
         _make,
-        parts="host-joints, 'weak adversary', 'weak full'",
+        parts="judge, 'weak adversary', 'weak full'",
         seeds="of the trainings (default: 0 to 4)",
     ),
 )

@@ -87,6 +87,11 @@ def unseen() -> Unseen:
     return draw_unseen(PROBED + TESTED, seed=200)
 
 
+def tested_part() -> Unseen:
+    """Return the pictures that everything is scored on."""
+    return unseen().rows(slice(PROBED, None))
+
+
 def load_record() -> dict:
     """Return the record of every run."""
     return ROBUST.read()
@@ -102,26 +107,35 @@ def load_joint_judge() -> JointJudge:
     return ROBUST.load("joints", JointJudge())
 
 
-def judged_information(model: RobustModel, seed: int, steps: int = JUDGE_STEPS) -> float:
-    """Return what a fresh strong critic finds, nats: trained on frozen, drawn codes, scored on unseen pictures."""
+def judged_information(
+    model: RobustModel, pairs: Pairs, tested: Unseen, seed: int = 0, steps: int = JUDGE_STEPS
+) -> float:
+    """Return what a fresh strong critic finds in a model's codes, nats.
+
+    Args:
+        model: whose codes are drawn once, with their noise, and then stay as they are.
+        pairs: the judge learns from their codes.
+        tested: pictures that neither the model nor the judge learned from.
+        seed: of noise and judge.
+        steps: of the judge's training.
+    """
     generator = torch.Generator().manual_seed(7_000 + seed)
-    pairs, tested = learned(), unseen().rows(slice(PROBED, None))
-    pose, appearance = codes_of(
-        model, torch.cat([pairs.first, pairs.second]), torch.cat([pairs.second, pairs.first]), generator
+    both = torch.cat([pairs.first, pairs.second]), torch.cat([pairs.second, pairs.first])
+    learned_codes = codes_of(model, *both, generator)
+    own_codes = codes_of(model, tested.target, tested.given, generator)
+    scales = [(codes.mean(dim=0), codes.std(dim=0) + 1e-4) for codes in learned_codes]
+    learned_codes, own_codes = (
+        [(codes - middle) / spread for codes, (middle, spread) in zip(pair, scales, strict=True)]
+        for pair in (learned_codes, own_codes)
     )
-    own_pose, own_appearance = codes_of(model, tested.target, tested.given, generator)
-    scales = [(codes.mean(dim=0), codes.std(dim=0) + 1e-4) for codes in (pose, appearance)]
-    pose, own_pose = ((codes - scales[0][0]) / scales[0][1] for codes in (pose, own_pose))
-    appearance, own_appearance = ((codes - scales[1][0]) / scales[1][1] for codes in (appearance, own_appearance))
-    judge = train_critic(pose, appearance, STRONG, steps, seed=7_000 + seed)
-    return float(information(judge(own_pose, own_appearance)))
+    judge = train_critic(*learned_codes, STRONG, steps, seed=7_000 + seed)
+    return float(information(judge(*own_codes)))
 
 
 @torch.no_grad()
 def measure(model: RobustModel, judge: JointJudge, seed: int) -> dict:
     """Return every measure of one model, on pictures that it has not seen; codes are drawn with their noise."""
-    everything, generator = unseen(), torch.Generator().manual_seed(seed)
-    tested = everything.rows(slice(PROBED, None))
+    everything, tested, generator = unseen(), tested_part(), torch.Generator().manual_seed(seed)
     rebuilt = transfer(model, tested.target, tested.given, generator)
     carried = transfer(model, tested.others, tested.given, generator)
     still = transfer(model, tested.others, tested.given)
@@ -169,7 +183,7 @@ def run_case(case: str, seed: int, keep: bool) -> dict:
     last = history[-len(history) // 10 :]
     scores = measure(model, load_joint_judge(), seed)
     scores |= {name: sum(step[name] for step in last) / len(last) for name in ("reported", "watched")}
-    scores |= dict(gamma=history[-1]["gamma"], judged=judged_information(model, seed))
+    scores |= dict(gamma=history[-1]["gamma"], judged=judged_information(model, learned(), tested_part(), seed))
     return dict(case=case, seed=seed, schedule=asdict(schedule), seconds=seconds, history=noted(history), scores=scores)
 
 
@@ -177,14 +191,14 @@ def disentangle(parts: list[str], seeds: list[int] | None = None) -> None:
     """Make the parts that are named, and bring weights and record up to date.
 
     Args:
-        parts: of `CASES`, or "host-joints"; all when empty. Seed 0 of every case is stored.
+        parts: of `CASES`, or "judge"; all when empty. Seed 0 of every case is stored.
         seeds: of the trainings; 0 to 4 if left out.
 
     Raises:
         ValueError: for an unknown part.
     """
-    chosen = chosen_parts(parts, ("host-joints", *CASES))
-    if "host-joints" in chosen:
+    chosen = chosen_parts(parts, ("judge", *CASES))
+    if "judge" in chosen:
         start = time.perf_counter()
         ROBUST.keep({"joints": train_joint_judge(seed=901)}, half=True)
         ROBUST.note_host("joints", time.perf_counter() - start)
