@@ -103,9 +103,23 @@ def test_standardised_codes_have_mean_0_and_spread_1_and_a_flat_one_becomes_0():
     assert torch.equal(done[:, 2], torch.zeros(64))
 
 
+def test_few_rows_are_learned_by_heart_unless_some_are_held_out():
+    """On 200 rows a strong critic ends with a report far from the truth; the one of lowest loss does not."""
+    generator = torch.Generator().manual_seed(0)
+    x, noise = torch.randn(2, 1_200, 8, generator=generator)
+    y = 0.6 * x + 0.8 * noise
+    nats = -4 * math.log(1 - 0.36)
+    by_heart, careful = (
+        float(information(train_critic(x[:200], y[:200], steps=400, held_out=n)(x[200:], y[200:]))) for n in (0, 50)
+    )
+    assert by_heart < 0 < careful < nats
+
+
 def test_codes_and_sizes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="pose and appearance must have as many rows, got 4 and 5"):
         train_critic(torch.zeros(4, 2), torch.zeros(5, 2))
+    with pytest.raises(ValueError, match="held_out must leave 2 rows or more of 4, got 3"):
+        train_critic(torch.zeros(4, 2), torch.zeros(4, 2), held_out=3)
     with pytest.raises(ValueError, match="rank must be positive, got 0"):
         CriticSize(4, 0)
 

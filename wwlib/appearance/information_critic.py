@@ -7,6 +7,7 @@ Source: the public code of *Unsupervised Robust Disentangling of Latent Characte
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -154,7 +155,7 @@ class Distrust:
         if not 0 <= self.decay < 1:
             raise ValueError(f"decay must be in [0, 1), got {self.decay!r}")
 
-    def after(self, reported: float, watched: float) -> Distrust:
+    def after(self, reported: float, watched: float) -> Self:
         """Return the state after one more pair of estimates."""
         first, second = (
             new if old is None else self.decay * old + (1 - self.decay) * new
@@ -165,7 +166,13 @@ class Distrust:
 
 
 def train_critic(
-    pose: Tensor, appearance: Tensor, size: CriticSize = STRONG, steps: int = 500, batch: int = 128, seed: int = 0
+    pose: Tensor,
+    appearance: Tensor,
+    size: CriticSize = STRONG,
+    steps: int = 500,
+    batch: int = 128,
+    seed: int = 0,
+    held_out: int = 0,
 ) -> InformationCritic:
     """Train a critic on pairs of codes that stay as they are, and return it frozen.
 
@@ -174,20 +181,32 @@ def train_critic(
         size: of the critic.
         steps, batch: of its training.
         seed: of weights and batches.
+        held_out: rows at the end that are not learned from. The critic with the lowest loss on them is returned, looked
+            at every 25 steps: one that knows its pairs by heart reports nonsense about others. 0 for the last critic.
 
     Raises:
-        ValueError: if the numbers of rows differ.
+        ValueError: if the numbers of rows differ, or not even two rows are left to learn from.
     """
+    learned = len(pose) - held_out
     if len(pose) != len(appearance):
         raise ValueError(f"pose and appearance must have as many rows, got {len(pose)} and {len(appearance)}")
+    if learned < 2 or held_out < 0:
+        raise ValueError(f"held_out must leave 2 rows or more of {len(pose)}, got {held_out}")
     critic, generator = InformationCritic(pose.shape[1], appearance.shape[1], size, seed), torch.Generator()
     generator.manual_seed(seed)
-    optimiser = critic_optimiser(critic)
+    optimiser, best, lowest = critic_optimiser(critic), critic.state_dict(), float("inf")
     falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, steps)
-    for _ in range(steps):
-        rows = torch.randint(len(pose), (batch,), generator=generator)
+    for step in range(1, steps + 1):
+        rows = torch.randint(learned, (batch,), generator=generator)
         step_critic(critic, optimiser, pose[rows], appearance[rows])
         falling.step()
+        if held_out and (step % 25 == 0 or step == steps):
+            with torch.no_grad():
+                loss = float(density_ratio_loss(critic(pose[learned:], appearance[learned:])))
+            if loss < lowest:
+                best, lowest = {name: weight.clone() for name, weight in critic.state_dict().items()}, loss
+    if held_out:
+        critic.load_state_dict(best)
     return critic.eval().requires_grad_(False)
 
 

@@ -120,7 +120,8 @@ def judged_information(
         steps: of the judge's training.
     """
     generator = torch.Generator().manual_seed(7_000 + seed)
-    both = torch.cat([pairs.first, pairs.second]), torch.cat([pairs.second, pairs.first])
+    both = torch.stack([pairs.first, pairs.second], 1), torch.stack([pairs.second, pairs.first], 1)
+    both = [pictures.flatten(0, 1) for pictures in both]  # a figure's two rows are neighbours: held out together
     learned_codes = codes_of(model, *both, generator)
     own_codes = codes_of(model, tested.target, tested.given, generator)
     scales = [(codes.mean(dim=0), codes.std(dim=0) + 1e-4) for codes in learned_codes]
@@ -128,7 +129,7 @@ def judged_information(
         [(codes - middle) / spread for codes, (middle, spread) in zip(pair, scales, strict=True)]
         for pair in (learned_codes, own_codes)
     )
-    judge = train_critic(*learned_codes, STRONG, steps, seed=7_000 + seed)
+    judge = train_critic(*learned_codes, STRONG, steps, seed=7_000 + seed, held_out=len(both[0]) // 10)
     return float(information(judge(*own_codes)))
 
 
