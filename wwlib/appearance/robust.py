@@ -99,6 +99,7 @@ class RobustSchedule:
         tolerance: nats that T may overlook before gamma grows.
         gamma_rate: growth of gamma for each nat that T overlooks, at every step.
         bound: nats that T may see.
+        watcher_steps: of T' for each step of the model, all on its present codes, with noise drawn anew.
         start: share of the steps before constraint and gamma begin to act.
         steps, batch, rate, clip: of Adam; the rate falls to 0 over the last 40 % of the steps.
         seed: of weights, batches and noise.
@@ -111,6 +112,7 @@ class RobustSchedule:
     tolerance: float = 0.0
     gamma_rate: float = 0.002
     bound: float = 0.1
+    watcher_steps: int = 1
     start: float = 0.1
     steps: int = 600
     batch: int = 32
@@ -119,7 +121,8 @@ class RobustSchedule:
     seed: int = 0
 
     def __post_init__(self):
-        check_numbers(self, ("gamma_rate", "steps", "batch", "rate", "clip"), ("gamma", "tolerance", "bound", "start"))
+        positive = ("gamma_rate", "watcher_steps", "steps", "batch", "rate", "clip")
+        check_numbers(self, positive, ("gamma", "tolerance", "bound", "start"))
         if self.batch < 2:
             raise ValueError(f"batch must be 2 or more, or no pair can be mixed, got {self.batch}")
 
@@ -189,10 +192,11 @@ class RobustTraining:
         self.optimiser.step()
         self.falling.step()
         # only now: the backward pass above still needed the critics' weights as they were
-        first, second = (
-            step_critic(critic, optimiser, *codes)
-            for critic, optimiser in zip((self.reporting, self.watching), self.critic_optimisers, strict=True)
-        )
+        first = step_critic(self.reporting, self.critic_optimisers[0], *codes)
+        second = step_critic(self.watching, self.critic_optimisers[1], *codes)
+        for _ in range(self.schedule.watcher_steps - 1):
+            again = poses.sample(self.generator).flatten(1)
+            step_critic(self.watching, self.critic_optimisers[1], again, codes[1])
         if acts:
             self._follow(first, second)
         self.taken += 1
