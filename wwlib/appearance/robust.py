@@ -110,9 +110,9 @@ class RobustSchedule:
     adaptive: bool = True
     gamma: float = 0.0
     tolerance: float = 0.0
-    gamma_rate: float = 0.002
+    gamma_rate: float = 0.004
     bound: float = 0.1
-    watcher_steps: int = 1
+    watcher_steps: int = 4
     start: float = 0.1
     steps: int = 600
     batch: int = 32

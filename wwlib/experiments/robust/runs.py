@@ -28,17 +28,17 @@ NOTED = 10  # the record holds the mean of this many steps
 
 CASES = {
     "none": RobustSchedule(constrained=False, adaptive=False),
-    "noise alone": RobustSchedule(constrained=False, adaptive=False, gamma=0.02),
+    "noise alone": RobustSchedule(constrained=False, adaptive=False, gamma=0.1),
     "strong adversary": RobustSchedule(adaptive=False),
     "weak adversary": RobustSchedule(WEAK, adaptive=False),
     "strong full": RobustSchedule(),
-    "weak full": RobustSchedule(WEAK, tolerance=0.05),
+    "weak full": RobustSchedule(WEAK, tolerance=0.1),
 }
-# against what a judge still finds, or against noise that grows too far: what is changed
+# against what a judge still finds, or against what noise costs: what is changed
 REMEDIES = {
-    "strong full, noise grows three times as fast": replace(CASES["strong full"], gamma_rate=0.006),
-    "strong full, T' learns four times as often": replace(CASES["strong full"], watcher_steps=4),
-    "weak full, twice the tolerance": replace(CASES["weak full"], tolerance=0.1),
+    "strong full, noise grows three times as fast": replace(CASES["strong full"], gamma_rate=0.012),
+    "strong full, T' learns once a step": replace(CASES["strong full"], watcher_steps=1),
+    "weak full, a third of the tolerance": replace(CASES["weak full"], tolerance=0.033),
 }
 
 
