@@ -140,5 +140,5 @@ def test_a_short_training_rebuilds_better_than_it_began_and_follows_its_seed():
 
 
 def test_bfloat16_autocast_keeps_losses_in_float32():
-    _, history = train_vunet(Schedule(steps=2, batch=4), Compute(torch.device("cpu"), torch.bfloat16))
+    _, history = train_vunet(Schedule(steps=2, batch=4), compute=Compute(torch.device("cpu"), torch.bfloat16))
     assert all(torch.isfinite(torch.tensor(list(entry.values()))).all() for entry in history)

@@ -20,8 +20,9 @@ from wwlib.models.masks import cumax
 
 EXERCISES, QUESTIONS = exercises(), questions()
 # one step away from the library's functions: none of them would be the answer
-FREE = ["01.1", "01.2", "02.2", "02.3", "03.1", "03.2", "03.3", "04.1", "04.2", "04.3", "05.2", "06.1", "07.1", "07.3",
-        "08.1", "08.2", "10.1", "11.1", "11.2", "13.1", "13.2", "13.3", "19.1", "19.2", "20.2"]  # fmt: skip
+FREE = ["01.1", "01.2", "02.2", "02.3", "03.1", "03.2", "03.3", "04.1", "04.2", "04.3", "05.2", "06.1", "07.1", "07.2",
+        "07.3", "08.1", "08.2", "09.2", "09.3", "10.1", "11.1", "11.2", "13.1", "13.2", "13.3", "17.1", "17.2",
+        "17.3", "19.1", "19.2", "20.2"]  # fmt: skip
 
 
 def stub(*arguments):
@@ -234,7 +235,7 @@ def is_scalar(value):
 def test_a_stub_asks_for_a_tensor_exactly_where_gradients_are_asked_for():
     stubs = {task.exercise: task.stub for master in masters().values() for task in master.tasks}
     trained = [id for id, exercise in EXERCISES.items() if exercise.trains]
-    assert trained == ["03.1", "03.2", "04.2", "17.2"]
+    assert trained == ["03.1", "03.2", "04.2"]
     assert all("a tensor" in stubs[id] for id in [*trained, "02.4"])
     assert [id for id in stubs if "a tensor" in stubs[id]] == ["02.4", *trained]
 
@@ -322,7 +323,7 @@ def printed_functions(lesson):
     return [getattr(importlib.import_module(module), name) for module, name in names]
 
 
-@pytest.mark.parametrize("lesson", [f for f in lesson_files() if f.name < "12"], ids=lambda f: f.stem)
+@pytest.mark.parametrize("lesson", [f for f in lesson_files() if f.name < "18"], ids=lambda f: f.stem)
 def test_no_easy_exercise_asks_for_a_function_that_the_lesson_prints(lesson):
     easy = re.findall(r"### (\d\d\.\d) [^·]*? · easy ·", lesson.read_text(encoding="utf-8"))
     assert easy

@@ -7,6 +7,7 @@ buys nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -42,14 +43,14 @@ class Schedule:
 
     coarse: bool = True
     fine: bool = False
-    beta: float = 0.02
+    beta: float = 0.1
     fine_weight: float = 1.0
     rise: tuple[float, float] = (0.2, 0.5)
     clothes: bool = True
     pooled: bool = True
     modulated: bool = True
     weighted: bool = True
-    steps: int = 800
+    steps: int = 1600
     batch: int = 32
     rate: float = 2e-3
     seed: int = 0
@@ -219,11 +220,23 @@ def vunet_loss(
     return loss, dict(rebuilt=rebuilt, nats=nats, nats2=nats2)
 
 
-def train_vunet(schedule: Schedule, compute: Compute | None = None) -> tuple[VUNet, list[dict]]:
-    """Train a Variational U-Net on fresh puppets; return it frozen, and its losses every 25 steps.
+def draw_batch(schedule: Schedule, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return a batch of fresh puppets `[B, 3, 32, 32]` in [-1, 1] and their skeletons in [0, 1]."""
+    pose = sample_pose(schedule.batch, generator)
+    appearance = sample_appearance(schedule.batch, generator, clothes=schedule.clothes)
+    return render(pose, appearance).images, skeleton(pose)
+
+
+def train_vunet(
+    schedule: Schedule,
+    batch_of: Callable[[Schedule, torch.Generator], tuple[Tensor, Tensor]] = draw_batch,
+    compute: Compute | None = None,
+) -> tuple[VUNet, list[dict]]:
+    """Train a Variational U-Net; return it frozen, and its losses every 25 steps.
 
     Args:
         schedule: of the training.
+        batch_of: gives a batch of pictures and shapes; puppets and skeletons unless other ones are given.
         compute: where it runs and in which number format; the divergence and the loss stay in float32.
 
     Raises:
@@ -235,9 +248,7 @@ def train_vunet(schedule: Schedule, compute: Compute | None = None) -> tuple[VUN
     history = []
 
     def loss_at(step: int) -> Tensor:
-        pose = sample_pose(schedule.batch, generator)
-        appearance = sample_appearance(schedule.batch, generator, clothes=schedule.clothes)
-        x, y = render(pose, appearance).images.to(compute.device), skeleton(pose).to(compute.device)
+        x, y = (tensor.to(compute.device) for tensor in batch_of(schedule, generator))
         beta = beta_at(step / schedule.steps, schedule)
         with compute.autocast():
             loss, terms = vunet_loss(model, x, y, beta, schedule, generator)

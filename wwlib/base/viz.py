@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+from wwlib.base.captions import alternative, course, write_below
 from wwlib.base.files import write_whole
 
 NO_SLIDERS = "sliders need a notebook with ipywidgets; the picture below shows the same at once"
@@ -50,9 +51,21 @@ class Picture:
         write_whole(path, lambda file: file.write_bytes(self.data))
 
 
-def figure_picture(figure: Figure, alt: str, dpi: int = 100) -> Picture:
-    """Turn a matplotlib figure into a `Picture` of 256 colours, a third of the size, so that lessons stay small."""
+def figure_picture(figure: Figure, alt: str = "", dpi: int = 100, caption: str = "") -> Picture:
+    """Turn a matplotlib figure into a `Picture` of 256 colours, a third of the size, so that lessons stay small.
+
+    Args:
+        figure: what to draw.
+        alt: what the picture shows, in words; left out, it is the caption and the titles of the panels.
+        dpi: pixels an inch.
+        caption: a short text that is written below the picture.
+
+    Raises:
+        ValueError: if there is neither an alt text nor a caption.
+    """
     FigureCanvasAgg(figure)
+    alt = alternative(alt, caption, Panels=[axis.get_title() for axis in figure.axes])
+    write_below(figure, caption, INK)
     buffer, small = io.BytesIO(), io.BytesIO()
     figure.savefig(buffer, dpi=dpi, bbox_inches="tight", facecolor="white")
     with Image.open(buffer) as full:
@@ -102,23 +115,29 @@ def stretched(masks: Tensor) -> Tensor:
 
 def grid(
     images: Tensor,
-    alt: str,
+    alt: str = "",
     columns: int | None = None,
     row_labels: Sequence[str] = (),
     column_labels: Sequence[str] = (),
     side: int = 64,
     title: str = "",
+    caption: str = "",
 ) -> Picture:
     """Lay images out in rows and columns with labels.
 
     Args:
         images: `[n, C, H, W]`, or `[rows, columns, C, H, W]`, in [-1, 1].
-        alt: what the picture shows.
+        alt: what the picture shows; left out, it is the caption and the labels.
         columns: for `[n, C, H, W]`; default: all in one row, at most 12.
         row_labels, column_labels: texts beside and above.
         side: size of one image on the page, pixels.
         title: text above everything.
+        caption: a short text below the picture.
+
+    Raises:
+        ValueError: if there is neither an alt text nor a caption.
     """
+    alt = alternative(alt, caption, Rows=row_labels, Columns=column_labels)
     pixels = to_pixels(images)
     if pixels.ndim == 4:
         columns = columns or min(12, len(pixels))
@@ -140,7 +159,7 @@ def grid(
         axes[0, column].set_title(_wrapped(label, side), fontsize=9, color=INK, pad=4)
     if title:
         figure.suptitle(title, fontsize=11, color=INK, y=0.93 + 0.35 / max(rows, 1))
-    return figure_picture(figure, alt)
+    return figure_picture(figure, alt, caption=caption)
 
 
 def _wrapped(label: str, side: int) -> str:
@@ -212,13 +231,29 @@ def gif(frames: Tensor, alt: str, side: int = 64, milliseconds: int = 100) -> Pi
 
 def curves(
     lines: dict[str, tuple[Sequence[float], Sequence[float]]],
-    alt: str,
-    x: str,
-    y: str,
+    alt: str = "",
+    x: str = "",
+    y: str = "",
     level: tuple[float, str] | None = None,
     size: tuple[float, float] = (7.0, 3.2),
+    log: bool = False,
+    caption: str = "",
 ) -> Picture:
-    """Plot named lines `{name: (xs, ys)}`, with an optional dashed level `(value, label)`."""
+    """Plot named lines `{name: (xs, ys)}`, with an optional dashed level `(value, label)`.
+
+    Args:
+        lines: what to plot.
+        alt: what the picture shows; left out, it is the caption, the names of the axes and the course of every line.
+        x, y: names of the axes.
+        level: a dashed horizontal line and its name.
+        size: of the picture, inches.
+        log: a logarithmic x axis.
+        caption: a short text below the picture.
+
+    Raises:
+        ValueError: if there is neither an alt text nor a caption.
+    """
+    alt = alternative(alt, caption, Axes=(x, y), Lines=[course(name, ys) for name, (_, ys) in lines.items()])
     figure = Figure(figsize=size)
     axis = figure.subplots()
     for (name, (xs, ys)), colour in zip(lines.items(), _colours(len(lines)), strict=True):
@@ -228,11 +263,11 @@ def curves(
         axis.annotate(
             level[1], (1.0, level[0]), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9
         )
-    axis.set(xlabel=x, ylabel=y)
+    axis.set(xlabel=x, ylabel=y, xscale="log" if log else "linear")
     axis.spines[["top", "right"]].set_visible(False)
     if len(lines) > 1:
         axis.legend(facecolor="white", edgecolor="none", framealpha=0.8, fontsize=9)  # lines may pass behind it
-    return figure_picture(figure, alt)
+    return figure_picture(figure, alt, caption=caption)
 
 
 def _colours(n: int) -> list[str]:

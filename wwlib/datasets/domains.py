@@ -1,10 +1,12 @@
-"""One data set in two domains: coloured digits filled with ink, and the same digits as outlines.
+"""Two domains that show the same: coloured digits filled with ink and as outlines; any pictures and their edge maps.
 
-A picture of one domain has an exact counterpart in the other. Training never sees the two as a pair; tests and
-measurements do.
+A digit of one domain has an exact counterpart in the other. Training never sees the two as a pair; tests and
+measurements do. `edges` makes the second domain from pictures that have none, such as photographs.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +17,7 @@ from wwlib.datasets.glyphs import Glyphs, coloured
 
 STYLES = ("filled", "outline")
 STYLE = 5  # position of the factor
+STEEP = math.tan(math.pi / 8)  # below this slope a gradient counts as level, above its inverse as upright
 
 
 class Domains(FactorData):
@@ -64,3 +67,42 @@ def other_domain(factors: Tensor) -> Tensor:
     turned = factors.clone()
     turned[:, STYLE] = 1 - turned[:, STYLE]
     return turned
+
+
+def edges(images: Tensor, faint: float = 0.1) -> Tensor:
+    """Return how strong the edge in each pixel is, `[B, 1, H, W]` in [0, 1], in lines that are one pixel wide.
+
+    The strength is the length of Sobel's gradient of the mean over channels: 1 for a straight border between black
+    and white. A pixel keeps it if neither neighbour across the edge is stronger; of two equals, the brighter side
+    keeps it, so that turned and mirrored images have turned and mirrored edges. The picture's frame is no edge.
+
+    Args:
+        images: `[B, C, H, W]` in [-1, 1].
+        faint: edges weaker than this become 0.
+
+    Raises:
+        ValueError: for images of another shape.
+    """
+    if images.ndim != 4:
+        raise ValueError(f"images must be [B, C, H, W], got {tuple(images.shape)}")
+    height, width = images.shape[2:]
+    grey = F.pad(images.mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    # opposite neighbours are added first: a sum in another order would round otherwise in the mirrored image
+    columns = grey[:, :, :-2] + grey[:, :, 2:] + 2 * grey[:, :, 1:-1]
+    rows = grey[..., :-2] + grey[..., 2:] + 2 * grey[..., 1:-1]
+    across, down = (columns[..., 2:] - columns[..., :-2]) / 8, (rows[:, :, 2:] - rows[:, :, :-2]) / 8
+    strength = (across.square() + down.square()).sqrt()
+
+    # the neighbour on the brighter side, in one of eight directions, and the one opposite
+    step_x = torch.where(across.abs() > STEEP * down.abs(), across.sign(), 0).long()
+    step_y = torch.where(down.abs() > STEEP * across.abs(), down.sign(), 0).long()
+    y = torch.arange(1, height + 1, device=images.device)[:, None]
+    x = torch.arange(1, width + 1, device=images.device)
+    framed = F.pad(strength, (1, 1, 1, 1)).flatten(2)
+
+    def neighbour(sign: int) -> Tensor:
+        place = (y + sign * step_y) * (width + 2) + x + sign * step_x
+        return framed.gather(2, place.flatten(2)).view_as(strength)
+
+    strongest = (strength > neighbour(1)) & (strength >= neighbour(-1)) & (strength >= faint)
+    return torch.where(strongest, strength, 0).clamp(max=1)

@@ -10,12 +10,13 @@ cropped for the paper was never published (`Form.crop` says what we do instead).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -143,10 +144,7 @@ def prepare_pictures(
     """
     if name not in FORMS:
         raise ValueError(f"set must be one of {tuple(FORMS)}, got {name!r}")
-    if resolution < 8 or resolution & (resolution - 1):
-        raise ValueError(f"resolution must be a power of two from 8, got {resolution}")
-    if processes < 1:
-        raise ValueError(f"processes must be at least 1, got {processes}")
+    check_settings(resolution, processes)
     source, out = Path(source), Path(out)
     files = list_pictures(source)
     if out.resolve().is_relative_to(source.resolve()):
@@ -162,24 +160,59 @@ def prepare_pictures(
         resolution=resolution,
         seed=SEED,
     )
+    sources = [(file.relative_to(source).as_posix(), file) for file in files]
+    return write_prepared(
+        out, plan, sources, partial(square_picture, form=FORMS[name], resolution=resolution), processes, progress
+    )
+
+
+def write_prepared(
+    out: Path,
+    plan: dict,
+    sources: Sequence[tuple[str, Any]],
+    read: Callable[[Any], np.ndarray],
+    processes: int = 1,
+    progress: bool = True,
+) -> dict:
+    """Write one PNG for each source, shuffled, and `about.json`; return what it says. Pictures there are skipped.
+
+    Args:
+        out: receives the PNGs and `about.json`; empty, missing, or of an earlier call with the same plan.
+        plan: what `about.json` says of the settings; it holds `source`, where the pictures come from.
+        sources: pairs of a picture's name and what `read` makes its pixels from.
+        read: returns pixels `[resolution, resolution, 3]` uint8; raises `Unreadable` for a damaged source.
+        processes: number of processes that read and write at the same time.
+        progress: show a progress bar (never when headless).
+
+    Raises:
+        ValueError: for an `out` made with another plan, or more than one per cent of damaged sources.
+    """
     _check_out(out, plan)
     save_json(out / ABOUT, {**plan, "finished": False})
 
-    order = np.arange(len(files))
+    order = np.arange(len(sources))
     np.random.RandomState(SEED).shuffle(order)
-    jobs = ((files[index], picture_path(out, number)) for number, index in enumerate(order))
+    jobs = ((*sources[index], picture_path(out, number)) for number, index in enumerate(order))
     damaged: list[str] = []
-    bar = tqdm(total=len(files), mininterval=0.5, unit="picture", disable=headless() or not progress)
+    bar = tqdm(total=len(sources), mininterval=0.5, unit="picture", disable=headless() or not progress)
     with bar:
-        for file, problem in _results(partial(_prepare_one, form=FORMS[name], resolution=resolution), jobs, processes):
+        for name, problem in _results(partial(_prepare_one, read=read), jobs, processes):
             bar.update()
             if problem:
-                damaged.append(file.relative_to(source).as_posix())
-            if len(damaged) > max(1, DAMAGED_SHARE * len(files)):
-                raise ValueError(f"{source} holds too many damaged pictures, such as {damaged[0]}: {problem}")
-    about = {**plan, "finished": True, "count": len(files) - len(damaged), "damaged": sorted(damaged)}
+                damaged.append(name)
+            if len(damaged) > max(1, DAMAGED_SHARE * len(sources)):
+                raise ValueError(f"{plan['source']} holds too many damaged pictures, such as {damaged[0]}: {problem}")
+    about = {**plan, "finished": True, "count": len(sources) - len(damaged), "damaged": sorted(damaged)}
     save_json(out / ABOUT, about)
     return about
+
+
+def check_settings(resolution: int, processes: int) -> None:
+    """Raise ValueError unless pictures can be prepared at this resolution by so many processes."""
+    if resolution < 8 or resolution & (resolution - 1):
+        raise ValueError(f"resolution must be a power of two from 8, got {resolution}")
+    if processes < 1:
+        raise ValueError(f"processes must be at least 1, got {processes}")
 
 
 def picture_path(out: Path, number: int) -> Path:
@@ -198,20 +231,20 @@ def _check_out(out: Path, plan: dict) -> None:
         raise ValueError(f"{out} must be empty or prepared by this command: it holds pictures but no {ABOUT}")
 
 
-def _prepare_one(job: tuple[Path, Path], form: Form, resolution: int) -> tuple[Path, str]:
-    """Prepare one picture unless it is there; return the source and, for a damaged one, what is wrong with it."""
-    file, target = job
+def _prepare_one(job: tuple[str, Any, Path], read: Callable[[Any], np.ndarray]) -> tuple[str, str]:
+    """Prepare one picture unless it is there; return its name and, for a damaged one, what is wrong with it."""
+    name, source, target = job
     if target.is_file() and target.stat().st_size:  # after a power cut a file may be there and be empty
-        return file, ""
+        return name, ""
     try:
-        picture = Image.fromarray(square_picture(file, form, resolution))
+        picture = Image.fromarray(read(source))
     except Unreadable as error:
-        return file, str(error)
+        return name, str(error)
     write_whole(target, lambda path: picture.save(path, format="PNG"), sync=False)
-    return file, ""
+    return name, ""
 
 
-def _results(work: Callable, jobs: Iterator, processes: int) -> Iterator[tuple[Path, str]]:
+def _results(work: Callable, jobs: Iterator, processes: int) -> Iterator[tuple[str, str]]:
     """Do the jobs in this process or in several, a few thousand at a time, so that results do not pile up."""
     if processes == 1:
         yield from map(work, jobs)

@@ -54,57 +54,69 @@ def gaps_by_masking(information, entropy):
     return (winner - rest.amax(dim=1)) / entropy.index_select(0, k)
 
 
-def disentanglement_short(importances):
-    shares = importances / importances.sum(dim=1, keepdim=True)
-    entropy = -(shares * shares.log()).sum(dim=1) / math.log(importances.shape[1])
-    return ((1 - entropy) * importances.sum(1)).sum() / importances.sum()
+def served_short(importances):
+    shares = importances / importances.sum(dim=1, keepdim=True).clamp(min=1e-12)
+    served = torch.exp(-torch.special.xlogy(shares, shares).sum(dim=1))
+    served[importances.sum(dim=1) == 0] = 0
+    return served
 
 
-def disentanglement_with_a_grain(importances):
-    p = importances / importances.sum(1, keepdim=True)
-    entropies = -(p * torch.log(p + 1e-8)).sum(1) / np.log(p.shape[1])
-    weights = importances.sum(1) / importances.sum()
-    return (weights * (1 - entropies)).sum().item()
+def served_with_a_grain(importances):
+    rows = importances.sum(1, keepdim=True)
+    p = importances / (rows + 1e-12)
+    entropies = -(p * torch.log(p + 1e-8)).sum(1)
+    return torch.exp(entropies) * (rows[:, 0] > 0)
 
 
-def disentanglement_in_numpy(importances):
+def served_in_numpy(importances):
     table = importances.numpy()
-    p = table / table.sum(axis=1, keepdims=True)
-    entropy = -(p * np.log(p)).sum(axis=1) / np.log(table.shape[1])
-    return np.average(1 - entropy, weights=table.sum(axis=1))
+    served = np.zeros(len(table))
+    for j, row in enumerate(table):
+        p = row[row > 0] / row.sum() if row.any() else row[:0]
+        served[j] = np.exp(-(p * np.log(p)).sum()) if len(p) else 0.0
+    return served
 
 
-def disentanglement_in_loops(importances):
-    d, K = importances.shape
-    whole, score = float(importances.sum()), 0.0
-    for j in range(d):
-        row = [float(x) for x in importances[j]]
-        h = -sum(x / sum(row) * math.log(x / sum(row), K) for x in row)
-        score += sum(row) / whole * (1 - h)
-    return score
+def served_as_a_list(importances):
+    result = []
+    for row in importances.tolist():
+        whole = sum(row)
+        if whole == 0:
+            result.append(0.0)
+        else:
+            result.append(math.exp(-sum(x / whole * math.log(x / whole) for x in row if x > 0)))
+    return result
 
 
-def disentanglement_by_xlogy(importances):
+def served_by_product(importances):
+    used = importances.sum(dim=1) > 0
+    p = importances[used] / importances[used].sum(dim=1, keepdim=True)
+    out = torch.zeros(len(importances))
+    out[used] = (1 / (p**p).prod(dim=1)).float()
+    return out
+
+
+def served_by_distribution(importances):
+    rows = [row for row in importances]
+    return torch.stack(
+        [torch.distributions.Categorical(probs=r).entropy().exp() if r.sum() > 0 else r.new_zeros(()) for r in rows]
+    )
+
+
+def _bits(row):
+    p = row[row > 0]
+    p = p / p.sum()
+    return -(p * p.log2()).sum()
+
+
+def served_with_a_helper(importances):
+    return torch.stack([2 ** _bits(row) if row.any() else torch.tensor(0.0).to(row) for row in importances])
+
+
+def served_by_entr(importances):
     rows = importances.sum(dim=1)
-    shares = importances / rows[:, None]
-    entropy = -torch.special.xlogy(shares, shares).sum(dim=1) / torch.tensor(float(shares.shape[1])).log()
-    return torch.dot(rows / rows.sum(), 1 - entropy)
-
-
-def disentanglement_by_distribution(importances):
-    entropy = torch.distributions.Categorical(probs=importances).entropy() / math.log(importances.shape[1])
-    weight = importances.sum(dim=-1)
-    return float(1 - (weight * entropy).sum() / weight.sum())
-
-
-def _entropy(row):
-    row = row / row.sum()
-    return -(row * torch.log2(row)).sum() / np.log2(len(row))
-
-
-def disentanglement_with_a_helper(importances):
-    total = importances.sum()
-    return sum((1 - _entropy(row)) * row.sum() / total for row in importances)
+    entropy = torch.special.entr(importances.div(torch.where(rows == 0, 1, rows).unsqueeze(1))).sum(-1)
+    return entropy.exp().masked_fill(rows == 0, 0)
 
 
 def votes_by_mask(train, test):
@@ -181,8 +193,8 @@ def patient_between_two_values(factors):
 RIGHT = {
     "07.1": (gaps_by_topk, gaps_by_sorting, gaps_in_numpy, gaps_in_numpy_without_conversion, gaps_code_by_code,
              gaps_as_a_list, gaps_by_masking),
-    "07.2": (disentanglement_short, disentanglement_with_a_grain, disentanglement_in_numpy, disentanglement_in_loops,
-             disentanglement_by_xlogy, disentanglement_by_distribution, disentanglement_with_a_helper),
+    "07.2": (served_short, served_with_a_grain, served_in_numpy, served_as_a_list, served_by_product,
+             served_by_distribution, served_with_a_helper, served_by_entr),
     "07.3": (votes_by_mask, votes_in_a_loop, votes_in_numpy, votes_by_one_hot, votes_as_a_list, votes_by_scatter,
              votes_by_einsum),
     "07.4": (patient_first_value, patient_in_numpy, patient_in_a_loop, patient_by_stack, patient_as_comparison,

@@ -1,8 +1,10 @@
 """Right answers to the exercises of lesson 09."""
 
+import itertools
+
 import numpy as np
 import torch
-from scipy import stats
+from scipy.optimize import linear_sum_assignment
 
 
 def choice_by_where(tpl, active, least):
@@ -43,83 +45,124 @@ def choice_by_sorting(tpl, active, least):
             return i
 
 
-def spearman_by_argsort(first, second):
-    ranks = torch.stack([first.argsort().argsort(), second.argsort().argsort()]).float()
-    return torch.corrcoef(ranks)[0, 1].item()
+def better_by_combinations(length, label):
+    points = []
+    for i, j in itertools.combinations(range(len(length)), 2):
+        if length[i] == length[j] or label[i] == label[j]:
+            points.append(0.5)
+        else:
+            points.append(1.0 if (length[i] < length[j]) == (label[i] > label[j]) else 0.0)
+    return sum(points) / len(points)
 
 
-def spearman_by_formula(first, second):
-    n = len(first)
-    d = first.argsort().argsort() - second.argsort().argsort()
-    return 1 - 6 * float((d**2).sum()) / (n * (n**2 - 1))
+def better_in_loops(length, label):
+    right, pairs = 0.0, 0
+    for i in range(len(length)):
+        for j in range(i):
+            shorter, better = torch.sign(length[i] - length[j]), torch.sign(label[i] - label[j])
+            right += 0.5 * (1 - float(shorter * better))
+            pairs += 1
+    return right / pairs
 
 
-def spearman_in_numpy(first, second):
-    a, b = np.argsort(np.argsort(first.numpy())), np.argsort(np.argsort(second.numpy()))
-    return np.corrcoef(a, b)[0, 1]
+def better_by_signs(length, label):
+    n = len(length)
+    agree = torch.sign(length[None] - length[:, None]) * torch.sign(label[:, None] - label[None])
+    return ((agree + 1) / 2).masked_select(~torch.eye(n, dtype=torch.bool)).mean().item()
 
 
-def spearman_of_scipy(first, second):
-    return stats.spearmanr(first, second).statistic
+def better_in_numpy(length, label):
+    t, y = length.numpy(), label.numpy()
+    i, j = np.triu_indices(len(t), k=1)
+    product = (t[i] - t[j]) * (y[j] - y[i])
+    return np.mean(np.where(product > 0, 1.0, np.where(product < 0, 0.0, 0.5)))
 
 
-def spearman_of_ranked(first, second):
-    return stats.pearsonr(stats.rankdata(first), stats.rankdata(second))[0]
+def better_by_counting(length, label):
+    shorter = length[:, None] < length
+    won, lost = (shorter & (label[:, None] > label)).sum(), (shorter & (label[:, None] < label)).sum()
+    n = len(length)
+    return 0.5 + float(won - lost) / (n * (n - 1))
 
 
-def _ranks(x):
-    return [sum(other < value for other in x.tolist()) for value in x.tolist()]
+def better_by_einsum(length, label):
+    a = torch.sign(length.view(-1, 1) - length).float()
+    b = torch.sign(label.view(-1, 1) - label).float()
+    return 0.5 * (1 - torch.einsum("ij,ij->", a, b) / (len(a) * (len(a) - 1)))
 
 
-def spearman_by_counting(first, second):
-    a, b = torch.tensor(_ranks(first)).double(), torch.tensor(_ranks(second)).double()
-    a, b = a - a.mean(), b - b.mean()
-    return (a * b).sum() / (a.norm() * b.norm())
+def _point(one, other):
+    (length, label), (length_of_other, label_of_other) = one, other
+    if length > length_of_other:
+        return _point(other, one)
+    return 0.5 if length == length_of_other or label == label_of_other else float(label > label_of_other)
 
 
-def spearman_by_cosine(first, second):
-    a, b = first.argsort().argsort().float(), second.argsort().argsort().float()
-    return torch.cosine_similarity(a - a.mean(), b - b.mean(), dim=0)
+def better_with_a_helper(length, label):
+    models = list(zip(length.tolist(), label.tolist()))
+    return float(np.mean([_point(a, b) for a, b in itertools.combinations(models, 2)]))
 
 
-def agreement_short(relation):
-    columns = relation.max(dim=0).values ** 2 / relation.sum(dim=0)
-    rows = relation.max(dim=1).values ** 2 / relation.sum(dim=1)
-    return (columns.mean() + rows.mean()).item() / 2
+def better_by_sorting(length, label):
+    order = length.argsort()
+    t, y = length[order], label[order]
+    later = torch.ones(len(t), len(t)).triu(1).bool()
+    right = (y[:, None] > y).double() + 0.5 * (y[:, None] == y).double()
+    right[t[:, None] == t] = 0.5
+    return right[later].mean()
 
 
-def agreement_in_loops(relation):
-    a, b = relation.shape
-    rows = sum(float(max(relation[i])) ** 2 / float(sum(relation[i])) for i in range(a)) / a
-    columns = sum(float(max(relation[:, j])) ** 2 / float(sum(relation[:, j])) for j in range(b)) / b
-    return 0.5 * rows + 0.5 * columns
+def partners_by_permutations(relation):
+    d = len(relation)
+    return list(max(itertools.permutations(range(d)), key=lambda p: sum(float(relation[i, p[i]]) for i in range(d))))
 
 
-def agreement_in_numpy(relation):
-    r = relation.numpy()
-    return np.mean([(r.max(axis=k) ** 2 / r.sum(axis=k)).mean() for k in (0, 1)])
+def partners_of_scipy(relation):
+    rows, columns = linear_sum_assignment(relation.numpy(), maximize=True)
+    return columns
 
 
-def _one_way(table, dim):
-    return (torch.amax(table, dim).square() / table.sum(dim)).mean()
+def partners_of_scipys_costs(relation):
+    return torch.as_tensor(linear_sum_assignment(1 - np.asarray(relation))[1])
 
 
-def agreement_with_a_helper(relation):
-    return (_one_way(relation, 0) + _one_way(relation, 1)) / 2
+def partners_in_a_loop(relation):
+    best, answer = -1.0, None
+    for order in itertools.permutations(range(relation.shape[0])):
+        total = 0.0
+        for code, partner in enumerate(order):
+            total += relation[code, partner].item()
+        if total > best:
+            best, answer = total, order
+    return answer
 
 
-def agreement_of_the_transpose(relation):
-    total = 0
-    for table in (relation, relation.T):
-        best, _ = table.max(dim=-1)
-        total = total + torch.mean(best * best / table.sum(-1))
-    return float(total / 2)
+def partners_all_at_once(relation):
+    orders = torch.tensor(list(itertools.permutations(range(len(relation)))))
+    sums = relation[torch.arange(len(relation)), orders].sum(dim=1)
+    return orders[sums.argmax()]
 
 
-def agreement_of_shares(relation):
-    rows = (relation / relation.sum(1, keepdim=True)).amax(1) * relation.amax(1)
-    columns = (relation / relation.sum(0, keepdim=True)).amax(0) * relation.amax(0)
-    return torch.stack([rows.mean(), columns.mean()]).mean()
+def _extended(relation, taken):
+    code = len(taken)
+    if code == len(relation):
+        return 0.0, taken
+    free = [k for k in range(len(relation)) if k not in taken]
+    options = [_extended(relation, [*taken, k]) for k in free]
+    gains = [total + float(relation[code, k]) for k, (total, _) in zip(free, options)]
+    best = gains.index(max(gains))
+    return gains[best], options[best][1]
+
+
+def partners_with_a_helper(relation):
+    return _extended(relation, [])[1]
+
+
+def partners_by_matrices(relation):
+    identity = np.eye(len(relation))
+    orders = [list(p) for p in itertools.permutations(range(len(relation)))]
+    traces = [np.trace(relation.numpy() @ identity[order].T) for order in orders]
+    return orders[int(np.argmax(traces))]
 
 
 def rule_per_code(tpl, active):
@@ -157,10 +200,10 @@ def rule_of_logarithms(tpl, active):
 RIGHT = {
     "09.1": (choice_by_where, choice_in_a_loop, choice_by_min, choice_in_numpy, choice_by_nonzero,
              choice_in_place_on_a_clone, choice_by_sorting),
-    "09.2": (spearman_by_argsort, spearman_by_formula, spearman_in_numpy, spearman_of_scipy, spearman_of_ranked,
-             spearman_by_counting, spearman_by_cosine),
-    "09.3": (agreement_short, agreement_in_loops, agreement_in_numpy, agreement_with_a_helper,
-             agreement_of_the_transpose, agreement_of_shares),
+    "09.2": (better_by_combinations, better_in_loops, better_by_signs, better_in_numpy, better_by_counting,
+             better_by_einsum, better_with_a_helper, better_by_sorting),
+    "09.3": (partners_by_permutations, partners_of_scipy, partners_of_scipys_costs, partners_in_a_loop,
+             partners_all_at_once, partners_with_a_helper, partners_by_matrices),
     "09.4": (rule_per_code, rule_in_numpy, rule_in_a_loop, rule_more_codes_first, rule_with_one_more,
              rule_of_logarithms),
 }  # fmt: skip

@@ -7,146 +7,143 @@ import torch
 import torch.nn.functional as F
 
 
-def half_step(w, raw_scale, shift):
-    s = raw_scale.tanh()
-    return w * s.exp() + shift, s.sum(dim=1)
+def step_short(w, raw_scale, shift):
+    scale = 2 * raw_scale.sigmoid()
+    return w * scale + shift, scale.log().sum(dim=1)
 
 
-def half_step_by_numpy(w, raw_scale, shift):
-    s = np.tanh(raw_scale.numpy())
-    return np.exp(s) * w.numpy() + shift.numpy(), s.sum(axis=1)
+def step_by_numpy(w, raw_scale, shift):
+    scale = 2 / (1 + np.exp(-raw_scale.numpy()))
+    return scale * w.numpy() + shift.numpy(), np.log(scale).sum(axis=1)
 
 
-def half_step_vector_by_vector(w, raw_scale, shift):
+def step_vector_by_vector(w, raw_scale, shift):
     new, logs = torch.zeros(w.shape), torch.zeros(len(w))
     for i in range(len(w)):
-        new[i] = w[i] * torch.exp(torch.tanh(raw_scale[i])) + shift[i]
-        logs[i] = torch.tanh(raw_scale[i]).sum()
+        new[i] = 2 * torch.sigmoid(raw_scale[i]) * w[i] + shift[i]
+        logs[i] = torch.log(2 * torch.sigmoid(raw_scale[i])).sum()
     return new, logs
 
 
-def half_step_by_autograd(w, raw_scale, shift):
-    scale = torch.exp(torch.tanh(raw_scale))
-    jacobians = torch.stack([torch.diag(row) for row in scale])
+def step_by_jacobian(w, raw_scale, shift):
+    jacobians = torch.diag_embed(2 * torch.sigmoid(raw_scale))
     return torch.einsum("bij,bj->bi", jacobians, w) + shift, torch.linalg.slogdet(jacobians).logabsdet
 
 
-def half_step_by_addcmul(w, raw_scale, shift):
-    log_scale = torch.tanh(raw_scale)
-    return [torch.addcmul(shift, w, log_scale.exp()), torch.einsum("bn->b", log_scale)]
+def step_by_logsigmoid(w, raw_scale, shift):
+    return [
+        torch.addcmul(shift, w, torch.sigmoid(raw_scale), value=2),
+        F.logsigmoid(raw_scale).sum(1) + w.shape[1] * math.log(2),
+    ]
 
 
-def half_step_by_products(w, raw_scale, shift):
-    scale = math.e ** torch.tanh(raw_scale)
+def step_by_products(w, raw_scale, shift):
+    scale = 2 / (1 + torch.exp(-raw_scale))
     return w.mul(scale).add(shift), scale.prod(dim=-1).log()
 
 
-def half_step_by_sigmoid(w, raw_scale, shift):
-    s = 2 * torch.sigmoid(2 * raw_scale) - 1
-    return s.exp() * w + shift, s.sum(-1)
+def step_by_tanh(w, raw_scale, shift):
+    scale = 1 + torch.tanh(raw_scale / 2)
+    return w * scale + shift, torch.log1p(torch.tanh(raw_scale / 2)).sum(-1)
 
 
-def pair_by_pieces(v_a, v_b, logdet_a, logdet_b, shared, rho):
-    d = v_a.shape[1]
+def step_by_autograd(w, raw_scale, shift):
+    inputs = w.clone().requires_grad_()
+    new = 2 * torch.sigmoid(raw_scale) * inputs + shift
+    (slopes,) = torch.autograd.grad(new.sum(), inputs)
+    return new.detach(), slopes.log().sum(1)
+
+
+def evidence_short(v_a, v_b, shared, rho):
     a, b = v_a[:, shared], v_b[:, shared]
-    alone = 0.5 * v_a.square().sum(1) + 0.5 * v_b.square().sum(1) + d * math.log(2 * math.pi)
-    change = (b - rho * a).square() / (2 * (1 - rho**2)) + 0.5 * math.log(1 - rho**2) - 0.5 * b.square()
-    return (alone + change.sum(1) - logdet_a - logdet_b).mean()
+    gain = b**2 / 2 - (b - rho * a) ** 2 / (2 * (1 - rho**2)) - 0.5 * math.log(1 - rho**2)
+    return gain.sum(1)
 
 
-def pair_by_distributions(v_a, v_b, logdet_a, logdet_b, shared, rho):
-    mean, scale = torch.zeros_like(v_b), torch.ones_like(v_b)
-    mean[:, shared] = rho * v_a[:, shared]
-    scale[:, shared] = (1 - rho**2) ** 0.5
-    first = torch.distributions.Normal(torch.zeros_like(v_a), torch.ones_like(v_a)).log_prob(v_a).sum(1)
-    second = torch.distributions.Normal(mean, scale).log_prob(v_b).sum(1)
-    return -(first + second + logdet_a + logdet_b).mean()
+def evidence_by_distributions(v_a, v_b, shared, rho):
+    a, b = v_a[:, shared], v_b[:, shared]
+    given = torch.distributions.Normal(rho * a, (1 - rho**2) ** 0.5)
+    alone = torch.distributions.Normal(torch.zeros_like(b), torch.ones_like(b))
+    return (given.log_prob(b) - alone.log_prob(b)).sum(dim=-1)
 
 
-def pair_in_a_loop(v_a, v_b, logdet_a, logdet_b, shared, rho):
-    total = 0
-    inside = set(range(*shared.indices(v_a.shape[1])))
+def evidence_in_a_loop(v_a, v_b, shared, rho):
+    result = torch.zeros(len(v_a))
     for n in range(len(v_a)):
-        for i in range(v_a.shape[1]):
-            total = total + 0.5 * v_a[n, i] ** 2 + 0.5 * math.log(2 * math.pi)
-            mean, variance = (rho * v_a[n, i], 1 - rho**2) if i in inside else (0.0, 1.0)
-            total = total + (v_b[n, i] - mean) ** 2 / (2 * variance) + 0.5 * math.log(2 * math.pi * variance)
-        total = total - logdet_a[n] - logdet_b[n]
-    return total / len(v_a)
+        for a, b in zip(v_a[n, shared], v_b[n, shared]):
+            result[n] += 0.5 * b**2 - (b - rho * a) ** 2 / (2 * (1 - rho**2)) - math.log(math.sqrt(1 - rho**2))
+    return result
 
 
-def pair_by_gaussian_nll(v_a, v_b, logdet_a, logdet_b, shared, rho):
-    mean, variance = torch.zeros_like(v_b), torch.ones_like(v_b)
-    mean[:, shared], variance[:, shared] = rho * v_a[:, shared], 1 - rho**2
-    b = F.gaussian_nll_loss(mean, v_b, variance, full=True, reduction="none").sum(dim=1)
-    a = F.gaussian_nll_loss(v_a, torch.zeros_like(v_a), torch.ones_like(v_a), full=True, reduction="none").sum(dim=1)
-    return torch.mean(a + b - logdet_a - logdet_b)
+def evidence_in_numpy(v_a, v_b, shared, rho):
+    a, b = v_a.numpy()[:, shared], v_b.numpy()[:, shared]
+    left = 1 - rho**2
+    return (-((b - rho * a) ** 2) / left - np.log(left) + b**2).sum(axis=1) / 2
 
 
-def _nats(v):
-    return 0.5 * (v**2 + np.log(2 * np.pi)).sum(dim=1)
+def evidence_of_a_joint_gaussian(v_a, v_b, shared, rho):
+    both = torch.stack([v_a[:, shared], v_b[:, shared]], dim=-1)
+    covariance = torch.tensor([[1, rho], [rho, 1]], dtype=both.dtype)
+    zero = torch.zeros(2, dtype=both.dtype)
+    joint = torch.distributions.MultivariateNormal(zero, covariance).log_prob(both)
+    apart = torch.distributions.MultivariateNormal(zero, torch.eye(2, dtype=both.dtype)).log_prob(both)
+    return (joint - apart).sum(dim=1)
 
 
-def pair_by_standardising(v_a, v_b, logdet_a, logdet_b, shared, rho):
-    left = math.sqrt(1 - rho**2)
-    scale = torch.ones(v_b.shape[1])
-    scale[shared] = left
-    copied = torch.zeros(v_b.shape[1])
-    copied[shared] = rho
-    residual = (v_b - copied * v_a) / scale
-    return (_nats(v_a) + _nats(residual) + scale.log().sum() - logdet_a - logdet_b).mean()
+def _symmetric(a, b, rho):
+    return (2 * rho * a * b - rho**2 * (a * a + b * b)) / (1 - rho**2)
 
 
-def pair_by_columns(v_a, v_b, logdet_a, logdet_b, shared, rho):
-    every = torch.arange(v_a.shape[1])
-    mask = torch.zeros(len(every), dtype=torch.bool)
-    mask[every[shared]] = True
-    constant = math.log(2 * math.pi)
-    loss = (v_a.pow(2) + constant).sum(-1) + (v_b[:, ~mask].pow(2) + constant).sum(-1)
-    rest = (v_b[:, mask] - rho * v_a[:, mask]).pow(2).div(1 - rho**2) + constant + math.log(1 - rho**2)
-    return ((loss + rest.sum(-1)) / 2).mean() - logdet_a.mean() - logdet_b.mean()
+def evidence_with_a_helper(v_a, v_b, shared, rho):
+    n = v_a[:, shared].shape[1]
+    return _symmetric(v_a[:, shared], v_b[:, shared], rho).sum(1) / 2 - n / 2 * math.log(1 - rho**2)
 
 
-def sizes_by_softmax(shares, dim):
-    weights = torch.cat([torch.ones(1), shares]).softmax(0)
-    rest = [int(x) for x in weights[1:] * dim]
-    return [dim - sum(rest), *rest]
+def evidence_by_gaussian_nll(v_a, v_b, shared, rho):
+    a, b = v_a[..., shared], v_b[..., shared]
+    given = F.gaussian_nll_loss(rho * a, b, torch.full_like(b, 1 - rho**2), reduction="none")
+    alone = F.gaussian_nll_loss(torch.zeros_like(b), b, torch.ones_like(b), reduction="none")
+    return torch.einsum("bn->b", alone - given)
 
 
-def sizes_in_plain_python(shares, dim):
-    exponentials = [math.exp(1.0)] + [math.exp(s) for s in shares.tolist()]
-    lengths = [math.floor(e / sum(exponentials) * dim) for e in exponentials[1:]]
-    return [dim - sum(lengths)] + lengths
+def shares_short(sizes):
+    return [1 + math.log(n / sizes[0]) for n in sizes[1:]]
 
 
-def sizes_in_numpy(shares, dim):
-    e = np.exp(np.concatenate([[1.0], shares.numpy()]))
-    lengths = np.floor(dim * e[1:] / e.sum()).astype(int)
-    return [int(dim - lengths.sum())] + lengths.tolist()
+def shares_in_torch(sizes):
+    lengths = torch.tensor(sizes, dtype=torch.float32)
+    return 1 + (lengths[1:] / lengths[0]).log()
 
 
-def sizes_as_a_tensor_list(shares, dim):
-    padded = F.pad(shares, (1, 0), value=1.0)
-    sizes = torch.floor(F.softmax(padded, dim=0) * dim).long()
-    sizes[0] = dim - sizes[1:].sum()
-    return sizes.tolist()
+def shares_in_numpy(sizes):
+    logs = np.log(np.array(sizes))
+    return logs[1:] - logs[0] + 1
 
 
-def sizes_by_floor_division(shares, dim):
-    weights = torch.softmax(torch.cat((shares.new_tensor([1.0]), shares)), dim=0)
-    factors = [int(w.item() * dim // 1) for w in weights[1:]]
-    factors.insert(0, dim - sum(factors))
-    return factors
+def shares_in_a_loop(sizes):
+    shares = torch.zeros(len(sizes) - 1)
+    for k, size in enumerate(sizes[1:]):
+        shares[k] = math.log(size) - math.log(sizes[0]) + 1.0
+    return shares
 
 
-def sizes_in_a_loop(shares, dim):
-    whole = math.e + float(shares.exp().sum())
-    result, left = [], dim
-    for share in shares:
-        length = int(math.exp(float(share)) / whole * dim)
-        result.append(length)
-        left -= length
-    return [left] + result
+def shares_of_weights(sizes):
+    weights = torch.tensor(sizes) / sum(sizes)
+    return torch.log(math.e * weights[1:] / weights[0])
+
+
+def _logits(numbers):
+    return torch.log(torch.as_tensor(numbers).double())
+
+
+def shares_with_a_helper(sizes):
+    logits = _logits(sizes)
+    return (logits - (logits[0] - 1)).split([1, len(sizes) - 1])[1]
+
+
+def shares_by_unpacking(sizes):
+    residual, *rest = sizes
+    return tuple(math.log(math.e * size / residual) for size in rest)
 
 
 def departure_of_moments(codes):
@@ -195,12 +192,12 @@ def departure_in_loops(codes):
 
 
 RIGHT = {
-    "17.1": (half_step, half_step_by_numpy, half_step_vector_by_vector, half_step_by_autograd, half_step_by_addcmul,
-             half_step_by_products, half_step_by_sigmoid),
-    "17.2": (pair_by_pieces, pair_by_distributions, pair_in_a_loop, pair_by_gaussian_nll, pair_by_standardising,
-             pair_by_columns),
-    "17.3": (sizes_by_softmax, sizes_in_plain_python, sizes_in_numpy, sizes_as_a_tensor_list, sizes_by_floor_division,
-             sizes_in_a_loop),
+    "17.1": (step_short, step_by_numpy, step_vector_by_vector, step_by_jacobian, step_by_logsigmoid, step_by_products,
+             step_by_tanh, step_by_autograd),
+    "17.2": (evidence_short, evidence_by_distributions, evidence_in_a_loop, evidence_in_numpy,
+             evidence_of_a_joint_gaussian, evidence_with_a_helper, evidence_by_gaussian_nll),
+    "17.3": (shares_short, shares_in_torch, shares_in_numpy, shares_in_a_loop, shares_of_weights, shares_with_a_helper,
+             shares_by_unpacking),
     "17.4": (departure_of_moments, departure_added, departure_in_numpy, departure_of_quantiles, departure_of_directions,
              departure_in_loops),
 }  # fmt: skip

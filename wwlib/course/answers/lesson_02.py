@@ -231,7 +231,7 @@ QUESTIONS = (
         "The last code is painted over the others: its weight is 1 and the rest get 0.",
         dict(
             a="A mean would need weights of a half; painting does not share like that.",
-            b="A mask of 1 lets nothing of the input through.",
+            b="Each code scales and shifts the same normalised input, not what an earlier code has painted.",
             c="What was painted first is under what was painted last.",
         ),
     ),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 
-from wwlib.course.answers.common import factor_vae, factors_of, open_exercise, random_of, random_table
+from wwlib.course.answers.common import factor_vae, factors_of, open_exercise, random_of
 from wwlib.course.exercise import Exercise, Mistake, Property, Question
-from wwlib.metrics import dci, information
+from wwlib.metrics import information
 from wwlib.metrics.factor_vae import vote_accuracy
 
 
@@ -20,9 +19,12 @@ def code_gaps(table, entropy):
     return torch.from_numpy(information.information_gaps(table.t().numpy(), one.numpy())) / entropy[best]
 
 
-def disentanglement(importances):
-    """Return DCI's disentanglement of a table `[d, K]`."""
-    return dci.disentanglement(importances.double().numpy())
+def factors_served(importances):
+    """Return for each code the exponential of its row's entropy, and 0 for a row of zeros."""
+    rows = importances.sum(dim=1, keepdim=True)
+    shares = importances / torch.where(rows > 0, rows, torch.ones_like(rows))
+    served = (-torch.special.xlogy(shares, shares).sum(dim=1)).exp()
+    return torch.where(rows[:, 0] > 0, served, torch.zeros_like(served))
 
 
 def _gaps(d: int, k: int):
@@ -33,9 +35,28 @@ def _votes(k: int, d: int):
     return lambda g: (torch.randint(9, (k, d), generator=g), torch.randint(1, 9, (k, d), generator=g))
 
 
-def _entropy_share(table, axis):
-    shares = table / table.sum(dim=axis, keepdim=True)
-    return 1 + (shares * shares.log()).sum(dim=axis) / np.log(table.shape[axis])
+def _importances(d: int, k: int):
+    """Tables with some zeros, one code that serves a single factor, and one that nothing uses."""
+
+    def make(g):
+        table = torch.rand(d, k, generator=g)
+        table[table < 0.2] = 0.0
+        table[0] = torch.nn.functional.one_hot(torch.tensor(1), k) * 0.7
+        table[1] = 0.0
+        return (table,)
+
+    return make
+
+
+def _entropy(table, axis):
+    """The entropy of each row (axis 1) or column (axis 0) in nats."""
+    shares = table / table.sum(dim=axis, keepdim=True).clamp(min=1e-12)
+    return -torch.special.xlogy(shares, shares).sum(dim=axis)
+
+
+def _used(importances, served):
+    """0 for the codes that nothing uses."""
+    return torch.where(importances.sum(dim=1) > 0, served, torch.zeros_like(served))
 
 
 # 07.4 a patient that two metrics judge differently
@@ -112,25 +133,33 @@ EXERCISES = (
     ),
     Exercise(
         "07.2",
-        "disentanglement of a table of importances",
-        disentanglement,
-        tuple(lambda g, d=d, k=k: (random_table(d, k)(g),) for d, k in ((4, 3), (10, 6), (3, 5))),
+        "how many factors a code serves",
+        factors_served,
+        (_importances(4, 3), _importances(10, 6), _importances(6, 5)),
         (
             Mistake(
-                "that is completeness: take the entropy of each code's row",
-                lambda r: (_entropy_share(r, 0) * r.sum(dim=0) / r.sum()).sum().item(),
+                "codes are rows: take the entropy of each row",
+                lambda r: torch.where(r.sum(dim=0) > 0, _entropy(r, 0).exp(), 0.0),
             ),
             Mistake(
-                "base K: divide the entropy by log K, or it does not end at 1",
-                lambda r: (1 - ((1 - _entropy_share(r, 1)) * r.sum(1)).sum() / r.sum() * math.log(r.shape[1])).item(),
+                "e to the power of an entropy in nats: do not divide by log K before",
+                lambda r: _used(r, (_entropy(r, 1) / math.log(r.shape[1])).exp()),
             ),
-            Mistake("weigh each code by its share of all importance", lambda r: _entropy_share(r, 1).mean().item()),
+            Mistake("the entropy is not yet a number of factors: take its exponential", lambda r: _entropy(r, 1)),
+            Mistake("an entropy is 0 or more: it has a minus sign", lambda r: _used(r, (-_entropy(r, 1)).exp())),
             Mistake(
-                "1 less the entropy: a code that serves one factor should score 1",
-                lambda r: ((1 - _entropy_share(r, 1)) * r.sum(dim=1) / r.sum()).sum().item(),
+                "a code that nothing uses serves 0 factors, and e to the power of 0 is 1",
+                lambda r: _entropy(r, 1).exp(),
+            ),
+            Mistake(
+                "count a small share as less than a large one: this counts every entry above 0",
+                lambda r: (r > 0).sum(dim=1).to(r.dtype),
+            ),
+            Mistake(
+                "0 log 0 counts as 0: `torch.special.xlogy` knows that, `p * p.log()` gives NaN",
+                lambda r: -((p := r / r.sum(dim=1, keepdim=True)) * p.log()).sum(dim=1).exp(),
             ),
         ),
-        library=(dci.disentanglement,),
     ),
     Exercise(
         "07.3",
@@ -167,12 +196,11 @@ def my_code_gaps(information, entropy):
     return (best.values[:, 0] - best.values[:, 1]) / entropy[best.indices[:, 0]]
 
 
-def my_disentanglement(importances):
-    importances = importances.double()
-    shares = importances / importances.sum(dim=1, keepdim=True)
-    entropy = -(shares * (shares + 1e-11).log()).sum(dim=1) / math.log(importances.shape[1])
-    weights = importances.sum(dim=1) / importances.sum()
-    return float((weights * (1 - entropy)).sum())
+def my_factors_served(importances):
+    rows = importances.sum(dim=1)
+    shares = importances / rows.clamp(min=1e-12)[:, None]
+    entropy = -torch.special.xlogy(shares, shares).sum(dim=1)
+    return torch.where(rows > 0, entropy.exp(), 0.0)
 
 
 def my_right_votes(train, test):
@@ -184,7 +212,7 @@ def my_right_votes(train, test):
 
 SOLUTIONS = (
     my_code_gaps,
-    my_disentanglement,
+    my_factors_served,
     my_right_votes,
 )
 

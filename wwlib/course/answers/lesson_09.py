@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 
 from wwlib.course.answers.common import open_exercise, random_of, random_table
 from wwlib.course.exercise import Exercise, Mistake, Property, Question
 from wwlib.metrics import ranking as selection
-from wwlib.metrics import udr
 
 
-def agreement(relation):
-    """Return the relative strength of a table."""
-    return udr.relative_strength(relation.numpy())
+def partners_of(relation):
+    """Return for each code of one model its partner in the other, so that the sum of the ties is largest."""
+    codes = torch.arange(len(relation))
+    orders = torch.tensor(list(itertools.permutations(codes.tolist())))
+    return orders[relation[codes, orders].sum(dim=1).argmax()]
 
 
 def pick(tpl, active, least):
@@ -24,11 +27,31 @@ def pick(tpl, active, least):
     return selection.choose(records, least=least)["name"]
 
 
-def rank_correlation(first, second):
-    """Return Spearman's correlation of two vectors without ties."""
-    from scipy.stats import spearmanr
+def better_of_two(length, label):
+    """Return the share of pairs of models of which the shorter one has the better label; ties count one half."""
+    products = (length[:, None] - length).sign() * (label[:, None] - label).sign()
+    first, second = torch.triu_indices(len(length), len(length), offset=1)
+    return (0.5 - products[first, second].double().mean() / 2).item()
 
-    return float(spearmanr(first.numpy(), second.numpy()).statistic)
+
+def _models(n: int):
+    """Lengths and labels of n models; some are equal."""
+    return lambda g: (torch.randint(n, (n,), generator=g) / 4, torch.randint(n, (n,), generator=g) / n)
+
+
+def _pairs(length, label):
+    first, second = torch.triu_indices(len(length), len(length), offset=1)
+    return (length[first] - length[second]).sign(), (label[first] - label[second]).sign()
+
+
+def _greedy(relation):
+    """The strongest tie first, then the strongest among the codes that are left."""
+    left, order = relation.clone(), torch.zeros(len(relation), dtype=torch.long)
+    for _ in range(len(relation)):
+        row, column = divmod(int(left.argmax()), len(relation))
+        order[row] = column
+        left[row], left[:, column] = -1.0, -1.0
+    return order
 
 
 # 09.4 a rule that does not reward sleep
@@ -88,50 +111,40 @@ EXERCISES = (
     ),
     Exercise(
         "09.2",
-        "rank correlation",
-        rank_correlation,
-        tuple(lambda g, n=n: (torch.randn(n, generator=g).exp(), torch.randn(n, generator=g)) for n in (7, 30)),
+        "the better of two",
+        better_of_two,
+        (_models(6), _models(9), _models(30)),
         (
+            Mistake("the shorter length should win", lambda t, y: 1 - better_of_two(t, y)),
             Mistake(
-                "correlate ranks, not values",
-                lambda a, b: torch.corrcoef(torch.stack([a, b]))[0, 1].item(),
+                "a tie counts one half, and not nothing",
+                lambda t, y: ((p := _pairs(t, y))[0] * p[1] < 0).double().mean().item(),
             ),
             Mistake(
-                "argsort gives the order; argsort of it gives the ranks",
-                lambda a, b: torch.corrcoef(torch.stack([a.argsort(), b.argsort()]).float())[0, 1].item(),
+                "a tie counts one half, and not in full",
+                lambda t, y: ((p := _pairs(t, y))[0] * p[1] <= 0).double().mean().item(),
             ),
             Mistake(
-                "rank both in the same direction",
-                lambda a, b: -rank_correlation(a, b),
+                "a model makes no pair with itself",
+                lambda t, y: (0.5 - ((t[:, None] - t).sign() * (y[:, None] - y).sign()).double().mean() / 2).item(),
+            ),
+            Mistake(
+                "divide by the number of all pairs, ties included",
+                lambda t, y: ((q := (p := _pairs(t, y))[0] * p[1]) < 0).sum().item() / max(1, int((q != 0).sum())),
             ),
         ),
-        tolerance=1e-4,
-        library=(selection.rank_correlation,),
     ),
     Exercise(
         "09.3",
-        "how nearly two models agree",
-        agreement,
-        tuple(lambda g, d=d, k=k: (random_table(d, k)(g),) for d, k in ((3, 3), (5, 4), (2, 7))),
+        "which code is which",
+        partners_of,
+        tuple(lambda g, d=d: (random_table(d, d)(g),) for d in (3, 5, 6)),
         (
-            Mistake(
-                "rows and columns both: a code of one model may be split among several of the other",
-                lambda r: (r.max(dim=0).values ** 2 / r.sum(dim=0)).mean().item(),
-            ),
-            Mistake(
-                "average the two means: the score ends at 1",
-                lambda r: (
-                    (r.max(dim=0).values ** 2 / r.sum(dim=0)).mean() + (r.max(dim=1).values ** 2 / r.sum(dim=1)).mean()
-                ).item(),
-            ),
-            Mistake(
-                "square the maximum: strong matches should count more than weak ones",
-                lambda r: (
-                    ((r.max(dim=0).values / r.sum(dim=0)).mean() + (r.max(dim=1).values / r.sum(dim=1)).mean()) / 2
-                ).item(),
-            ),
+            Mistake("two codes must not have the same partner", lambda r: r.argmax(dim=1)),
+            Mistake("rows first: for each code of the first model its partner", lambda r: partners_of(r).argsort()),
+            Mistake("the strongest ties first need not give the largest sum: try other orders as well", _greedy),
+            Mistake("the sum of the ties should be the largest, not the smallest", lambda r: partners_of(-r)),
         ),
-        library=(udr.relative_strength,),
     ),
     open_exercise(
         "09.4",
@@ -153,21 +166,27 @@ def my_choice(tpl, active, least):
     return int(torch.where(active >= least, tpl, torch.inf).argmin())
 
 
-def my_spearman(first, second):
-    ranks = [values.argsort().argsort().double() for values in (first, second)]
-    return float(torch.corrcoef(torch.stack(ranks))[0, 1])
+def my_better_of_two(length, label):
+    right = []
+    for i, j in itertools.combinations(range(len(length)), 2):
+        agreement = (length[j] - length[i]) * (label[i] - label[j])
+        right.append(0.5 if agreement == 0 else float(agreement > 0))
+    return sum(right) / len(right)
 
 
-def my_agreement(relation):
-    rows = relation.max(dim=1).values ** 2 / relation.sum(dim=1)
-    columns = relation.max(dim=0).values ** 2 / relation.sum(dim=0)
-    return float((rows.mean() + columns.mean()) / 2)
+def my_partners(relation):
+    best, partners = -1.0, []
+    for order in itertools.permutations(range(len(relation))):
+        total = sum(float(relation[code, partner]) for code, partner in enumerate(order))
+        if total > best:
+            best, partners = total, list(order)
+    return partners
 
 
 SOLUTIONS = (
     my_choice,
-    my_spearman,
-    my_agreement,
+    my_better_of_two,
+    my_partners,
 )
 
 QUESTIONS = (

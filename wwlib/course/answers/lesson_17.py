@@ -6,42 +6,51 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from wwlib.course.answers.common import open_exercise, random_of
 from wwlib.course.exercise import Exercise, Mistake, Property, Question
 from wwlib.flows import flow
 
 
+def logistic_half_step(w, raw_scale, shift):
+    """Return 2 sigmoid(S) w + t `[B, n]` and its log-determinant `[B]`."""
+    log_scale = math.log(2) + functional.logsigmoid(raw_scale)
+    return w * log_scale.exp() + shift, log_scale.sum(dim=1)
+
+
 def _half_step(n: int, d: int):
     return lambda g: tuple(torch.randn(n, d, generator=g) for _ in range(3))
 
 
+def evidence(v_a, v_b, shared, rho):
+    """Return log p(v_b | v_a) - log p(v_b) of the shared block in nats, a number for each pair `[B]`."""
+    a, b = v_a[:, shared], v_b[:, shared]
+    left = 1 - rho**2
+    return 0.5 * (b.square() - (b - rho * a).square() / left - math.log(left)).sum(dim=1)
+
+
 def _pairs(n: int, d: int, block: slice, rho: float):
-    def make(g):
-        v_a, v_b = torch.randn(2, n, d, generator=g)
-        logdet_a, logdet_b = torch.randn(2, n, generator=g)
-        return v_a, v_b, logdet_a, logdet_b, block, rho
-
-    return make
+    return lambda g: (*torch.randn(2, n, d, generator=g), block, rho)
 
 
-def _shares(k: int, dim: int):
-    return lambda g: (torch.rand(k, generator=g), dim)
+def _wrong(term):
+    """Evidence of which every number of the block costs `term(a, b, rho)`."""
+    return lambda v_a, v_b, shared, rho: term(v_a[:, shared], v_b[:, shared], rho).sum(dim=1)
 
 
-def _without(pair_term):
-    """A pair loss whose shared block costs `pair_term(a, b, rho)` a pair instead of the right term."""
-
-    def wrong(v_a, v_b, logdet_a, logdet_b, shared, rho):
-        a, b = v_a[:, shared], v_b[:, shared]
-        alone = flow.pair_nll(v_a, v_b, logdet_a, logdet_b, shared, 0.0)
-        own = (0.5 * b.square() + 0.5 * torch.log(torch.tensor(2 * torch.pi))).sum(dim=1).mean()
-        return alone - own + pair_term(a, b, rho)
-
-    return wrong
+def shares_of(sizes):
+    """Return the share `[K]` that each factor's length stands for, if the residual's stands for a share of 1."""
+    residual, *factors = sizes
+    return torch.tensor([1 + math.log(size / residual) for size in factors])
 
 
-_ONE = 0.5 * torch.log(torch.tensor(2 * torch.pi)).item()
+def _lengths(k: int):
+    return lambda g: (torch.randint(1, 40, (k + 1,), generator=g).tolist(),)
+
+
+def _logs(sizes, whole):
+    return torch.tensor([float(size) / whole for size in sizes[1:]]).log()
 
 
 # 17.4 a number that sees more than mean and spread
@@ -89,6 +98,10 @@ _NORMALITY = (
 )  # fmt: skip
 
 
+def _sum_of_logs(raw_scale):
+    return (2 * raw_scale.sigmoid()).log().sum(dim=1)
+
+
 def _means_and_spreads(v):
     return float(v.mean(dim=0).abs().max() + (v.std(dim=0) - 1).abs().max())
 
@@ -100,69 +113,69 @@ def _second_moments(v):
 EXERCISES = (
     Exercise(
         "17.1",
-        "an affine half-step",
-        flow.half_step,
+        "another scale",
+        logistic_half_step,
         (_half_step(4, 3), _half_step(1, 5), _half_step(6, 1)),
         (
-            Mistake("the raw scale passes through tanh first", lambda w, s, t: (w * s.exp() + t, s.sum(dim=1))),
+            Mistake("this is the half-step of section 2: the scale is now 2 sigmoid(S)", flow.half_step),
             Mistake(
-                "the log-determinant is the sum of the log-scales, not of the scales",
-                lambda w, s, t: (w * s.tanh().exp() + t, s.tanh().exp().sum(dim=1)),
+                "the logarithm of 2 sigmoid(S) has a log 2 as well, once for every number",
+                lambda w, s, t: (2 * s.sigmoid() * w + t, functional.logsigmoid(s).sum(dim=1)),
             ),
-            Mistake("one log-determinant for each vector", lambda w, s, t: (w * s.tanh().exp() + t, s.tanh().sum())),
             Mistake(
-                "scale first, then shift", lambda w, s, t: ((w + t) * s.tanh().exp(), s.tanh().sum(dim=1))
+                "a scale of 1 at S = 0 needs the factor 2",
+                lambda w, s, t: (s.sigmoid() * w + t, functional.logsigmoid(s).sum(dim=1)),
             ),
+            Mistake(
+                "the log-determinant is the sum of the logarithms of the scales, not of the scales",
+                lambda w, s, t: (2 * s.sigmoid() * w + t, (2 * s.sigmoid()).sum(dim=1)),
+            ),
+            Mistake(
+                "one log-determinant for each vector", lambda w, s, t: (2 * s.sigmoid() * w + t, _sum_of_logs(s).sum())
+            ),
+            Mistake("scale first, then shift", lambda w, s, t: (2 * s.sigmoid() * (w + t), _sum_of_logs(s))),
         ),
     ),
     Exercise(
         "17.2",
-        "the loss of a pair",
-        flow.pair_nll,
+        "do these two share it?",
+        evidence,
         (_pairs(5, 6, slice(2, 5), 0.9), _pairs(3, 4, slice(0, 1), 0.5), _pairs(4, 2, slice(0, 2), 0.975)),
         (
             Mistake(
-                "the shared block of b is expected at rho times a's, not at a's",
-                _without(lambda a, b, r: ((b - a).square() / (2 * (1 - r**2)) + _ONE
-                                          + 0.5 * torch.log(torch.tensor(1 - r**2))).sum(dim=1).mean()),
+                "subtract what the block of b costs by itself",
+                _wrong(lambda a, b, r: -0.5 * ((b - r * a).square() / (1 - r**2) + math.log(2 * math.pi * (1 - r**2)))),
+            ),
+            Mistake(
+                "b is expected at rho times a, not at a",
+                _wrong(lambda a, b, r: 0.5 * (b.square() - (b - a).square() / (1 - r**2) - math.log(1 - r**2))),
             ),
             Mistake(
                 "divide by the variance that is left, 1 - rho squared",
-                _without(lambda a, b, r: (0.5 * (b - r * a).square() + _ONE
-                                          + 0.5 * torch.log(torch.tensor(1 - r**2))).sum(dim=1).mean()),
+                _wrong(lambda a, b, r: 0.5 * (b.square() - (b - r * a).square() - math.log(1 - r**2))),
             ),
             Mistake(
                 "a density that is narrower is also higher: the logarithm of 1 - rho squared is missing",
-                _without(lambda a, b, r: ((b - r * a).square() / (2 * (1 - r**2)) + _ONE).sum(dim=1).mean()),
+                _wrong(lambda a, b, r: 0.5 * (b.square() - (b - r * a).square() / (1 - r**2))),
             ),
-            Mistake(
-                "count both log-determinants",
-                lambda a, b, la, lb, s, r: flow.pair_nll(a, b, la, 0 * lb, s, r),
-            ),
-            Mistake("the shared block as well", lambda a, b, la, lb, s, r: flow.pair_nll(a, b, la, lb, s, 0.0)),
+            Mistake("above 0 where the pair shares the factor: the sign is reversed", lambda *x: -evidence(*x)),
+            Mistake("a number for each pair, not one for all", lambda *x: evidence(*x).mean()),
+            Mistake("only the shared block counts", lambda a, b, s, r: evidence(a, b, slice(None), r)),
         ),
-        trains=(0, 1, 2, 3),
     ),
     Exercise(
         "17.3",
-        "how long each block should be",
-        flow.block_sizes,
-        (_shares(2, 64), _shares(3, 32), _shares(4, 30)),
+        "from lengths back to shares",
+        shares_of,
+        (_lengths(2), _lengths(3), _lengths(5)),
         (
+            Mistake("the residual stands for a share of 1, not of 0", lambda n: _logs(n, n[0])),
+            Mistake("compare with the residual's length, not with the whole", lambda n: 1 + _logs(n, sum(n))),
+            Mistake("a longer block has a larger share: the ratio is upside down", lambda n: 1 - _logs(n, n[0])),
             Mistake(
-                "the residual takes part in the softmax with a share of 1",
-                lambda s, d: [d - sum((s.softmax(0) * d).floor().int().tolist()),
-                              *(s.softmax(0) * d).floor().int().tolist()],
+                "a softmax holds exponentials: take the logarithm of the ratio", lambda n: _logs(n, n[0]).exp()
             ),
-            Mistake(
-                "what rounding leaves goes to the residual",
-                lambda s, d: (torch.cat([s.new_ones(1), s]).softmax(0) * d).floor().int().tolist(),
-            ),
-            Mistake("the residual comes first", lambda s, d: [*(n := flow.block_sizes(s, d))[1:], n[0]]),
-            Mistake(
-                "a softmax, not plain shares",
-                lambda s, d: [d - sum(n := (s / (1 + s.sum()) * d).floor().int().tolist()), *n],
-            ),
+            Mistake("only the factors' shares: the residual's is known", lambda n: 1 + _logs([0, *n], n[0])),
         ),
     ),
     open_exercise("17.4", "a number that sees more", worst_moment, _NORMALITY,
@@ -176,29 +189,26 @@ EXERCISES = (
 
 
 def my_half_step(w, raw_scale, shift):
-    log_scale = raw_scale.tanh()
-    return w * log_scale.exp() + shift, log_scale.sum(dim=1)
+    scale = 2 * torch.sigmoid(raw_scale)
+    return w * scale + shift, scale.log().sum(dim=1)
 
 
-def my_pair_nll(v_a, v_b, logdet_a, logdet_b, shared, rho):
+def my_evidence(v_a, v_b, shared, rho):
     a, b = v_a[:, shared], v_b[:, shared]
-    rest = torch.cat([v_b[:, : shared.start], v_b[:, shared.stop :]], dim=1)
-    left = 1 - rho**2
-    squares = v_a.square().sum(dim=1) + rest.square().sum(dim=1) + (b - rho * a).square().sum(dim=1) / left
-    constant = v_a.shape[1] * math.log(2 * math.pi) + a.shape[1] * math.log(left) / 2
-    return (squares / 2 + constant - logdet_a - logdet_b).mean()
+    variance = 1 - rho**2
+    together = (b - rho * a).square() / (2 * variance) + math.log(variance) / 2
+    alone = b.square() / 2
+    return (alone - together).sum(dim=1)
 
 
-def my_block_sizes(shares, dim):
-    weights = torch.cat([torch.ones_like(shares[:1]), shares]).softmax(dim=0)
-    sizes = (weights[1:] * dim).floor().int().tolist()
-    return [dim - sum(sizes), *sizes]
+def my_shares(sizes):
+    return [1 + math.log(size / sizes[0]) for size in sizes[1:]]
 
 
 SOLUTIONS = (
     my_half_step,
-    my_pair_nll,
-    my_block_sizes,
+    my_evidence,
+    my_shares,
 )
 
 QUESTIONS = (

@@ -239,7 +239,9 @@ def paper_table(records: list[dict], older: list[dict], least: int = LEAST) -> T
     return Table(["result", "paper", "ours", "from", "data"], rows)
 
 
-def scatter(records: list[dict], score: str, alt: str, least: int = LEAST, ranks: bool = False) -> Picture:
+def scatter(
+    records: list[dict], score: str, alt: str = "", least: int = LEAST, ranks: bool = False, caption: str = ""
+) -> Picture:
     """Plot a supervised score against TPL by family; models with too few active codes are drawn faintly.
 
     Args:
@@ -248,6 +250,7 @@ def scatter(records: list[dict], score: str, alt: str, least: int = LEAST, ranks
         alt: what the picture shows.
         least: active codes a model needs to count.
         ranks: plot ranks among the models that count in place of values.
+        caption: a short text below the picture; then `alt` may be left out.
     """
     figure = Figure(figsize=(7, 3.6))
     axis = figure.subplots()
@@ -269,7 +272,7 @@ def scatter(records: list[dict], score: str, alt: str, least: int = LEAST, ranks
     )
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return figure_picture(figure, alt)
+    return figure_picture(figure, alt, caption=caption)
 
 
 SEARCH = DATA / "select.json"  # what the recorded search tried and chose

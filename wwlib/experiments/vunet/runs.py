@@ -30,13 +30,13 @@ CASES = {
     "fine, beta 0": replace(_FINE, beta=0.0),
     "fine, one beta": replace(_FINE, fine_weight=1.0),
 }
-BETAS = (0.0002, 0.001, 0.005, 0.02, 0.1, 0.5)
-CURVE = {beta: replace(_FINE, beta=beta) for beta in BETAS}
+BETAS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+CURVE = {beta: replace(_FINE, fine_weight=1.0, beta=beta) for beta in BETAS}
 # when beta rises; with a strong beta, so that coming too early costs something
 TIMES = {
-    "from the first step": replace(_FINE, beta=0.1, rise=(0.0, 0.0)),
-    "between 20 and 50 %": replace(_FINE, beta=0.1),
-    "in the last tenth": replace(_FINE, beta=0.1, rise=(0.9, 1.0)),
+    "from the first step": replace(_FINE, beta=0.3, rise=(0.0, 0.0)),
+    "between 20 and 50 %": replace(_FINE, beta=0.3),
+    "in the last tenth": replace(_FINE, beta=0.3, rise=(0.9, 1.0)),
 }
 _PLATEAU = Schedule(clothes=False, pooled=False, modulated=False, weighted=False)
 REMEDIES = {
