@@ -77,7 +77,7 @@ def test_gamma_follows_what_t_overlooks(pairs, monkeypatch):
     training = RobustTraining(pairs, replace(SHORT, start=0.0))
     seen = {id(training.reporting): 0.1, id(training.watching): 0.7}
     monkeypatch.setattr("wwlib.appearance.robust.step_critic", lambda critic, *_: seen[id(critic)])
-    assert [training.step()["gamma"] for _ in range(2)] == pytest.approx([0.0024, 0.0048])
+    assert [training.step()["gamma"] for _ in range(2)] == pytest.approx([0.0018, 0.0036])
 
 
 @pytest.mark.parametrize("change", [dict(constrained=False), dict(adaptive=False)])

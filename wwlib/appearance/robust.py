@@ -110,7 +110,7 @@ class RobustSchedule:
     adaptive: bool = True
     gamma: float = 0.0
     tolerance: float = 0.0
-    gamma_rate: float = 0.004
+    gamma_rate: float = 0.003
     bound: float = 0.1
     watcher_steps: int = 4
     start: float = 0.1

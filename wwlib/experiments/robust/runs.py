@@ -32,13 +32,13 @@ CASES = {
     "strong adversary": RobustSchedule(adaptive=False),
     "weak adversary": RobustSchedule(WEAK, adaptive=False),
     "strong full": RobustSchedule(),
-    "weak full": RobustSchedule(WEAK, tolerance=0.1),
+    "weak full": RobustSchedule(WEAK, tolerance=0.1, gamma_rate=0.0015),
 }
 # against what a judge still finds, or against what noise costs: what is changed
 REMEDIES = {
-    "strong full, noise grows three times as fast": replace(CASES["strong full"], gamma_rate=0.012),
+    "strong full, noise grows three times as fast": replace(CASES["strong full"], gamma_rate=0.009),
     "strong full, T' learns once a step": replace(CASES["strong full"], watcher_steps=1),
-    "weak full, a third of the tolerance": replace(CASES["weak full"], tolerance=0.033),
+    "weak full, noise grows three times as fast": replace(CASES["weak full"], gamma_rate=0.0045),
 }
 
 
