@@ -52,7 +52,7 @@ format: $(READY)  ## mend what ruff can mend, and format the Python files
 	$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
 
 colab: $(READY)  ## run the setup cell, lessons and tests on Colab's Python and versions (root, debootstrap, network)
-	PYTHONPATH=. $(PY) tests/colab/real.py
+	PYTHONPATH=. $(PY) tests/colab/real.py $(COLAB_OPTIONS)
 
 clean:  ## delete the environment and every cache
 	rm -rf $(VENV) data/cache build .pytest_cache .ruff_cache *.egg-info

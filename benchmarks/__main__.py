@@ -132,6 +132,7 @@ def main() -> None:
     peers = functools.cache(measuring.peers)
     parts: dict[str, Callable[[], list[measuring.Row]]] = {
         "training": training_rows,
+        "puppets": measuring.puppets,
         "scores": lambda: measuring.scores(peers()),
         "trees": measuring.trees,
         "perceptual": measuring.perceptual,

@@ -19,6 +19,8 @@ from benchmarks.replay import beta_vae_replay, factor_vae_replay
 from wwlib.base.device import choose_compute
 from wwlib.base.paths import ROOT
 from wwlib.datasets.factors import FactorData
+from wwlib.datasets.poses import sample_pose
+from wwlib.datasets.puppet import render, sample_appearance
 from wwlib.metrics.beta_vae import beta_vae_score
 from wwlib.metrics.dci import dci_score
 from wwlib.metrics.factor_vae import factor_vae_score
@@ -301,3 +303,18 @@ def digits(installed: dict) -> dict:
             sap=disent["sap"](train[0].T, train[1].T, test[0].T, test[1].T, False)["sap.score"],
         )
     return {library: {name: float(value) for name, value in row.items()} for library, row in table.items()}
+
+
+def puppets() -> list[Row]:
+    """Measure how many puppets a second one thread draws, batches of 64 at 32 px."""
+    random = torch.Generator().manual_seed(0)
+    pose, appearance = sample_pose(64, random), sample_appearance(64, random)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        render(pose, appearance)
+        rate = 64 / seconds(lambda: render(pose, appearance), repeats=40)
+    finally:
+        torch.set_num_threads(threads)
+    print(f"puppets: {rate:,.0f} images/s on one thread", flush=True)
+    return [("Puppets drawn at 32 px, on one thread", "≥ 2,000 images/s", f"{rate:,.0f} images/s")]

@@ -26,7 +26,8 @@ SYSTEMS = tuple(sorted(path.parent.name for path in (ROOT / "wwlib" / "experimen
 # inside a package: a part may import the parts before it, within the limits of `BETWEEN`; a `commands` module lies in
 # the room of what its commands run, and nothing imports it (below)
 ORDER = {"experiments": (("criteria", "hosts", "parts", "records"), SYSTEMS, ("commands",)),
-         "course": (("describe",), ("exercise",), ("answers",), ("lessons",), ("grading",))}  # fmt: skip
+         "course": (("describe",), ("exercise",), ("judgement",), ("answers",), ("lessons",),
+                    ("grading",))}  # fmt: skip
 BETWEEN = {("invariances", "interpretation"), ("fusion", "translation")}  # systems that load another one's networks
 FRONT = ("wwlib.lesson", "wwlib.colab", "wwlib.__main__")
 LARGEST_ROOM = 16
@@ -121,7 +122,6 @@ def test_tests_mirror_the_packages():
 # modules that no test imports, since they are tried through what calls them
 THROUGH = {
     "base.stopping": "training/test_step.py",
-    "course.grading.pages": "course/grading/test_grading.py",
     "course.grading.servers": "course/grading/test_grading.py",
     "course.grading.session": "course/grading/test_grading.py",
     "course.grading.warm": "course/grading/test_grading.py",

@@ -214,6 +214,19 @@ def test_what_is_older_than_a_floor_of_pyproject_is_named_and_left_alone(monkeyp
     assert said.count("\n") == 1
 
 
+def test_on_colab_the_setup_cell_names_what_is_older_and_leaves_it_alone(fresh):
+    fresh.run(setup_cell())
+    (site,) = (fresh.folder / "env" / "lib").glob("python*/site-packages")
+    old = site / "tqdm-4.60.0.dist-info"  # comes before the newer one on the path
+    old.mkdir()
+    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: tqdm\nVersion: 4.60.0\n")
+    before = versions(fresh)
+    result = fresh.run(setup_cell())
+    said = "older here than what the course is tested with: tqdm 4.60.0 (tqdm>=4.66); what fails may come from that"
+    assert (result.returncode, result.stdout.splitlines(), result.stderr) == (0, [said], "")
+    assert versions(fresh) == before
+
+
 def test_a_package_that_is_missing_is_not_called_old(monkeypatch):
     def gone(name):
         raise importlib.metadata.PackageNotFoundError(name)
@@ -340,5 +353,7 @@ def test_the_recorded_run_on_colabs_versions_had_those_versions_every_lesson_and
     assert [line["lesson"] for line in record["lessons"]] == [lesson.stem for lesson in choose_lessons()]
     assert {line["outcome"] for line in record["lessons"]} == {"passed"}
     assert record["setup_cell"].startswith("installing lpips")
+    assert record["tests"]["failures"] == []
+    assert record["tests"]["passed"] > 0
     shared = set(asked) & set(machine.pinned())
     assert {name: asked[name] for name in shared} == {name: machine.pinned()[name] for name in shared}

@@ -1,12 +1,14 @@
 """The command line: eight verbs, records by their names, old names that lead to the new ones, exit codes."""
 
 import importlib.metadata
+import io
 import os
 import subprocess
 import sys
 import tomllib
 
 import pytest
+from PIL import Image
 
 import wwlib
 from wwlib.__main__ import RENAMED, main, offered
@@ -155,3 +157,36 @@ def test_the_version_is_pyprojects(capsys):
     assert wwlib.__version__ == project["version"] == importlib.metadata.version("wwlib")
     assert run("--version") == 0
     assert capsys.readouterr().out == f"wwlib {project['version']}\n"
+
+
+def console(encoding, monkeypatch):
+    """Put a console of that encoding in the place of standard output; return what reads its text."""
+    screen = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(screen, encoding=encoding))
+
+    def text():
+        sys.stdout.flush()
+        return screen.getvalue().decode(encoding)
+
+    return text
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252"])
+@pytest.mark.parametrize("name", [command.name for command in offered("COMMANDS")])
+def test_every_help_can_be_read_on_every_console(name, encoding, monkeypatch):
+    """The report: Aider-AI/aider#4279, an ellipsis that ends a program on Windows."""
+    text = console(encoding, monkeypatch)
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert text().startswith("usage: ")
+
+
+def test_a_name_that_the_console_cannot_show_is_spelt_out(tmp_path, monkeypatch):
+    for name in ("a", "b", "c"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.new("RGB", (16, 16)).save(tmp_path / "in" / f"{name}.png")
+    (tmp_path / "in" / "日本.png").write_bytes(b"no picture")
+    text = console("cp1252", monkeypatch)
+    assert main(["prepare", "folder", str(tmp_path / "in"), str(tmp_path / "out"), "--resolution", "16"]) == 0
+    assert text().endswith("damaged, left out: \\u65e5\\u672c.png\n")

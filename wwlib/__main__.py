@@ -30,6 +30,9 @@ RENAMED = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 an error named on stderr, 64 wrong use. `grade` has more."""
     given = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):  # a name that the console's encoding lacks must not end a command
+        if getattr(stream, "errors", None) == "strict":
+            stream.reconfigure(errors="backslashreplace")
     verbs, records = offered("COMMANDS"), offered("REMAKES")
     moved = RENAMED | {record.name: f"remake {record.name}" for record in records}
     if given and given[0] in moved:

@@ -142,3 +142,14 @@ def test_a_short_training_rebuilds_better_than_it_began_and_follows_its_seed():
 def test_bfloat16_autocast_keeps_losses_in_float32():
     _, history = train_vunet(Schedule(steps=2, batch=4), compute=Compute(torch.device("cpu"), torch.bfloat16))
     assert all(torch.isfinite(torch.tensor(list(entry.values()))).all() for entry in history)
+
+
+def test_a_model_makes_every_tensor_where_its_inputs_lie():
+    model, (x, y, onto) = VUNet(Schedule(fine=True)), batch()
+    g = lambda: torch.Generator().manual_seed(0)  # noqa: E731
+    expected, sampled = model.transfer(x, y, onto, g()), model.sample(onto, g())
+    with torch.device("meta"):
+        torch.testing.assert_close(model.transfer(x, y, onto, g()), expected)
+        torch.testing.assert_close(model.sample(onto, g()), sampled)
+        loss, _ = vunet_loss(model, x, y, 0.1, Schedule(fine=True), g())
+    assert loss.isfinite()

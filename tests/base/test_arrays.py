@@ -120,6 +120,24 @@ def test_another_number_of_files_is_refused(files, points, tmp_path):
         load_tables([tmp_path / file for file in files], NAMES)
 
 
+def test_whatever_byte_of_a_header_is_damaged_the_file_is_named_or_read(points, tmp_path):
+    """A header is Python source: what its parser raises depends on the byte and on Python's version."""
+    np.save(tmp_path / "factors.npy", points["factors"])
+    np.save(tmp_path / "codes.npy", points["codes"])
+    whole, random, named = (tmp_path / "codes.npy").read_bytes(), np.random.default_rng(0), []
+    for place in range(6, 128):
+        for flip in random.integers(1, 256, 8):
+            content = bytearray(whole)
+            content[place] ^= int(flip)
+            (tmp_path / "codes.npy").write_bytes(content)
+            try:
+                load_tables([tmp_path / "codes.npy", tmp_path / "factors.npy"], NAMES)
+            except ValueError as error:
+                named.append("codes.npy" in str(error))
+    assert len(named) > 700  # the rest changed nothing but blanks
+    assert all(named)
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
 @pytest.mark.parametrize("files", [["points.npz"], ["codes.npy", "factors.npy"]], ids=str)
 def test_damage_is_named(files, damage, points, tmp_path):

@@ -2,9 +2,10 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from wwlib.base.checks import check_numbers
+from wwlib.base.checks import check_numbers, check_whole
 
 
 def test_positive_numbers_and_a_zero_where_it_is_allowed_pass():
@@ -21,3 +22,10 @@ def test_what_is_not_positive_is_named(value):
 def test_what_is_below_zero_is_named(value):
     with pytest.raises(ValueError, match=f"weight must be 0 or more, got {value}"):
         check_numbers(SimpleNamespace(weight=value), positive=(), from_zero=("weight",))
+
+
+@pytest.mark.parametrize("value", [1, 0, -1, 2.0, True, None, "2"])
+def test_what_is_no_whole_number_or_too_small_is_named(value):
+    check_whole(2, batch=2, bins=np.int64(7))
+    with pytest.raises(ValueError, match=f"batch must be a whole number of at least 2, got {value!r}"):
+        check_whole(2, batch=value)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ import torch
 from wwlib.base import paths
 from wwlib.base.files import (
     half_floats,
+    keep_previous,
+    load_json,
     load_tensors,
     prefixed,
     remove_unfinished,
@@ -148,3 +151,59 @@ def test_prefixes_are_put_on_and_taken_off():
     halved = half_floats({"w": torch.ones(1), "n": torch.ones(1, dtype=torch.int64)})
     assert halved["w"].dtype == torch.float16
     assert halved["n"].dtype == torch.int64
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+@pytest.mark.parametrize(("umask", "rights"), [(0o077, 0o600), (0o027, 0o640), (0o002, 0o664)])
+def test_the_umask_decides_who_may_read_what_is_written(tmp_path, umask, rights):
+    """The report: ipython/ipython#7317, atomic writing that ignores the umask."""
+    json_file, tensor_file = tmp_path / "a.json", tmp_path / "a.safetensors"
+    before = os.umask(umask)
+    try:
+        save_json(json_file, {})
+        save_tensors(tensor_file, {"x": torch.zeros(2)}, {})
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(file.stat().st_mode) for file in (json_file, tensor_file)] == [rights, rights]
+
+
+def test_a_link_stays_and_the_file_behind_it_is_replaced(tmp_path):
+    """The report: NousResearch/hermes-agent#16980, a save that turned a link to another disk into a file here."""
+    disk, run = tmp_path / "disk", tmp_path / "run"
+    disk.mkdir()
+    run.mkdir()
+    target, link = disk / "checkpoint.safetensors", run / "checkpoint.safetensors"
+    link.symlink_to(target)
+    save_tensors(link, {"x": torch.zeros(2)}, {})
+    save_tensors(link, {"x": torch.ones(2)}, {})
+    assert link.is_symlink()
+    assert load_tensors(target)[0]["x"].tolist() == [1, 1]
+    (disk / ".checkpoint.safetensors.killed").write_text("half")
+    remove_unfinished(link)
+    assert [file.name for file in disk.iterdir()] == [target.name]
+
+
+def test_the_previous_of_a_linked_file_is_the_file_as_it_was(tmp_path):
+    (tmp_path / "disk").mkdir()
+    link, previous = tmp_path / "new.json", tmp_path / "previous.json"
+    link.symlink_to(tmp_path / "disk" / "new.json")
+    save_json(link, 1)
+    keep_previous(link, previous)
+    save_json(link, 2)
+    assert (load_json(link), load_json(previous)) == (2, 1)
+
+
+@pytest.mark.parametrize("content", ["", "{", "version https://git-lfs.github.com/spec/v1", "<<<<<<< HEAD", "\ufeff{}"])
+def test_a_damaged_json_file_is_named(tmp_path, content):
+    file = tmp_path / "lesson.json"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"lesson\.json is not a readable JSON file"):
+        load_json(file)
+
+
+def test_tied_weights_are_each_written(tmp_path):
+    """The report: safetensors refuses tensors that share memory (safetensors/safetensors#17 and those after it)."""
+    file, weight = tmp_path / "tied.safetensors", torch.arange(6.0)
+    save_tensors(file, {"first": weight, "second": weight, "part": weight[2:4]}, {})
+    loaded, _ = load_tensors(file)
+    assert [loaded[name].tolist() for name in ("first", "second", "part")] == [[0, 1, 2, 3, 4, 5]] * 2 + [[2, 3]]

@@ -1,5 +1,6 @@
 """Where files are looked for and written: in a clone, below `WW_ROOT`, and for a package installed elsewhere."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,11 @@ def installed(tmp_path, monkeypatch):
     for module in ("wwlib.base.paths", "wwlib.models.shipped"):
         monkeypatch.setattr(f"{module}.ROOT", tmp_path)
         monkeypatch.setattr(f"{module}.DATA", tmp_path / "data")
+    monkeypatch.setattr(paths, "_PACKAGE", tmp_path / "site-packages" / "wwlib")
+    about = tmp_path / "site-packages" / "wwlib-0.dist-info" / "METADATA"
+    about.parent.mkdir(parents=True)
+    about.write_text(f"Metadata-Version: 2.1\nName: wwlib\nVersion: 0\nProject-URL: Repository, {ADDRESS}\n")
+    monkeypatch.syspath_prepend(tmp_path / "site-packages")
     return tmp_path
 
 
@@ -66,6 +72,13 @@ def test_a_file_of_ones_own_that_is_not_there_is_just_not_there(installed):
         load_tensors(installed / "mine.safetensors")
 
 
+def test_a_clone_that_is_not_installed_knows_its_address_when_the_root_is_elsewhere(monkeypatch, tmp_path):
+    """As on Colab with `WW_ROOT` set to a folder of one's own."""
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(paths.metadata, "metadata", lambda name: pytest.fail("it is not installed"))
+    assert paths.repository_url() == ADDRESS
+
+
 def test_what_needs_the_clone_itself_says_so(installed):
     with pytest.raises(FileNotFoundError, match="grading is part of the repository: git clone"):
         require_own_clone("grading")
@@ -76,3 +89,13 @@ def test_another_copy_of_the_library_is_not_the_clones_own(monkeypatch, tmp_path
     monkeypatch.setattr(paths, "_PACKAGE", tmp_path / "wwlib")
     with pytest.raises(FileNotFoundError, match="grading must run from the clone"):
         require_own_clone("grading")
+
+
+def test_a_user_whom_the_system_does_not_know_has_a_cache_among_temporary_files(monkeypatch):
+    """The report: matplotlib/matplotlib#30454, an import that fails since there is no home directory."""
+
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    assert user_cache({}, "linux") == Path(tempfile.gettempdir()) / "wwlib"

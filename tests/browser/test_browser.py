@@ -15,7 +15,8 @@ from PIL import Image
 from tests.browser.lab import ARTEFACTS, chromium, chromium_path, copy_without_outputs, lab_server, open_notebook
 from tests.browser.sliders import Explorer, nearest
 from wwlib.course.answers import questions
-from wwlib.course.exercise import GREEN, GREY, RED, digest
+from wwlib.course.exercise import digest
+from wwlib.course.judgement import GREEN, GREY, RED
 from wwlib.course.lessons.notebooks import choose_lessons
 from wwlib.metrics.where import traversal_change
 from wwlib.models.explorer import explorer_frames

@@ -1,172 +1,75 @@
 """`make colab`: the setup cell, every lesson and the unit tests on Colab's Python with Colab's versions.
 
-A folder with a small Debian 13, whose Python is 3.13, is built once (about six minutes, 4 GB); `chroot` makes it a
-machine. That needs root, Debian's debootstrap and a network; elsewhere the reason is printed and nothing is done.
-The outcome goes into `data/colab.json`, from which the README's table is made.
+A folder with a small Debian 13, whose Python is 3.13, is built once (about six minutes, 4 GB): `debian.py`. That needs
+root, Debian's debootstrap and a network; elsewhere the reason is printed and nothing is done. The outcome goes into
+`data/colab.json`, from which the table of docs/using.md is made. What ran is remembered as long as the files are what
+they were, so a run may be stopped, or be told to stop (`--minutes`): the same command continues it.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import collections
 import datetime
+import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
+from tests.colab.debian import Debian, Skipped, build, check_machine, image
+from tests.colab.journal import read_journal
 from wwlib.base.files import save_json
 from wwlib.base.paths import DATA, ROOT
 from wwlib.course.lessons.notebooks import choose_lessons, setup_cell
 
-HERE = Path(__file__).parent
-IMAGE = HERE / "image.txt"
 RECORD = DATA / "colab.json"
-TESTS_SAY = "/content/tests.log"
-SUITE = "trixie"  # Debian 13
-DEBIAN = "python3,python3-venv,python3-pip,ca-certificates,git"
+PROGRESS = "progress"  # a folder in the machine, with one folder for each state of the course
 OURS = ("papermill", "nbval", "pytest", "nbclient", "nbformat", "h5py", "pyyaml")  # to run lessons and tests with
-PASSED_ON = re.compile(r"(?i).*proxy|.*_cert|.*ca_bundle|ssl_cert_.*|pip_(extra_)?index_url|pip_default_timeout")
 LEFT_OUT = ("tests/browser", "tests/test_colab.py", "tests/course/lessons/test_lessons.py")  # Chromium; a machine in a
 # machine; the lessons, which run here one by one
+WRITTEN = ("data/colab.json", "docs/using.md")  # from the outcome itself
+TEST_FILE = re.compile(r"tests/(.*/)?test_\w+\.py")
+VERSIONS = """
+import importlib.metadata, json, pathlib, platform
+names = [line.split("==")[0] for line in pathlib.Path("/repository/tests/colab/image.txt").read_text().splitlines()]
+names = [name for name in (*names, "lpips", "optuna") if name and name[0] != "#"]
+versions = {name: importlib.metadata.version(name) for name in names}
+print(json.dumps(dict(python=platform.python_version(), versions=versions)))
+"""
 
 
-class Skipped(RuntimeError):
-    """This machine cannot build the environment; the message says why."""
+def course_files() -> list[str]:
+    """Return the files of this working tree that git knows or would add."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+    return sorted(name for name in set(names) if name and (ROOT / name).is_file())
 
 
-class Debian:
-    """The small Debian in a folder, and how to run something in it.
+def state(names: list[str]) -> str:
+    """Return a digest of the course, but for what is written from the outcome and for test files.
 
-    Args:
-        folder: its root.
+    A test file decides about its own tests alone: the journal has its digest beside each.
     """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def run(self, *command: str, cwd: str = "/", **environment: str) -> subprocess.CompletedProcess:
-        """Run a command inside; its output is one text."""
-        passed = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
-        inside = dict(
-            HOME="/root", LANG="C.UTF-8", PATH="/v/bin:/usr/sbin:/usr/bin:/sbin:/bin", WW_DRIVE="/content/drive",
-            PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_PROGRESS_BAR="off", PIP_ROOT_USER_ACTION="ignore",
-            WW_REPOSITORY="file:///repository", WW_THREADS="1", **passed, **environment,
-        )  # fmt: skip
-        words = [f"{name}={value}" for name, value in inside.items()]
-        enter = ["chroot", str(self.folder), "env", "-i", "-C", cwd, *words, *command]
-        return subprocess.run(enter, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-
-    def must(self, *command: str, **more: str) -> str:
-        """Run a command inside and return what it printed.
-
-        Raises:
-            RuntimeError: if it fails, with the end of its output.
-        """
-        result = self.run(*command, **more)
-        if result.returncode:
-            raise RuntimeError(f"{' '.join(command)[:200]} failed:\n{result.stdout[-3000:]}")
-        return result.stdout
-
-    @contextlib.contextmanager
-    def mounted(self) -> Iterator[None]:
-        """Give the machine /proc and /dev; take them back at the end, whatever happened."""
-        places = {"proc": ["mount", "-t", "proc", "proc"], "dev": ["mount", "--bind", "/dev"]}
-        self.unmount()  # what a killed run left
-        try:
-            for name, command in places.items():
-                subprocess.run([*command, str(self.folder / name)], check=True, capture_output=True, text=True)
-            yield
-        except subprocess.CalledProcessError as error:
-            if error.cmd[0] != "mount":
-                raise
-            raise Skipped(f"this machine does not let root mount: {error.stderr.strip()}") from None
-        finally:
-            self.unmount()
-
-    def unmount(self) -> None:
-        """Take back whatever is mounted in the folder.
-
-        Raises:
-            RuntimeError: if something stays: to delete the folder would then delete this machine's own /dev.
-        """
-        for place in reversed(self.mounts()):
-            subprocess.run(["umount", "--lazy", place], check=False)
-        if left := self.mounts():
-            raise RuntimeError(f"{left} cannot be unmounted; do so by hand before the next run")
-
-    def mounts(self) -> list[str]:
-        """Return the places in the folder where something is mounted, in the order of mounting."""
-        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
-        return [place for place in mounted if Path(place).is_relative_to(self.folder.resolve())]
+    digest = hashlib.sha256()
+    for name in names:
+        if name not in WRITTEN and not TEST_FILE.fullmatch(name):
+            digest.update(f"{name}\0".encode() + hashlib.sha256((ROOT / name).read_bytes()).digest())
+    return digest.hexdigest()[:12]
 
 
-def check_machine() -> None:
-    """Raise Skipped where the environment cannot be built."""
-    if sys.platform != "linux" or not shutil.which("chroot"):
-        raise Skipped("it needs Linux with chroot")
-    if os.geteuid():
-        raise Skipped("it needs root, for debootstrap, chroot and mount")
-    if not shutil.which("debootstrap"):
-        raise Skipped("it needs debootstrap: apt-get install debootstrap")
-
-
-def mirror() -> str:
-    """Return the Debian mirror that apt uses here, or Debian's own."""
-    for file in sorted(Path("/etc/apt").glob("sources.list.d/*.sources")):
-        if found := re.search(r"^URIs:\s*(\S*debian\S*)", file.read_text(encoding="utf-8"), re.MULTILINE):
-            return found[1]
-    return "http://deb.debian.org/debian"
-
-
-def image() -> list[str]:
-    """Return the requirements that stand for Colab's image."""
-    return [line for line in IMAGE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-
-
-def build(folder: Path) -> Debian:
-    """Return the machine in a folder, built if it is not there as `image.txt` asks for it.
-
-    Raises:
-        Skipped: if Debian's packages cannot be fetched.
-    """
-    debian, mark = Debian(folder), folder / "image.json"
-    if mark.is_file() and json.loads(mark.read_text(encoding="utf-8")) == image():
-        return debian
-    debian.unmount()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    print(f"building Debian {SUITE} and Colab's packages in {folder}", flush=True)
-    command = ["debootstrap", "--variant=minbase", f"--include={DEBIAN}", SUITE, str(folder), mirror()]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if result.returncode:
-        raise Skipped(f"Debian could not be fetched: {result.stdout.strip().splitlines()[-1]}")
-    for name in ("resolv.conf", "hosts", "ssl/certs/ca-certificates.crt"):  # a company may have its own certificates
-        if (Path("/etc") / name).is_file():
-            shutil.copy(Path("/etc") / name, folder / "etc" / name)
-    with debian.mounted():
-        debian.must("python3", "-m", "venv", "/v")
-        debian.must("pip", "install", "--quiet", *image())
-    save_json(mark, image())
-    return debian
-
-
-def bring_course(debian: Debian) -> None:
+def bring_course(debian: Debian, names: list[str]) -> None:
     """Put this working tree into the machine as a git repository, and an empty /content with Colab's own package."""
     for name in ("repository", "content"):
         shutil.rmtree(debian.folder / name, ignore_errors=True)
     (debian.folder / "content").mkdir()
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0"):
-        if name and (ROOT / name).is_file():
-            target = debian.folder / "repository" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target)
+    for name in names:
+        target = debian.folder / "repository" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target)
     who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
     for command in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "as it is"]):
         debian.must("git", *command, cwd="/repository")
@@ -207,65 +110,127 @@ def run_lesson(debian: Debian, lesson: Path) -> dict:
     return line
 
 
-def run_tests(debian: Debian, tests: list[str]) -> dict:
-    """Run the unit tests and return how many passed, were skipped and failed."""
-    start = time.perf_counter()
-    chosen = tests or ["tests", *(f"--ignore={path}" for path in LEFT_OUT)]
-    command = f"python -m pytest -p no:cacheprovider {' '.join(chosen)} > {TESTS_SAY} 2>&1"  # to be watched
-    debian.run("sh", "-c", command, cwd="/repository", WW_HEADLESS="1", PYTHONPATH="/repository")
-    text = (debian.folder / TESTS_SAY.lstrip("/")).read_text(encoding="utf-8", errors="replace")
-    said = (text.strip().splitlines() or ["nothing"])[-1]
-    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|skipped|failed|error)", said)}
-    failures = re.findall(r"^(?:FAILED|ERROR) (\S+)", text, re.MULTILINE)
-    print(text[-6000:] if failures else said, flush=True)
-    return dict(minutes=round((time.perf_counter() - start) / 60, 1), **counts, failures=failures)
+def run_tests(debian: Debian, place: Path, seconds: float | None, tests: list[str]) -> dict:
+    """Run unit tests that have not run on this state of the course; return what came of all, and how many are left.
+
+    Args:
+        place: folder in the machine of the journal and of pytest's last output.
+        seconds: when to stop, after the test under way.
+        tests: only these; all when empty.
+    """
+    inside = f"/{place.relative_to(debian.folder)}"
+    chosen = [*(tests or ["tests"]), *(f"--ignore={path}" for path in LEFT_OUT)]
+    options = ["--continue-on-collection-errors", "-p", "tests.colab.journal", "--journal", f"{inside}/tests.jsonl"]
+    if seconds is not None:
+        options += ["--journal-seconds", f"{seconds:.0f}"]
+    pytest = f"python -m pytest -p no:cacheprovider {' '.join(options + chosen)} > {inside}/tests.log 2>&1"  # to watch
+    debian.run("sh", "-c", pytest, cwd="/repository", WW_HEADLESS="1", PYTHONPATH="/repository")
+    text = (place / "tests.log").read_text(encoding="utf-8", errors="replace")
+    left = re.search(r"^left to run: (\d+)$", text, re.MULTILINE)
+    print(text[-3000:], flush=True)
+    if left is None:
+        raise RuntimeError(f"pytest ended early: see {place / 'tests.log'}")
+    return dict(**summary(place / "tests.jsonl", debian.folder / "repository"), left=int(left[1]))
+
+
+def summary(journal: Path, root: Path) -> dict:
+    """Return what came of the tests of a journal: how many ended in which way, how long they took, which failed."""
+    ended = read_journal(journal, root)
+    counts = collections.Counter(line.outcome for line in ended.values())
+    skips = collections.Counter(line.reason.removeprefix("Skipped: ") for line in ended.values() if line.reason
+                                and line.outcome == "skipped")  # fmt: skip
+    return dict(
+        minutes=round(sum(line.seconds for line in ended.values()) / 60, 1),
+        **{word: counts[word] for word in ("passed", "skipped", "failed", "error") if counts[word]},
+        left_out=list(LEFT_OUT),
+        skips=dict(sorted(skips.items())),
+        at_the_second_try=sorted(
+            test for test, line in ended.items() if line.outcome == "passed" and line.before in ("failed", "error")
+        ),
+        failures=sorted(test for test, line in ended.items() if not line.good),
+    )
+
+
+def write_record(machine: dict, part: dict) -> None:
+    """Write what came of lessons or of tests into the record, with today's date.
+
+    The other part stays as it was, with its own date; what another Python or other versions gave goes.
+
+    Args:
+        machine: Python and versions.
+        part: `setup_cell` and `lessons`, or `tests`.
+    """
+    today = datetime.date.today().isoformat()
+    old = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    if {name: old.get(name) for name in machine} != machine:
+        old = {}
+    record = dict(command="make colab", date=old.get("date"), image="Colab, August 2026", **machine)
+    record |= {name: old[name] for name in ("setup_cell", "lessons", "tests") if name in old}
+    if "tests" in part:
+        record["tests"] = dict(date=today, **part["tests"])
+    else:
+        record |= dict(date=today, **part)
+    save_json(RECORD, record)
+    print(f"recorded in {RECORD.name}", flush=True)
 
 
 def main() -> int:
-    """Build the machine if need be, run everything on it and record what came of it."""
+    """Build the machine if need be, run what has not run on it and record what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lessons", nargs="*", help="numbers such as 00 03; without any, all of them")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp/where-and-what-colab"), help="of the machine")
-    parser.add_argument("--tests", nargs="*", help="of the unit tests only these; none after the option: no tests")
+    parser.add_argument("--part", choices=["lessons", "tests"], help="only this one; the other's record stays")
+    parser.add_argument("--tests", nargs="+", help="of the unit tests only these, not recorded")
+    parser.add_argument("--minutes", type=float, help="stop after what is under way then")
     options = parser.parse_args()
+    stop = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     lessons = choose_lessons(options.lessons)
     try:
         check_machine()
         debian = build(options.folder)
         with debian.mounted():
-            bring_course(debian)
-            said = set_up(debian)
-            record = dict(
-                command="make colab",
-                date=datetime.date.today().isoformat(),
-                image="Colab, August 2026",
-                **json.loads(debian.must("python", "-c", VERSIONS)),
-                setup_cell=said,
-                lessons=[run_lesson(debian, lesson) for lesson in lessons],
-            )
-            whole = not options.lessons and options.tests is None
-            if whole:
-                save_json(RECORD, record)  # the tests take longer than all that
-            if options.tests != []:
-                record["tests"] = run_tests(debian, options.tests or [])
+            return run(debian, lessons, options, stop)
     except Skipped as reason:
         print(f"make colab is skipped: {reason}")
         return 0
-    failed = [line["lesson"] for line in record["lessons"] if line["outcome"] != "passed"]
-    failed += record.get("tests", {}).get("failures", [])
-    if whole:
-        save_json(RECORD, record)
-    print(f"{'recorded in ' + RECORD.name if whole else 'not recorded, a part only'}; failed: {failed or 'nothing'}")
-    return int(bool(failed))
 
 
-VERSIONS = """
-import importlib.metadata, json, pathlib, platform
-names = [line.split("==")[0] for line in pathlib.Path("/repository/tests/colab/image.txt").read_text().splitlines()]
-names = [name for name in (*names, "lpips", "optuna") if name and name[0] != "#"]
-versions = {name: importlib.metadata.version(name) for name in names}
-print(json.dumps(dict(python=platform.python_version(), versions=versions)))
-"""
+def run(debian: Debian, lessons: list[Path], options: argparse.Namespace, stop: float | None) -> int:
+    """Do what `main` says on a machine that is ready; return 1 if something failed or is left."""
+    names = course_files()
+    bring_course(debian, names)
+    place = debian.folder / PROGRESS / state(names)
+    place.mkdir(parents=True, exist_ok=True)
+    file = place / "lessons.json"
+    done = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    left = [lesson for lesson in lessons if done.get(lesson.stem, {}).get("outcome") != "passed"]
+    if options.part == "tests" or options.tests:
+        left = []
+    ready = place.parent / "ready"
+    if left or not ready.is_file():  # the setup cell also fetches the lessons
+        done["setup_cell"] = set_up(debian)
+        save_json(file, done)
+        ready.touch()
+    machine = json.loads(debian.must("python", "-c", VERSIONS))
+    failed = []
+    if left:
+        while left and (stop is None or time.monotonic() < stop):
+            lesson = left.pop(0)
+            done[lesson.stem] = run_lesson(debian, lesson)
+            save_json(file, done)
+        lines = [done[lesson.stem] for lesson in lessons if lesson.stem in done]
+        failed += [line["lesson"] for line in lines if line["outcome"] != "passed"]
+        if not left and not options.lessons:
+            write_record(machine, dict(setup_cell=done["setup_cell"], lessons=lines))
+    unfinished = bool(left)
+    if not left and options.part != "lessons" and not options.lessons:
+        tests = run_tests(debian, place, stop and max(0, stop - time.monotonic()), options.tests or [])
+        unfinished = tests["left"] > 0
+        failed += tests["failures"]
+        if not options.tests:
+            write_record(machine, dict(tests=tests))
+    print(f"failed: {failed or 'nothing'}{'; not all has run, the same command continues' if unfinished else ''}")
+    return int(bool(failed) or unfinished)
 
 
 if __name__ == "__main__":

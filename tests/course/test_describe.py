@@ -53,7 +53,9 @@ def test_arrays_become_tensors_and_numbers_pythons_own():
 
 def test_what_is_no_data_is_named_and_equals_nothing():
     assert plain(np.array([1j])) == Other("numpy array of complex128")
-    assert plain(torch.ones(2).to_sparse()) == Other("sparse_coo float32 tensor on cpu")
+    assert plain(torch.ones(2).to_sparse()) == Other("sparse tensor")
+    assert plain(torch.ones(2, device="meta")) == Other("meta tensor")
+    assert plain(torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])) == Other("nested tensor")
     assert plain(object()) != 1.0
 
 

@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from wwlib.course.answers import LESSONS, exercises
-from wwlib.course.exercise import first_fault
+from wwlib.course.judgement import first_fault
 from wwlib.course.lessons.check import check
 
 RIGHT = {

@@ -259,6 +259,7 @@ def test_an_archive_of_another_kind_or_shape_is_named(tmp_path):
 # the whole package
 
 
+@pytest.mark.needs_photographs
 @PACKAGE
 @pytest.mark.parametrize(("split", "each"), [("train", 6_000), ("test", 1_000)])
 def test_the_package_holds_as_many_pictures_of_every_class(split, each):
@@ -267,6 +268,7 @@ def test_the_package_holds_as_many_pictures_of_every_class(split, each):
     assert len(data.of(SHOES)) == 3 * each
 
 
+@pytest.mark.needs_photographs
 @PACKAGE
 def test_the_packages_files_are_the_published_ones():
     """With the name and time that the published files have in their headers, they have the published MD5s."""
@@ -282,6 +284,7 @@ def test_the_packages_files_are_the_published_ones():
         assert hashlib.md5(header + packed[10:]).hexdigest() == md5
 
 
+@pytest.mark.needs_photographs
 @PACKAGE
 def test_the_shipped_pictures_are_the_packages_and_none_is_among_its_training_pictures(tmp_path):
     make_archive(tmp_path / "fashion.safetensors")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from itertools import islice
+from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from tests.tiny import CPU, TINY_32
 from wwlib.__main__ import main
 from wwlib.base.device import choose_compute
 from wwlib.base.files import load_tensors
-from wwlib.datasets.pictures import ImageFolder, PictureStream, order
+from wwlib.datasets.pictures import ImageFolder, PictureStream, in_order, order
 from wwlib.models.config import replace_config
 from wwlib.models.shipped import load_model
 from wwlib.training.checkpoint import load_checkpoint, save_checkpoint
@@ -277,3 +278,33 @@ def test_workers_of_a_killed_process_end_by_themselves(folder, started, eventual
     process.kill()
     process.communicate(timeout=60)
     eventually(lambda: nobody_left(workers))
+
+
+def test_pictures_come_in_one_order_on_every_system():
+    """The report: python/cpython#76221 and others, paths of Windows are sorted without regard to case."""
+    names = ["a/B.png", "B.png", "a-1/x.png", "a/a.png", "b.png"]
+    for kind in (PurePosixPath, PureWindowsPath):
+        assert [path.as_posix() for path in in_order(kind(name) for name in names)] == [
+            "B.png", "a/B.png", "a/a.png", "a-1/x.png", "b.png"
+        ]  # fmt: skip
+
+
+STRANGER = """
+import multiprocessing, subprocess, sys, time
+from wwlib.datasets.pictures import ImageFolder, PictureStream
+multiprocessing.set_start_method("forkserver")
+stream = PictureStream(ImageFolder(sys.argv[1], 32), workers=1)
+stream.sample_images(4)
+(worker,) = multiprocessing.active_children()
+subprocess.run(["kill", "-TERM", str(worker.pid)], check=True)
+time.sleep(1)
+print(sum(len(stream.sample_images(4)) for _ in range(8)))
+"""
+
+
+@LINUX
+@pytest.mark.slow
+def test_a_schedulers_signal_is_ignored_by_workers_also_where_python_does_not_fork(folder):
+    """The report: pytorch/pytorch#169252, Python 3.14 starts workers by a fork server."""
+    result = subprocess.run([sys.executable, "-c", STRANGER, str(folder)], capture_output=True, text=True, check=False)
+    assert result.stdout == "32\n", result.stderr

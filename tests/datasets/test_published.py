@@ -76,6 +76,22 @@ def test_a_truncated_npz_is_named(dsprites_file):
         PublishedDSprites(dsprites_file, GRID)
 
 
+def test_an_npz_damaged_in_any_byte_of_its_beginning_is_named(dsprites_file):
+    with np.load(dsprites_file) as archive:
+        np.savez(dsprites_file, **archive)  # not compressed: the array's header, Python source, is read as it is
+    whole, random, named = dsprites_file.read_bytes(), np.random.default_rng(0), []
+    for place in range(200):
+        content = bytearray(whole)
+        content[place] ^= int(random.integers(1, 256))
+        dsprites_file.write_bytes(content)
+        try:
+            PublishedDSprites(dsprites_file, GRID)
+        except ValueError as error:
+            named.append("dsprites.npz" in str(error))
+    assert len(named) > 100
+    assert all(named)
+
+
 def test_dsprites_in_another_order_is_refused(dsprites_file):
     with np.load(dsprites_file) as archive:
         images, classes = archive["imgs"], archive["latents_classes"][::-1]

@@ -180,3 +180,12 @@ def test_bad_appearances_and_resolutions_are_refused():
         render(standing(2), good, 16)
     with pytest.raises(ValueError, match="equally many"):
         render(standing(3), good)
+
+
+def test_drawing_makes_every_tensor_where_its_inputs_lie():
+    """With another default device, a tensor that is made without naming one would end up there and fail."""
+    pose, appearance, drawing = drawn(4, textured=True, patterns=(0, 1, 2))
+    sticks = skeleton(pose)
+    with torch.device("meta"):
+        torch.testing.assert_close(render(pose, appearance).images, drawing.images)
+        torch.testing.assert_close(skeleton(pose), sticks)

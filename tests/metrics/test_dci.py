@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import GradientBoostingClassifier
 
+from tests.metrics.test_trees import scikit_learns_trees
 from wwlib.metrics.dci import completeness, dci_score, disentanglement
 
 
@@ -80,5 +80,5 @@ def test_the_fixed_points_give_the_references_importances(fixed_points):
     codes, factors = fixed_points["z_train"][:2000], fixed_points["f_train"][:2000, :2]
     result = dci_score(codes, factors, fixed_points["z_test"][:500], fixed_points["f_test"][:500, :2])
     for k in range(2):
-        theirs = GradientBoostingClassifier(random_state=0).fit(codes, factors[:, k])
+        theirs = scikit_learns_trees().fit(codes, factors[:, k])
         assert np.abs(result.importances[:, k] - theirs.feature_importances_).max() < 1e-6

@@ -106,6 +106,7 @@ REFUSED = {
     "NaN": (lambda f: np.where(f == 1, np.nan, f), "finite"),
     "too large to tell apart": (lambda f: f * 1e300, "below 2"),
     "too large and unsigned": (lambda f: f.astype(np.uint64) + np.uint64(2**63), "below 2"),
+    "masked values": (lambda f: np.ma.masked_array(f, mask=f == 1), "are masked"),
     "one column": (lambda f: f[:, 0], "must share N"),
     "one value": (lambda f: f * 0, "factors must vary"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -10,6 +11,9 @@ from pathlib import Path
 import numpy as np
 
 NUMPY, ZIP = b"\x93NUMPY", b"PK"  # what a .npy and a .npz file begin with, whatever their names
+# What numpy raises for damaged files: a header is Python source, and a flipped bit may call a zip member encrypted
+DAMAGED = (ValueError, TypeError, EOFError, OSError, KeyError, SyntaxError, tokenize.TokenError, RuntimeError,
+           zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 def load_tables(files: Sequence[str | Path], names: tuple[str, ...]) -> list[np.ndarray]:
@@ -69,7 +73,7 @@ def _read(path: Path, archive=None, name: str = ""):
     """Open a file, or read one array of an archive."""
     try:
         return np.load(path, allow_pickle=False) if archive is None else archive[name]
-    except (ValueError, EOFError, OSError, KeyError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         if "allow_pickle" in str(error):
             raise ValueError(
                 f"{name or 'the array'} in {path} must hold numbers, got pickled Python objects, which are not opened"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 
 
 def check_numbers(settings: object, positive: tuple[str, ...], from_zero: tuple[str, ...] = ()) -> None:
@@ -18,3 +19,10 @@ def check_numbers(settings: object, positive: tuple[str, ...], from_zero: tuple[
     for name in from_zero:
         if not 0 <= getattr(settings, name) < math.inf:
             raise ValueError(f"{name} must be 0 or more, got {getattr(settings, name)!r}")
+
+
+def check_whole(least: int = 1, **values: object) -> None:
+    """Raise ValueError, naming the argument, unless each value is a whole number of at least `least`."""
+    for name, value in values.items():
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")

@@ -8,7 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from wwlib.base.device import own_modes
 
+
+@own_modes()
 def descend(
     network: nn.Module,
     loss_at: Callable[[int], Tensor],

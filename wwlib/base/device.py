@@ -7,6 +7,7 @@ import ctypes
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +39,21 @@ class Compute:
         precision = "float32" if self.dtype is None else str(self.dtype).removeprefix("torch.") + " autocast"
         threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
         return f"{name}, {precision}{threads}"
+
+
+@contextlib.contextmanager
+def own_modes() -> Iterator[None]:
+    """Record gradients and leave number formats alone inside, whatever the caller has switched on around it.
+
+    What trains is decorated with it. Otherwise a `torch.no_grad` around it would end in an error, and an autocast
+    around it would train in another format than the one that the record names.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.enable_grad())
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
 
 
 def peak_memory(device: torch.device) -> int | None:

@@ -6,7 +6,9 @@ import glob
 import hashlib
 import json
 import os
+import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,27 +31,45 @@ class Damaged(ValueError):
 def write_whole(path: str | Path, write: Callable[[Path], object], sync: bool = True) -> None:
     """Let `write` fill a temporary file beside `path`, then rename it, so that a reader sees the old or the new file.
 
+    A link stays: the file that it leads to is replaced. Who may read the new file is decided by the process's umask.
     Without `sync` it is faster, but a power cut can leave a damaged file: for many small files that can be made again.
     """
-    path = Path(path)
+    path = _behind_links(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _new_file_beside(path)
+    rights = stat.S_IMODE(temporary.stat().st_mode)
     try:
         write(temporary)
         if sync:
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
-        temporary.chmod(0o644)
+        if stat.S_IMODE(temporary.stat().st_mode) != rights:  # `write` may have put a file of its own there
+            temporary.chmod(rights)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def _behind_links(path: str | Path) -> Path:
+    """Return the file that a link leads to; any other path as it is."""
+    path = Path(path)
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _new_file_beside(path: Path) -> Path:
+    """Make an empty file beside `path`, with the rights that every new file has (`tempfile` would ignore the umask)."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            return temporary
+        except FileExistsError:  # another process has drawn the same name
+            continue
+
+
 def remove_unfinished(path: str | Path) -> None:
     """Remove the temporary files that a killed process left beside `path`; `path` itself is not touched."""
-    path = Path(path)
+    path = _behind_links(path)
     # the second is safetensors' own, which earlier versions let it write beside the file
     for pattern in (f".{glob.escape(path.name)}.*", ".tmp??????"):
         for temporary in path.parent.glob(pattern):
@@ -66,27 +86,44 @@ def save_json(path: str | Path, content: object) -> None:
 
 
 def load_json(path: str | Path):
-    """Read what `save_json` wrote; FileNotFoundError where it is not there, which says where a file of `data/` is."""
+    """Read what `save_json` wrote.
+
+    Raises:
+        FileNotFoundError: if there is no such file; says where one of `data/` is to be had.
+        ValueError: if it is damaged; names it.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(missing(path))
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        reason = "a Git LFS pointer stands in its place" if _is_pointer(path) else error
+        raise Damaged(f"{path} is not a readable JSON file, {reason}{how_to_restore(path)}") from None
 
 
 def save_tensors(path: str | Path, tensors: dict[str, Tensor], about: dict) -> None:
     """Write tensors and a JSON-able description to one safetensors file, whole or not at all.
 
+    Tensors that share memory, such as the weights of tied layers, are each written.
+
     Raises:
         OSError: if the file cannot be written, because the disk is full or for another reason.
     """
     path = Path(path)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    apart: dict[str, Tensor] = {}
+    storages: set[int] = set()
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        storage = tensor.untyped_storage().data_ptr()
+        apart[name] = tensor.clone() if storage in storages else tensor  # safetensors refuses shared memory
+        storages.add(storage)
 
     def write(file: Path) -> None:
         try:
             # safetensors writes another file beside the one it is given; in here `remove_unfinished` meets it too
             with tempfile.TemporaryDirectory(dir=file.parent, prefix=f"{file.name}.") as room:
-                save_file(tensors, Path(room) / path.name, metadata={"about": json.dumps(about)})
+                save_file(apart, Path(room) / path.name, metadata={"about": json.dumps(about)})
                 os.replace(Path(room) / path.name, file)
         except SafetensorError as error:  # safetensors raises it for a full disk as well
             raise OSError(f"{path} cannot be written: {error}") from None
@@ -121,10 +158,13 @@ def _opened(path: str | Path) -> Iterator[tuple]:
         with safe_open(path, framework="pt") as file:
             yield file, json.loads((file.metadata() or {})["about"])
     except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
-        with open(path, "rb") as file:
-            pointer = file.read(len(POINTER)) == POINTER
-        reason = "a Git LFS pointer stands in its place" if pointer else error
+        reason = "a Git LFS pointer stands in its place" if _is_pointer(path) else error
         raise Damaged(f"{path} is not a readable wwlib weights file, {reason}{how_to_restore(path)}") from None
+
+
+def _is_pointer(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(POINTER)) == POINTER
 
 
 def keep_previous(path: Path, previous: Path) -> None:
@@ -135,7 +175,7 @@ def keep_previous(path: Path, previous: Path) -> None:
     def link(temporary: Path) -> None:
         temporary.unlink()
         try:
-            os.link(path, temporary)
+            os.link(_behind_links(path), temporary)
         except OSError:  # a file system without hard links
             shutil.copyfile(path, temporary)
 

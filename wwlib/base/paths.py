@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from importlib import metadata
@@ -43,7 +44,10 @@ def user_cache(environment: Mapping[str, str], system: str = sys.platform) -> Pa
         environment: its variables.
         system: as `sys.platform` names it.
     """
-    home = Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
+    try:
+        home = Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
+    except RuntimeError:  # a user whom the system does not know, as in many containers
+        return Path(tempfile.gettempdir()) / "wwlib"
     if system == "win32":
         return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local") / "wwlib"
     if system == "darwin":
@@ -58,9 +62,13 @@ CACHE = DATA / "cache" if is_clone(ROOT) else user_cache(os.environ)
 
 
 def repository_url() -> str:
-    """Return the address of the public repository, from the clone's `pyproject.toml` or the installed package."""
-    if is_clone(ROOT):
-        return _project(ROOT)["urls"]["Repository"]
+    """Return the address of the public repository, from the clone's `pyproject.toml` or the installed package.
+
+    A clone whose library is in use without being installed, as on Colab, counts also when `WW_ROOT` points elsewhere.
+    """
+    for folder in (ROOT, _PACKAGE.parent):
+        if is_clone(folder):
+            return _project(folder)["urls"]["Repository"]
     links = dict(link.split(", ", 1) for link in metadata.metadata("wwlib").get_all("Project-URL"))
     return links["Repository"]
 

@@ -34,9 +34,10 @@ def plain(value: object) -> object:
         return _tensor_of(value)
     if isinstance(value, Tensor):
         with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what its numbers are
-            odd = value.is_meta or value.is_complex() or value.is_quantized or value.is_nested
-            if value.layout != torch.strided or odd:
-                return Other(f"{value.layout} {value.dtype} tensor on {value.device}".replace("torch.", ""))
+            odd = {"nested": value.is_nested, "quantized": value.is_quantized, "meta": value.is_meta,
+                   "complex": value.is_complex(), "sparse": value.layout != torch.strided}  # fmt: skip
+            if any(odd.values()):
+                return Other(f"{' '.join(name for name, is_so in odd.items() if is_so)} tensor")
             return value.detach().as_subclass(Tensor).cpu().contiguous().clone()
     if isinstance(value, (tuple, list)):
         return (tuple if isinstance(value, tuple) else list)([plain(part) for part in list(value)])

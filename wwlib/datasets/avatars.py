@@ -66,8 +66,8 @@ class Avatars(FactorData):
         expected = (len(HAIR_STYLES) * len(GLASSES) * len(MOUTHS), 3, SIDE, SIDE)
         if about.get("kind") != "avatars" or tuple(tensors["base"].shape) != expected:
             raise ValueError(f"{archive} must hold avatar layers {expected}, got {about.get('kind')!r}")
-        self._base = tensors["base"].to(self.device).float() / 255
-        self._weights = tensors["weights"].to(self.device).float() / 255
+        self._base = tensors["base"].to(self.device, torch.get_default_dtype()) / 255
+        self._weights = tensors["weights"].to(self.device, torch.get_default_dtype()) / 255
         self._palettes = [palette(colours).to(self.device) for colours in PALETTES.values()]
 
     def images(self, factors: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ class Handwriting(FactorData):
             raise ValueError(f"first and last must satisfy 0 <= first < last <= {WRITERS}, got {first} and {last}")
         self.resolution = resolution
         self.factor_sizes = (10, HUES, HUES, last - first)
-        self._strokes = handwritten_digits()[:, first:last]
+        self._strokes = handwritten_digits()[:, first:last].to(torch.get_default_dtype())
 
     def coverage(self, factors: Tensor) -> Tensor:
         """Return how much of every pixel is ink, `[n, H, W]` in [0, 1], for `factors` `[n, 4]`."""
@@ -114,8 +114,9 @@ def handwritten_digits() -> Tensor:
 
 @lru_cache(maxsize=1)
 def _palettes() -> tuple[Tensor, Tensor]:
-    bright = torch.tensor([colorsys.hsv_to_rgb(i / HUES, 0.75, 1.0) for i in range(HUES)])
-    dark = torch.tensor([colorsys.hsv_to_rgb(i / HUES, 0.9, 0.4) for i in range(HUES)])
+    hues = range(HUES)
+    bright = torch.tensor([colorsys.hsv_to_rgb(i / HUES, 0.75, 1.0) for i in hues], dtype=torch.float32)
+    dark = torch.tensor([colorsys.hsv_to_rgb(i / HUES, 0.9, 0.4) for i in hues], dtype=torch.float32)
     return bright, dark
 
 

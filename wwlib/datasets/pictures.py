@@ -9,9 +9,9 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 CACHE_BYTES = 2**31
+# whether a process can tell who sent it a signal, which macOS and Windows cannot; only one that is forked has a single
+# thread then, and Python 3.14 no longer forks unless it is asked to
+SENDERS_KNOWN = hasattr(signal, "sigwaitinfo")
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 FLIP = Image.Transpose
 TURNS = {  # by EXIF's orientation; 1 is upright
@@ -49,7 +52,15 @@ def list_pictures(folder: str | Path) -> list[Path]:
         print(f"{folder}: {len(passed_over)} passed over: {some}", file=sys.stderr, flush=True)
     if not files:
         raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURES))}) below {folder}")
-    return sorted(files)
+    return in_order(files)
+
+
+def in_order(files: Sequence[PurePath]) -> list:
+    """Return paths sorted by the names of their folders and files.
+
+    Sorted as they are, paths of Windows would ignore case, and a run would see other pictures there than elsewhere.
+    """
+    return sorted(files, key=lambda file: file.parts)
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[str]]:
@@ -291,6 +302,7 @@ class PictureStream:
             num_workers=self.workers,
             collate_fn=_stack,
             worker_init_fn=_ignore_interrupts,
+            multiprocessing_context="fork" if self.workers and SENDERS_KNOWN else None,
         )
         return iter(loader)
 
@@ -315,7 +327,7 @@ def order(count: int, seed: int, mirror: bool, position: int = 0) -> Iterator[tu
 
 def to_range(pixels: Tensor) -> Tensor:
     """Return uint8 pixels as floats in [-1, 1]."""
-    return pixels.float() / 127.5 - 1
+    return pixels.to(torch.get_default_dtype()) / 127.5 - 1
 
 
 class _Decoder(Dataset):
@@ -343,7 +355,7 @@ def _ignore_interrupts(worker: int) -> None:
     A SIGTERM from this worker's parent still ends it, since that is how multiprocessing ends its daemons.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if not hasattr(signal, "sigwaitinfo"):  # macOS and Windows cannot tell who sent it
+    if not SENDERS_KNOWN:
         return
     parent = os.getppid()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

@@ -80,7 +80,9 @@ class Portraits(FactorData):
         expected = {layer: (len(variants), 4 + len(COLOURS), SIDE, SIDE) for layer, variants in LAYERS.items()}
         if about.get("kind") != "portraits" or {name: tuple(t.shape) for name, t in tensors.items()} != expected:
             raise ValueError(f"{archive} must hold the layers of the portraits, got {about.get('kind')!r}")
-        self._layers = {name: tensor.to(self.device).float() / 255 for name, tensor in tensors.items()}
+        self._layers = {
+            name: tensor.to(self.device, torch.get_default_dtype()) / 255 for name, tensor in tensors.items()
+        }
         self._palettes = {name: palette(colours).to(self.device) for name, colours in PALETTES.items()}
 
     def images(self, factors: Tensor) -> Tensor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from wwlib.base.arrays import DAMAGED
 from wwlib.datasets.dsprites import DSprites
 from wwlib.datasets.factors import FactorData
 from wwlib.datasets.shapes3d import Shapes3D
@@ -41,10 +41,10 @@ class PublishedDSprites(FactorData):
                 if not {"imgs", "latents_classes"} <= names:
                     raise ValueError(f"must hold arrays 'imgs' and 'latents_classes', got {sorted(names)}")
                 images, classes = archive["imgs"], archive["latents_classes"]
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, AttributeError) as error:
-            raise ValueError(f"{path} is not a readable .npz file: {error}") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+        except (*DAMAGED, AttributeError) as error:
+            raise ValueError(f"{path} is not a readable .npz file: {error}") from None
         count = len(self)
         if images.shape != (count, 64, 64) or classes.shape != (count, 6):
             raise ValueError(
@@ -58,7 +58,7 @@ class PublishedDSprites(FactorData):
 
     def images(self, factors: Tensor) -> Tensor:
         """Return images `[n, 1, 64, 64]`, -1 or 1, for `factors` `[n, 5]`."""
-        return self._images[_grid_index(self, factors)].float()[:, None] * 2 - 1
+        return self._images[_grid_index(self, factors)].to(torch.get_default_dtype())[:, None] * 2 - 1
 
 
 class Published3DShapes(FactorData):
@@ -98,7 +98,7 @@ class Published3DShapes(FactorData):
         index = _grid_index(self, factors)
         unique, inverse = index.unique(return_inverse=True)  # HDF5 reads increasing positions only
         pixels = torch.from_numpy(self._file["images"][unique.numpy()])[inverse]
-        return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+        return pixels.permute(0, 3, 1, 2).to(torch.get_default_dtype()) / 127.5 - 1
 
 
 def _existing(path: str | Path) -> Path:

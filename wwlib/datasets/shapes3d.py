@@ -46,7 +46,7 @@ class Shapes3D(FactorData):
             raise ValueError(f"resolution must be a whole number from 32 to 128, got {resolution!r}")
         self.resolution = resolution
         self.device = torch.device(device)
-        self._layers = cached_layers(resolution).to(self.device)
+        self._layers = cached_layers(resolution).to(self.device, torch.get_default_dtype())
         self._palette = torch.tensor([colorsys.hsv_to_rgb(i / 10, 1, 1) for i in range(10)], device=self.device)
 
     def layers(self, factors: Tensor) -> Tensor:
@@ -104,26 +104,31 @@ def _render(resolution: int, samples: int, shape: str, scale: float, degrees: fl
     eye, rays = _camera(resolution * samples, degrees)
     distance, normal, surface = _nearest(eye, rays, shape, scale)
     point = eye + rays * distance[:, None]
-    light = torch.nn.functional.normalize(torch.tensor([0.45, 1.0, -0.5]), dim=0)
+    light = torch.nn.functional.normalize(_vector(0.45, 1.0, -0.5), dim=0)
     lambert = (normal * light).sum(1).clamp(min=0)
     blocked = _object(point + 1e-3 * normal, light.expand_as(point), shape, scale)[0] < FAR
     diffuse = torch.where(blocked, 0.0, lambert)
     # the light overhead hardly reaches the walls; a second one from the side gives the two walls different shades
-    fill = 0.5 + 0.5 * (normal * torch.tensor([0.6, 0.3, 0.75])).sum(1)
+    fill = 0.5 + 0.5 * (normal * _vector(0.6, 0.3, 0.75)).sum(1)
     weight = (0.45 + 0.25 * fill + 0.4 * diffuse).clamp(0, 1)
     layers = torch.nn.functional.one_hot(surface, 3).t() * weight
     side = resolution * samples
     return torch.nn.functional.avg_pool2d(layers.view(3, side, side), samples)
 
 
+def _vector(*numbers: float) -> Tensor:
+    """Return numbers as float32, whatever torch's default is: what is rendered goes to a file that others read."""
+    return torch.tensor(numbers, dtype=torch.float32)
+
+
 def _camera(side: int, degrees: float) -> tuple[Tensor, Tensor]:
-    angle = torch.deg2rad(torch.tensor(degrees + 45.0))  # 45: at orientation 0 a corner of the room is behind
-    eye = torch.stack([-3.3 * angle.cos(), torch.tensor(1.75), -3.3 * angle.sin()])
-    forward = torch.nn.functional.normalize(torch.tensor([0.0, 0.62, 0.0]) - eye, dim=0)
-    right = torch.linalg.cross(forward, torch.tensor([0.0, 1.0, 0.0]))
+    angle = torch.deg2rad(_vector(degrees + 45.0)[0])  # 45: at orientation 0 a corner of the room is behind
+    eye = torch.stack([-3.3 * angle.cos(), _vector(1.75)[0], -3.3 * angle.sin()])
+    forward = torch.nn.functional.normalize(_vector(0.0, 0.62, 0.0) - eye, dim=0)
+    right = torch.linalg.cross(forward, _vector(0.0, 1.0, 0.0))
     right = torch.nn.functional.normalize(right, dim=0)
     up = torch.linalg.cross(right, forward)
-    grid = (torch.arange(side) + 0.5) / side * 2 - 1
+    grid = (torch.arange(side, dtype=torch.float32) + 0.5) / side * 2 - 1
     y, x = torch.meshgrid(-grid, grid, indexing="ij")
     rays = forward + 0.45 * (x.reshape(-1, 1) * right + y.reshape(-1, 1) * up)
     return eye, torch.nn.functional.normalize(rays, dim=1)
@@ -139,14 +144,14 @@ def _nearest(eye: Tensor, rays: Tensor, shape: str, scale: float) -> tuple[Tenso
     distance, surface = torch.stack([floor, wall, thing]).min(dim=0)
     wall_normal = torch.zeros_like(rays)
     wall_normal[torch.arange(len(rays)), axis * 2] = -rays[:, [0, 2]].gather(1, axis[:, None])[:, 0].sign()
-    normals = torch.stack([torch.tensor([0.0, 1.0, 0.0]).expand_as(rays), wall_normal, thing_normal])
+    normals = torch.stack([_vector(0.0, 1.0, 0.0).expand_as(rays), wall_normal, thing_normal])
     return distance, normals[surface, torch.arange(len(rays))], surface
 
 
 def _object(origin: Tensor, rays: Tensor, shape: str, scale: float) -> tuple[Tensor, Tensor]:
     """Return distance (FAR for a miss) and normal where rays meet the object that stands on the floor."""
     half = 0.65 * scale
-    lift = torch.tensor([0.0, half, 0.0])
+    lift = _vector(0.0, half, 0.0)
     if shape == "cube":
         return _box(origin - lift, rays, 0.9 * half)
     if shape == "sphere":
@@ -154,7 +159,7 @@ def _object(origin: Tensor, rays: Tensor, shape: str, scale: float) -> tuple[Ten
     if shape == "cylinder":
         return _first(_tube(origin - lift, rays, 0.8 * half, half), *_caps(origin - lift, rays, 0.8 * half, half))
     radius, reach = 0.55 * half, 0.65 * half
-    ends = [_sphere(origin - lift - torch.tensor([0.0, s * reach, 0.0]), rays, radius) for s in (-1, 1)]
+    ends = [_sphere(origin - lift - _vector(0.0, s * reach, 0.0), rays, radius) for s in (-1, 1)]
     return _first(_tube(origin - lift, rays, radius, reach), *ends)
 
 
@@ -181,7 +186,7 @@ def _tube(origin: Tensor, rays: Tensor, radius: float, reach: float) -> tuple[Te
     t = _quadratic((d * d).sum(1).clamp(min=1e-9), (o * d).sum(1), (o * o).sum(1) - radius**2)
     point = origin + rays * t[:, None]
     t = torch.where(point[:, 1].abs() <= reach, t, FAR)
-    return t, point * torch.tensor([1.0, 0.0, 1.0]) / radius
+    return t, point * _vector(1.0, 0.0, 1.0) / radius
 
 
 def _caps(origin: Tensor, rays: Tensor, radius: float, reach: float) -> list[tuple[Tensor, Tensor]]:
@@ -190,7 +195,7 @@ def _caps(origin: Tensor, rays: Tensor, radius: float, reach: float) -> list[tup
         t = (side * reach - origin[:, 1]) / rays[:, 1]
         point = origin + rays * t[:, None]
         inside = (t > 0) & (point[:, [0, 2]].square().sum(1) <= radius**2)
-        hits.append((torch.where(inside, t, FAR), torch.tensor([0.0, side, 0.0]).expand_as(rays)))
+        hits.append((torch.where(inside, t, FAR), _vector(0.0, side, 0.0).expand_as(rays)))
     return hits
 
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.base.descent import descend
+from wwlib.base.seeds import drawn_from
 from wwlib.datasets.captions import SIZES, distorted_captions, tokens, vocabulary
 
 LEARNED = 16_384  # captions that an encoder learns from
@@ -26,8 +27,7 @@ class CaptionEncoder(nn.Module):
 
     def __init__(self, outputs: int = 48, hidden: int = 64, ordered: bool = True, seed: int = 0):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawn_from(seed):
             self.words = nn.Embedding(len(vocabulary()) + 1, hidden, padding_idx=0)
             self.reader = nn.GRU(hidden, hidden, batch_first=True) if ordered else nn.Linear(hidden, hidden)
             self.summary = nn.Linear(hidden, outputs)

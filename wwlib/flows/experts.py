@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.base.descent import descend
+from wwlib.base.seeds import drawn_from
 from wwlib.datasets.domains import STYLE, STYLES, Domains
 
 ATTRIBUTES = [0, 1, 2]  # digit, ink and paper
@@ -29,8 +30,7 @@ class LayoutNetwork(nn.Module):
 
     def __init__(self, width: int = 32, seed: int = 0):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawn_from(seed):
             self.layers = nn.Sequential(
                 nn.PixelUnshuffle(2),
                 nn.Conv2d(12, width, 3, padding=1),
@@ -68,7 +68,7 @@ def train_layout(data: Domains, steps: int = 1500, seed: int = 5, batch: int = 3
 
 def hard(logits: Tensor) -> Tensor:
     """Return the argmax of logits as maps `[B, C, H, W]`: 1 where a class has the highest logit, 0 elsewhere."""
-    return F.one_hot(logits.argmax(dim=1), logits.shape[1]).movedim(-1, 1).float()
+    return F.one_hot(logits.argmax(dim=1), logits.shape[1]).movedim(-1, 1).to(torch.get_default_dtype())
 
 
 def edges(images: Tensor) -> Tensor:
@@ -89,7 +89,9 @@ def one_hots(factors: Tensor, sizes: tuple[int, ...]) -> Tensor:
         factors: whole numbers `[n, K]`.
         sizes: number of values of each factor, K of them.
     """
-    return torch.cat([F.one_hot(f, size) for f, size in zip(factors.t(), sizes, strict=True)], dim=1).float()
+    return torch.cat([F.one_hot(f, size) for f, size in zip(factors.t(), sizes, strict=True)], dim=1).to(
+        torch.get_default_dtype()
+    )
 
 
 def with_label(label: Tensor, maps: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from wwlib.base.seeds import drawn_from
+
 
 class ActNorm(nn.Module):
     """Scale and shift of each dimension, y = exp(log_scale) (x + shift), which `initialise` sets from data.
@@ -161,8 +163,7 @@ class Flow(nn.Module):
                 f"got {blocks}, {hidden}, {depth}, {cond_dim}"
             )
         self.dim, self.cond_dim = dim, cond_dim
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawn_from(seed):
             self.norms = nn.ModuleList(ActNorm(dim) for _ in range(blocks))
             self.couplings = nn.ModuleList(Coupling(dim, cond_dim, hidden, depth) for _ in range(blocks))
             self.permutations = nn.ModuleList(Permutation(dim) for _ in range(blocks))

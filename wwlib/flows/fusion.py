@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.base.descent import descend
+from wwlib.base.seeds import drawn_from
 from wwlib.flows.flow import Flow
 from wwlib.flows.translation import Translation, TranslationSchedule
 
@@ -81,8 +82,7 @@ def guessing(v: Tensor, labels: Tensor, seed: int = 0, steps: int = 300, hidden:
         steps, hidden: of its training and its layer.
     """
     random, half = torch.Generator().manual_seed(seed), len(v) // 2
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawn_from(seed):
         classifier = nn.Sequential(nn.Linear(v.shape[1], hidden), nn.ReLU(), nn.Linear(hidden, int(labels.max()) + 1))
 
     def loss_at(_: int) -> Tensor:

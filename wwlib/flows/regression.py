@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.base.descent import descend
+from wwlib.base.seeds import drawn_from
 from wwlib.flows.latents import Latents
 from wwlib.flows.translation import Embedder, TranslationSchedule, paired_draws
 
@@ -20,8 +21,7 @@ class Regression(nn.Module):
 
     def __init__(self, schedule: TranslationSchedule):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(schedule.seed)
+        with drawn_from(schedule.seed):
             self.embedder = Embedder(schedule.shape, schedule.hidden, schedule.hidden)
             self.last = nn.Linear(schedule.hidden, schedule.dim)
 

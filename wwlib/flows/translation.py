@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from wwlib.base.checks import check_numbers
 from wwlib.base.descent import descend
+from wwlib.base.seeds import drawn_from
 from wwlib.flows.flow import Flow, log_density
 from wwlib.flows.latents import Latents
 
@@ -115,8 +116,7 @@ class Translation(nn.Module):
     def __init__(self, schedule: TranslationSchedule):
         super().__init__()
         conditional = schedule.embedding if schedule.shape else 0
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(schedule.seed)
+        with drawn_from(schedule.seed):
             self.embedder = Embedder(schedule.shape, conditional, schedule.hidden) if schedule.shape else None
         self.flow = Flow(schedule.dim, conditional, schedule.blocks, schedule.hidden, seed=schedule.seed)
 

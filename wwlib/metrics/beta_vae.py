@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from wwlib.base.checks import check_whole
 from wwlib.base.viz import heat_map
 from wwlib.metrics.points import as_points, batch_mean, rows_by_value, rows_with, varying
 
@@ -49,8 +50,9 @@ def beta_vae_score(
         train_points, test_points, batch: sizes; the defaults are the definition's.
 
     Raises:
-        ValueError: for wrong shapes, values that are not finite, or fewer than two factors that vary.
+        ValueError: for wrong shapes, values that are not finite, fewer than two factors that vary, or too few points.
     """
+    check_whole(train_points=train_points, test_points=test_points, batch=batch)
     codes, factors = as_points(codes, factors, least_factors=2)
     number_of_factors, counted = factors.shape[1], varying(factors)
     codes, factors = torch.as_tensor(codes), torch.as_tensor(factors[:, counted])
@@ -65,6 +67,8 @@ def beta_vae_score(
         return features.numpy(), shared.numpy()
 
     features, labels = points(train_points)
+    if len(np.unique(labels)) < 2:
+        raise ValueError(f"train_points must be so many that two factors are chosen, got {train_points}")
     classifier = fit_quietly(features, labels)
     test = points(test_points)
     weights = np.zeros((codes.shape[1], number_of_factors))
@@ -84,7 +88,7 @@ def _differences(codes: Tensor, factor: Tensor, column: tuple, n: int, batch: in
     first = torch.randint(len(codes), (n, batch), generator=generator)
     second = rows_with(column, factor[first], batch, generator)
     difference = codes.index_select(0, first.flatten()) - codes.index_select(0, second.flatten())
-    return batch_mean(difference.abs_().view(n, batch, -1)).double()
+    return batch_mean(difference.abs_().view(n, batch, codes.shape[1])).double()
 
 
 def _per_class(weights: np.ndarray) -> np.ndarray:

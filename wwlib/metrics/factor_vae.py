@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from wwlib.base.checks import check_whole
 from wwlib.base.viz import heat_map
 from wwlib.metrics.points import as_points, batch_mean, rows_by_value, rows_with, varying
 
@@ -54,8 +55,10 @@ def factor_vae_score(
         threshold: codes with a smaller standard deviation count as inactive and never win.
 
     Raises:
-        ValueError: for wrong shapes, values that are not finite, or nothing that varies.
+        ValueError: for wrong shapes, values that are not finite, nothing that varies, no votes, or a batch below 2.
     """
+    check_whole(train_votes=train_votes, test_votes=test_votes)
+    check_whole(2, batch=batch)
     codes, factors = as_points(codes, factors)
     number_of_factors, counted = factors.shape[1], torch.as_tensor(varying(factors))
     codes, factors = torch.as_tensor(codes), torch.as_tensor(factors)

@@ -12,11 +12,13 @@ import io
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from wwlib.datasets.pictures import ImageFolder
+from wwlib.metrics.points import LARGEST, as_numbers
 from wwlib.models.interface import GeneratorLike
 
 EXTRACTOR = "inception-v3-compat"  # torch-fidelity's name of the network that FID is defined with
@@ -153,14 +155,24 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)) with covariances A and B (Heusel et al. 2017).
 
     Raises:
-        ValueError: if a sample has fewer than two vectors.
+        ValueError: for other shapes, a sample of fewer than two vectors, numbers that are not finite or too large.
     """
-    if min(len(first), len(second)) < 2:
-        raise ValueError(f"first and second must hold at least 2 vectors, got {len(first)} and {len(second)}")
-    first, second = first.double(), second.double()
-    a, b = first.t().cov(), second.t().cov()
+    first, second = _vectors(first, "first"), _vectors(second, "second")
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(f"first and second must have one length F, got {first.shape[1]} and {second.shape[1]}")
+    a, b = (torch.atleast_2d(some.t().cov()) for some in (first, second))
     values, vectors = torch.linalg.eigh(a)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.t()
     cross = torch.linalg.eigvalsh(root @ b @ root).clamp(min=0).sqrt().sum()
     shift = (first.mean(dim=0) - second.mean(dim=0)).square().sum()
     return float(shift + a.trace() + b.trace() - 2 * cross)
+
+
+def _vectors(features, name: str) -> Tensor:
+    """Return a sample of features as float64 `[n, F]`; ValueError, under the argument's `name`, for anything else."""
+    array = as_numbers(features, name)
+    if array.ndim != 2 or len(array) < 2 or not array.shape[1]:
+        raise ValueError(f"{name} must hold at least 2 vectors, [n, F], got the shape {array.shape}")
+    if (largest := np.abs(array).max()) > LARGEST:
+        raise ValueError(f"{name} must be at most {LARGEST:g} in size, since it is squared, got {largest:g}")
+    return torch.from_numpy(array.astype(np.float64))

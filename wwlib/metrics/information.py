@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wwlib.base.checks import check_whole
 from wwlib.base.viz import heat_map
 from wwlib.metrics.points import as_points, varying
 
@@ -115,6 +116,7 @@ def mig_score(codes, factors, bins: int = 20) -> MIGScore:
     Raises:
         ValueError: for wrong shapes, values that are not finite, or nothing that varies.
     """
+    check_whole(bins=bins)
     codes, factors = as_points(codes, factors, least_codes=2)
     information, entropy = mutual_information(binned(codes, bins), factors), entropies(factors)
     gaps = information_gaps(information, entropy)
@@ -135,6 +137,7 @@ def modularity_score(codes, factors, bins: int = 20) -> ModularityScore:
     Raises:
         ValueError: for wrong shapes, values that are not finite, or nothing that varies.
     """
+    check_whole(bins=bins)
     codes, factors = as_points(codes, factors, least_factors=2)
     information = mutual_information(binned(codes, bins), factors)
     squares = information**2

@@ -89,6 +89,9 @@ def as_numbers(values, name: str) -> np.ndarray:
     Raises:
         ValueError: for anything else, under the argument's `name`.
     """
+    if np.ma.is_masked(values):  # numpy would give the numbers below the mask
+        masked = np.ma.count_masked(values)
+        raise ValueError(f"{name} must have no gaps, got an array in which {masked:,} values are masked")
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         values = values.float() if values.dtype == torch.bfloat16 else values

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wwlib.base.checks import check_whole
+
 # scores without labels that are lengths: the shortest is the best; of every other score the largest is
 LENGTHS = (
     "tpl",
@@ -49,8 +51,9 @@ def rank_correlation(first: Sequence[float], second: Sequence[float], draws: int
         seed: of the bootstrap.
 
     Raises:
-        ValueError: for fewer than 4 pairs.
+        ValueError: for fewer than 4 pairs or no sample.
     """
+    check_whole(draws=draws)
     pairs = np.array([first, second], dtype=float).T
     pairs = pairs[np.isfinite(pairs).all(axis=1)]
     if len(pairs) < 4:

@@ -4,10 +4,14 @@
 between rounds, so here each is sorted once; a tree only divides the sorted lists between its nodes. Losses, leaf
 values, importances and the order in which a node looks at features (which decides ties) are scikit-learn's (version
 1.9, tree and ensemble modules; Friedman 2001).
+
+Older versions give these trees with `criterion="squared_error"`. Their default until 1.8, `"friedman_mse"`, is the
+same quantity, computed in another order: of two cuts that save exactly as much, rounding may let it take the other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,6 +22,22 @@ from scipy.special import logit
 RAND_R_MAX = 2**31 - 1  # scikit-learn's bound of the seed of a tree
 SAME_VALUE = 1e-7  # values of a feature closer than this are one value
 DEPTH = 3
+
+
+def compiled(**options) -> Callable[[Callable], Callable]:
+    """Return a decorator that compiles with numba, kept on disk if there is a place for it, else anew in each process.
+
+    Args:
+        options: of `numba.njit`.
+    """
+
+    def compile(function: Callable) -> Callable:
+        try:
+            return numba.njit(nogil=True, cache=True, **options)(function)
+        except RuntimeError:  # neither the library's folder nor the user's can be written, as in many containers
+            return numba.njit(nogil=True, **options)(function)
+
+    return compile
 
 
 @dataclass(frozen=True)
@@ -80,7 +100,7 @@ def _start(column: np.ndarray, classes: int) -> np.ndarray:
     return np.log(shares / np.exp(np.log(shares).mean()))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _boost(features, order, labels, test_features, start, seeds, rate):
     """Boost for one column of labels; return importances `[d]` and raw predictions of training and test points."""
     d, n = features.shape
@@ -116,7 +136,7 @@ def _boost(features, order, labels, test_features, start, seeds, rate):
     return importances / total if total > 0 else importances, raw, test_raw
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _residuals(raw, labels, residual):
     """Write the targets of a round's trees, 1 for the true class (else 0) less its probability, `[trees, N]`."""
     trees, n = raw.shape
@@ -136,7 +156,7 @@ def _residuals(raw, labels, residual):
             residual[k, i] = (1.0 if labels[i] == k else 0.0) - residual[k, i] / total
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _leaf_values(residual, labels, k, trees, leaf, nodes):
     """Return one Newton step per leaf, mean residual over mean p (1 - p), times (K - 1) / K for several classes."""
     n, values = len(residual), np.zeros(nodes)
@@ -162,7 +182,7 @@ def _leaf_values(residual, labels, k, trees, leaf, nodes):
     return values
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _pairwise_sum(values):
     """Return the sum, added up in numpy's order; with other rounding errors, ties between splits may end otherwise."""
     n = len(values)
@@ -185,7 +205,7 @@ def _pairwise_sum(values):
     return total
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _grow(features, residual, order, spare, inverse, state, split_feature, threshold, leaf, gains):
     """Grow one regression tree of depth 3, left child first; node i has children 2i + 1 and 2i + 2.
 
@@ -248,7 +268,7 @@ def _grow(features, residual, order, spare, inverse, state, split_feature, thres
         height += 2
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _swap_apart(values, cut, samples, a, b):
     """Move the points with values up to `cut` to the front by swaps with the far end, as scikit-learn does."""
     while a < b:
@@ -259,7 +279,7 @@ def _swap_apart(values, cut, samples, a, b):
             samples[a], samples[b] = samples[b], samples[a]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _divide(values, cut, order, spare, a, b):
     """Move the points with values up to `cut` to the front of each sorted list, both sides staying sorted."""
     left = values <= cut
@@ -274,7 +294,7 @@ def _divide(values, cut, order, spare, a, b):
         order[f, front:b] = spare[:moved]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
+@compiled(fastmath={"nnan", "nsz"})
 def _savings(sums, total, inverse, saved):
     """Write into `saved` how much squared error a cut after each point saves, up to rounding; return the largest."""
     n = len(saved)
@@ -287,7 +307,7 @@ def _savings(sums, total, inverse, saved):
     return largest
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _best_split(features, residual, order, inverse, room, a, b, total, state, permutation, constants, known):
     """Return the feature and place of the cut that saves most squared error.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from wwlib.base.checks import check_whole
 from wwlib.models.interface import GeneratorLike
 from wwlib.models.losses import perturb
 
@@ -19,7 +20,11 @@ def naming_accuracy(generator: GeneratorLike, recogniser, scale: float = 2.0, n:
         scale: standard deviation of the move; 2 stays near the prior, the PS loss trains with 6.
         n: number of pairs.
         seed: of codes and moves.
+
+    Raises:
+        ValueError: for fewer than one pair.
     """
+    check_whole(n=n)
     random = torch.Generator().manual_seed(seed)
     codes = torch.randn(n, generator.codes, generator=random)
     moved, k = perturb(codes, scale, random)

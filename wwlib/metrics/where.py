@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wwlib.base.checks import check_whole
 from wwlib.base.viz import heat_map, stretched
 from wwlib.datasets.factors import FactorData
 from wwlib.metrics.information import binned, entropies, mutual_information
@@ -53,7 +54,12 @@ def mask_iou(model, data: FactorData, n: int = 256, seed: int = 0, levels: int =
         n: number of images.
         seed: of the images.
         levels: thresholds tried.
+
+    Raises:
+        ValueError: for fewer than two images or no threshold.
     """
+    check_whole(2, n=n)  # half of them choose the thresholds
+    check_whole(levels=levels)
     factors = data.sample_factors(n, torch.Generator().manual_seed(seed))
     masks = code_masks(model.generator, model.recogniser(data.images(factors)), data.resolution)
     masks = stretched(masks)

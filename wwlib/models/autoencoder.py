@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wwlib.base.descent import descend
+from wwlib.base.seeds import drawn_from
 from wwlib.datasets.factors import FactorData
 from wwlib.models.vae_losses import kl_divergence, reconstruction_loss
 
@@ -29,8 +30,7 @@ class Autoencoder(nn.Module):
     def __init__(self, codes: int = 32, width: int = 32, hidden: int = 256, seed: int = 0):
         super().__init__()
         self.codes, self.resolution = codes, 32
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawn_from(seed):
             self.encoder = nn.Sequential(
                 nn.PixelUnshuffle(2),
                 nn.Conv2d(12, width, 4, stride=2, padding=1),

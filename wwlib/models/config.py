@@ -6,9 +6,8 @@ import json
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
 
-import torch
-
 from wwlib.base.checks import check_numbers
+from wwlib.base.seeds import drawn_from
 from wwlib.models.losses import OBJECTIVES
 from wwlib.models.networks import Discriminator, Generator, Recogniser, count_codes
 
@@ -118,8 +117,7 @@ def replace_config(config: Config, **changes) -> Config:
 
 def build_networks(config: Config) -> tuple[Generator, Discriminator, Recogniser]:
     """Build G, D and Q with weights drawn from `config.seed`, leaving torch's global random state untouched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with drawn_from(config.seed):
         generator = Generator(config.modules, config.widths, config.channels)
         if generator.resolution != config.resolution:
             raise ValueError(f"modules end at {generator.resolution} px, but resolution is {config.resolution}")

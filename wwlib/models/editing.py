@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from wwlib.base.codes import copy_codes
+from wwlib.base.device import own_modes
 from wwlib.models.traversals import code_masks
 
 
@@ -61,6 +62,7 @@ def transfer(generator, recogniser, target: Tensor, source: Tensor, codes: list[
     return generator(mixed, generator.sample_noise(len(mixed), torch.Generator().manual_seed(0)))
 
 
+@own_modes()
 def project(
     generator,
     recogniser,

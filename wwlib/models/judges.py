@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.base.descent import descend
+from wwlib.base.seeds import drawn_from
 from wwlib.datasets.factors import FactorData
 
 
@@ -91,6 +92,5 @@ def train_judge(judge: Judge, data: FactorData, steps: int, seed: int, batch: in
 
 def new_judge(factor_sizes: tuple[int, ...], seed: int, **sizes: int) -> Judge:
     """Return an untrained judge whose weights are drawn from a seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawn_from(seed):
         return Judge(factor_sizes, **sizes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from wwlib.base.device import Compute
+from wwlib.base.device import Compute, own_modes
 from wwlib.datasets.factors import FactorData
 from wwlib.models.config import GROUP, Config, build_networks
 from wwlib.models.losses import OBJECTIVES, Readings, discriminator_loss, generator_loss, perturb, r1_penalty
@@ -98,6 +98,7 @@ class Training:
         if hasattr(self.data, "seek"):
             self.data.seek(self.step_number * self.config.batch)
 
+    @own_modes()
     def step(self) -> dict[str, Tensor]:
         """Take one step of G, Q and D; return the losses as tensors on the device.
 

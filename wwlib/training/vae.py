@@ -11,11 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wwlib.base.device import Compute
+from wwlib.base.device import Compute, own_modes
 from wwlib.base.files import save_tensors
+from wwlib.base.seeds import drawn_from
 from wwlib.datasets.factors import FactorData
 from wwlib.models.vae_losses import dip_penalty, kl_divergence, permute_codes, reconstruction_loss, total_correlation
 from wwlib.models.vaes import VAE, Critic, VAEConfig
+from wwlib.training.step import at_least_float32
 
 
 class VAETraining:
@@ -29,8 +31,7 @@ class VAETraining:
 
     def __init__(self, config: VAEConfig, data: FactorData, compute: Compute):
         self.config, self.data, self.compute = config, data, compute
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
+        with drawn_from(config.seed):
             self.model = VAE(config).to(compute.device)
             self.critic = Critic(config.codes, config.critic_width).to(compute.device)
         fused = compute.device.type != "mps"
@@ -40,15 +41,16 @@ class VAETraining:
         self.scaler = compute.scaler()
         self.step_number = 0
 
+    @own_modes()
     def step(self) -> dict[str, Tensor]:
         """Take one step (FactorVAE: also one of its critic); return the losses as tensors on the device."""
         config = self.config
         images = self.data.sample_images(config.batch, self.random).to(self.compute.device)
         with self.compute.autocast():
             mean, log_variance = self.model.encoder(images)
-            mean, log_variance = mean.float(), log_variance.float()
+            mean, log_variance = at_least_float32(mean), at_least_float32(log_variance)
             z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=self.random).to(mean.device)
-            reconstruction = reconstruction_loss(self.model.decoder.logits(z).float(), images)
+            reconstruction = reconstruction_loss(at_least_float32(self.model.decoder.logits(z)), images)
             kl = kl_divergence(mean, log_variance).sum()
             pressure = self._pressure(z, mean, log_variance, kl)
         self._update(self.optimiser, reconstruction + kl + pressure)
@@ -67,7 +69,7 @@ class VAETraining:
             return (strength - 1) * total_correlation(z, mean, log_variance)
         if family == "factor-vae":
             return (
-                strength * self.critic(z).float().mean()
+                strength * at_least_float32(self.critic(z)).mean()
             )  # the logit estimates the log of q(z) over the product of its marginals
         covariance = torch.cov(mean.t(), correction=0)
         if family == "dip-vae-i":
@@ -76,7 +78,7 @@ class VAETraining:
 
     def _critic_step(self, z: Tensor) -> Tensor:
         with self.compute.autocast():
-            logits = self.critic(torch.cat([z, permute_codes(z, self.random)])).float()
+            logits = at_least_float32(self.critic(torch.cat([z, permute_codes(z, self.random)])))
             true, shuffled = logits.split(len(z))
             loss = (F.softplus(-true).mean() + F.softplus(shuffled).mean()) / 2
         self._update(self.critic_optimiser, loss)

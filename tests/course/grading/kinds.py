@@ -327,7 +327,7 @@ KINDS = (
            "Read-only"),
     answer("rewrites the notebook", "import glob, os\nfor path in glob.glob('*.ipynb'):\n    open(path, 'w').write('{}')\n"
            + RIGHT, 6, "right"),
-    answer("patches check", "import wwlib.course.exercise as e\ne.check = lambda *a: print('right')\ne.same = lambda *a: True\n"
+    answer("patches check", "import wwlib.course.judgement as e\ne.check = lambda *a: print('right')\ne.same = lambda *a: True\n"
            "e.first_fault = lambda *a: None\ndef my_cumax(logits):\n    return logits", status="wrong"),
     answer("patches torch.allclose", "import torch\ntorch.allclose = torch.equal = lambda *a, **k: True\n"
            "def my_cumax(logits):\n    return logits", status="wrong"),
@@ -364,7 +364,7 @@ KINDS = (
            "PermissionError"),
     answer("asks for input", "name = input('who?')\n" + RIGHT, 6, "right", "EOFError"),
     answer("bash cell", "%%bash\necho hello\n", 5),
-    answer("pip install", "!pip install antigravity\n" + RIGHT, 6, "right"),
+    answer("pip install", "!pip install antigravity\n" + RIGHT, 6, "right", "the grader installs nothing and runs no %%writefile"),
     answer("widgets", "import ipywidgets\nfrom IPython.display import display\ndisplay(ipywidgets.IntSlider())\n" + RIGHT,
            6, "right"),
     answer("changes its input", "def my_cumax(logits):\n    logits.zero_()\n    return logits.softmax(-1).cumsum(-1)",
@@ -481,7 +481,22 @@ KINDS = (
         a2="def my_window(open_logits, close_logits):\n    return 1 - (1 - steps(open_logits)) * steps(close_logits)"), 5, "stopped"),
     answer("joblib", "from joblib import Parallel, delayed\nassert Parallel(n_jobs=1)(delayed(abs)(x) for x in (-1, 2)) == [1, 2]\n" + RIGHT,
            6, "right"),
-    answer("pip magic", "%pip install antigravity\n" + RIGHT, 6, "right"),
+    answer("joblib workers", asserts("from joblib import Parallel, delayed\nassert Parallel(n_jobs=2)(delayed(abs)(x) for x in (-1, 2)) == [1, 2]"),
+           6, "right"),
+    answer("a pool that returns tensors", asserts("import multiprocessing, torch\nwith multiprocessing.Pool(2) as pool:\n"
+           "    assert pool.map(torch.abs, [-torch.ones(2)])[0].tolist() == [1, 1]"), 6, "right"),
+    answer("DataLoader workers", asserts("import torch\nloader = torch.utils.data.DataLoader(torch.arange(8), batch_size=4, num_workers=2)\n"
+           "assert [batch.tolist() for batch in loader] == [[0, 1, 2, 3], [4, 5, 6, 7]]"), 6, "right"),
+    answer("a manager of processes", CALL.format("import multiprocessing; multiprocessing.Manager()"), 5, "wrong", "compute in one process"),
+    answer("torch.compile as a decorator", "import torch\n@torch.compile(fullgraph=True)\n" + RIGHT, 6, "right"),
+    answer("torch.compile of a module", asserts("import torch\nmodule = torch.nn.Linear(3, 3)\nmodule.compile()\n"
+           "assert torch.compile(module)(torch.ones(3)).shape == (3,)"), 6, "right"),
+    answer("pip magic", "%pip install antigravity\n" + RIGHT, 6, "right", "the grader installs nothing and runs no %%writefile"),
+    answer("conda magic", "%conda install antigravity\n" + RIGHT, 6, "right", "the grader installs nothing and runs no %%writefile"),
+    answer("a package that pip would bring", "!pip install antigravity-2\nfrom antigravity_2 import fly\n" + CALL.format("fly()"), 5, "wrong",
+           "use the packages of environment.yml"),
+    answer("a shell line", "word = 'yes'\n!false\nassert _exit_code == 1\n!echo {word}\nsaid = !echo {word}\nassert said == [word]\n"
+           + RIGHT, 6, "right"),
     answer("downloads first", "import urllib.request\nurllib.request.urlopen('https://example.org')\n" + RIGHT, 6, "right", "judged all the same"),
     # files as they come
     zipped("zip with a PDF beside", {"report.pdf": b"%PDF", "WORK.IPYNB": PERFECT_BYTES}, 6),

@@ -14,8 +14,8 @@ from tests.course.grading.kinds import KINDS, LESSON, PERFECT, Kind, put
 from wwlib.base.files import save_json
 from wwlib.base.paths import DATA, ROOT
 from wwlib.course.grading.grade import Settings, grade
+from wwlib.course.grading.incoming.reading import read
 from wwlib.course.grading.marking import transplant
-from wwlib.course.grading.reading import read
 from wwlib.course.lessons.tasks import masters
 
 BYSTANDERS = ("anna", "zoë")

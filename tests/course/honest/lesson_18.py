@@ -7,86 +7,91 @@ import torch
 import torch.nn.functional as F
 
 
-def share_short(concepts):
-    within = concepts.var(dim=1).mean(dim=0).sum()
-    total = concepts.flatten(0, 1).var(dim=0, correction=0).sum()
-    return (1 - within / total).item()
+def added_short(late, early):
+    return (1 - early.var(dim=1).sum(dim=1).mean() / late.var(dim=1).sum(dim=1).mean()).item()
 
 
-def share_in_numpy(concepts):
-    c = concepts.numpy()
-    within = c.var(axis=1, ddof=1).mean(axis=0).sum()
-    return 1 - within / c.reshape(-1, c.shape[-1]).var(axis=0).sum()
+def added_in_numpy(late, early):
+    open_late, open_early = (x.numpy().var(axis=1, ddof=1).mean(axis=0).sum() for x in (late, early))
+    return (open_late - open_early) / open_late
 
 
-def share_in_loops(concepts):
-    n, draws, m = concepts.shape
-    within = 0.0
-    for condition in concepts:
-        mean = condition.mean(dim=0)
-        within += float(((condition - mean) ** 2).sum()) / (draws - 1) / n
-    everything = concepts.reshape(n * draws, m)
-    total = float(((everything - everything.mean(0)) ** 2).sum()) / (n * draws)
-    return 1 - within / total
+def added_in_loops(late, early):
+    left_open = []
+    for draws in (late, early):
+        total = 0.0
+        for condition in draws:
+            mean = condition.mean(dim=0)
+            total += float(((condition - mean) ** 2).sum()) / (len(condition) - 1)
+        left_open.append(total / len(draws))
+    return 1 - left_open[1] / left_open[0]
 
 
-def share_by_var_mean(concepts):
-    within, _ = torch.var_mean(concepts, dim=1, unbiased=True)
-    total, _ = torch.var_mean(concepts.view(-1, concepts.shape[2]), dim=0, unbiased=False)
-    return 1 - within.sum(dim=1).mean() / total.sum()
+def added_by_var_mean(late, early):
+    late_within, _ = torch.var_mean(late, dim=1, unbiased=True)
+    early_within, _ = torch.var_mean(early, dim=1, unbiased=True)
+    return 1 - torch.div(early_within.sum(), late_within.sum())
 
 
-def share_by_einsum(concepts):
-    centred = concepts - concepts.mean(dim=1, keepdim=True)
-    around = concepts - concepts.mean(dim=(0, 1))
-    within = torch.einsum("ndm,ndm->", centred, centred) / (concepts.shape[0] * (concepts.shape[1] - 1))
-    return float(1 - within / (torch.einsum("ndm,ndm->", around, around) / concepts[..., 0].numel()))
+def added_by_einsum(late, early):
+    a = late - late.mean(dim=1, keepdim=True)
+    b = early - early.mean(dim=1, keepdim=True)
+    ratio = torch.einsum("ndm,ndm->", b, b) / torch.einsum("ndm,ndm->", a, a)
+    return float(1 - ratio * (late.shape[1] - 1) / (early.shape[1] - 1))
 
 
-def _plain_variance(x):
-    return (x.square().mean(0) - x.mean(0).square()).sum()
+def _left_open(x):
+    draws = x.shape[1]
+    plain = x.square().mean(dim=1) - x.mean(dim=1).square()
+    return plain.mean(dim=0).sum() * draws / (draws - 1)
 
 
-def share_with_a_helper(concepts):
-    draws = concepts.shape[1]
-    within = torch.stack([_plain_variance(c) for c in concepts]).mean() * draws / (draws - 1)
-    total = _plain_variance(concepts.flatten(0, 1))
-    return (total - within) / total
+def added_with_a_helper(late, early):
+    before, after = _left_open(late), _left_open(early)
+    return (before - after) / before
 
 
-def attack_short(images, gradient, epsilon):
-    return (images + epsilon * gradient.sign()).clamp(-1, 1)
+def step_short(original, moved, gradient, step, epsilon):
+    return torch.clip(moved + step * gradient.sign(), original - epsilon, original + epsilon).clamp(-1, 1)
 
 
-def attack_by_clip(images, gradient, epsilon):
-    return torch.clip(images + epsilon * torch.sign(gradient), min=-1.0, max=1.0)
+def step_by_change(original, moved, gradient, step, epsilon):
+    change = moved - original + step * torch.sign(gradient)
+    return torch.clamp(original + change.clamp(min=-epsilon, max=epsilon), -1.0, 1.0)
 
 
-def attack_in_numpy(images, gradient, epsilon):
-    return np.clip(images.numpy() + epsilon * np.sign(gradient.numpy()), -1, 1)
+def step_in_numpy(original, moved, gradient, step, epsilon):
+    original, further = original.numpy(), moved.numpy() + step * np.sign(gradient.numpy())
+    return np.clip(np.clip(further, original - epsilon, original + epsilon), -1, 1)
 
 
-def attack_by_where(images, gradient, epsilon):
-    step = torch.where(gradient > 0, epsilon, -epsilon)
-    attacked = images + step
-    attacked = torch.where(attacked > 1, torch.ones_like(attacked), attacked)
-    return torch.where(attacked < -1, -torch.ones_like(attacked), attacked)
+def step_by_where(original, moved, gradient, step, epsilon):
+    x = torch.where(gradient > 0, moved + step, moved - step)
+    x = torch.where(x > original + epsilon, original + epsilon, x)
+    x = torch.where(x < original - epsilon, original - epsilon, x)
+    return x.clamp(-1, 1)
 
 
-def attack_in_place_on_a_clone(images, gradient, epsilon):
-    attacked = images.clone()
-    attacked[gradient > 0] += epsilon
-    attacked[gradient < 0] -= epsilon
-    return attacked.clamp_(-1, 1)
+def step_in_place_on_a_clone(original, moved, gradient, step, epsilon):
+    x = moved.clone()
+    x[gradient > 0] += step
+    x[gradient < 0] -= step
+    low, high = (original - epsilon).clamp(min=-1), (original + epsilon).clamp(max=1)
+    return x.clamp_(low, high)
 
 
-def attack_by_division(images, gradient, epsilon):
-    direction = gradient / gradient.abs().clamp(min=1e-30)
-    return torch.minimum(torch.maximum(images + epsilon * direction, torch.tensor(-1.0)), torch.tensor(1.0))
+def step_by_minimum(original, moved, gradient, step, epsilon):
+    x = moved + step * gradient / gradient.abs().clamp(min=1e-30)
+    high = torch.minimum(original + epsilon, torch.tensor(1.0))
+    return torch.minimum(torch.maximum(x, torch.maximum(original - epsilon, torch.tensor(-1.0))), high)
 
 
-def attack_image_by_image(images, gradient, epsilon):
-    return torch.stack([F.hardtanh(x + epsilon * g.sign()) for x, g in zip(images, gradient)])
+def step_image_by_image(original, moved, gradient, step, epsilon):
+    results = []
+    for o, x, g in zip(original, moved, gradient):
+        change = (x + step * g.sign() - o).clamp(-epsilon, epsilon)
+        results.append(F.hardtanh(o + change))
+    return torch.stack(results)
 
 
 def entropy_by_xlogy(values, size):
@@ -190,9 +195,9 @@ def information_by_distance(concepts):
 
 
 RIGHT = {
-    "18.1": (share_short, share_in_numpy, share_in_loops, share_by_var_mean, share_by_einsum, share_with_a_helper),
-    "18.2": (attack_short, attack_by_clip, attack_in_numpy, attack_by_where, attack_in_place_on_a_clone,
-             attack_by_division, attack_image_by_image),
+    "18.1": (added_short, added_in_numpy, added_in_loops, added_by_var_mean, added_by_einsum, added_with_a_helper),
+    "18.2": (step_short, step_by_change, step_in_numpy, step_by_where, step_in_place_on_a_clone, step_by_minimum,
+             step_image_by_image),
     "18.3": (entropy_by_xlogy, entropy_in_a_loop, entropy_in_numpy, entropy_by_distribution, entropy_of_unique,
              entropy_by_special, entropy_by_counting),
     "18.4": (information_of_bins, information_of_ranks, information_in_numpy, information_in_a_loop,

@@ -5,40 +5,49 @@ import torch
 import torch.nn.functional as F
 
 
-def hard_by_one_hot(logits):
-    return F.one_hot(logits.argmax(dim=1), logits.shape[1]).movedim(-1, 1).float()
+def sure_by_one_hot(logits, least):
+    classes = F.one_hot(logits.argmax(dim=1), logits.shape[1]).movedim(-1, 1).float()
+    return classes * (logits.softmax(dim=1) >= least)
 
 
-def hard_by_comparison(logits):
-    return (logits == logits.amax(dim=1, keepdim=True)).float()
+def sure_by_comparison(logits, least):
+    p = logits.softmax(1)
+    return ((p == p.amax(dim=1, keepdim=True)) & (p >= least)).float()
 
 
-def hard_by_scatter(logits):
-    return torch.zeros_like(logits).scatter_(1, logits.argmax(dim=1, keepdim=True), 1.0)
+def sure_by_scatter(logits, least):
+    p, winner = torch.softmax(logits, dim=1).max(dim=1, keepdim=True)
+    return torch.zeros_like(logits).scatter_(1, winner, (p >= least).to(logits.dtype))
 
 
-def hard_in_numpy(logits):
-    x = logits.numpy()
-    return np.moveaxis(np.eye(x.shape[1])[x.argmax(axis=1)], -1, 1)
+def sure_in_numpy(logits, least):
+    e = np.exp(logits.numpy() - logits.numpy().max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    maps = np.moveaxis(np.eye(p.shape[1])[p.argmax(axis=1)], -1, 1)
+    return maps * (p.max(axis=1) >= least)[:, None]
 
 
-def hard_class_by_class(logits):
-    winner = logits.max(dim=1).indices
-    return torch.stack([(winner == c).to(logits.dtype) for c in range(logits.shape[1])], dim=1)
+def sure_class_by_class(logits, least):
+    p, winner = logits.softmax(dim=1).max(dim=1)
+    return torch.stack([((winner == c) & (p >= least)).to(logits.dtype) for c in range(logits.shape[1])], dim=1)
 
 
-def hard_in_loops(logits):
+def sure_in_loops(logits, least):
     out = torch.zeros(logits.shape)
     for b in range(logits.shape[0]):
         for y in range(logits.shape[2]):
             for x in range(logits.shape[3]):
-                out[b, logits[b, :, y, x].argmax(), y, x] = 1
+                p = logits[b, :, y, x].softmax(dim=0)
+                if p.max() >= least:
+                    out[b, p.argmax(), y, x] = 1
     return out
 
 
-def hard_by_permute(logits):
-    classes = torch.argmax(logits, dim=1)
-    return torch.eye(logits.size(1))[classes].permute(0, 3, 1, 2)
+def sure_in_place_on_zeros(logits, least):
+    p = torch.exp(logits - logits.logsumexp(dim=1, keepdim=True))
+    maps = torch.eye(logits.size(1))[torch.argmax(p, dim=1)].permute(0, 3, 1, 2).clone()
+    maps[p < least] = 0
+    return maps
 
 
 def maps_short(z, mean, spread, common):
@@ -74,38 +83,50 @@ def maps_by_batched_matrices(z, mean, spread, common):
     return (jacobian @ (z - mean)[:, :, None]).squeeze(-1), torch.linalg.slogdet(jacobian)[1]
 
 
-def within_short(features):
-    return features.var(dim=1).sum(dim=1).mean().item()
+def between_short(features):
+    within = features.var(dim=1).sum(dim=1).mean()
+    return (features.mean(dim=1).var(dim=0).sum() - within / features.shape[1]).item()
 
 
-def within_in_numpy(features):
-    return features.numpy().var(axis=1, ddof=1).sum(axis=1).mean()
+def between_in_numpy(features):
+    x = features.numpy()
+    return x.mean(axis=1).var(axis=0, ddof=1).sum() - x.var(axis=1, ddof=1).mean(axis=0).sum() / x.shape[1]
 
 
-def within_in_loops(features):
+def between_in_loops(features):
+    n, draws, f = features.shape
     total = 0.0
-    for condition in features:
-        for feature in condition.T:
-            total += float(((feature - feature.mean()) ** 2).sum()) / (len(feature) - 1)
-    return total / len(features)
+    for k in range(f):
+        means, within = [], 0.0
+        for condition in features[:, :, k].tolist():
+            mean = sum(condition) / draws
+            means.append(mean)
+            within += sum((value - mean) ** 2 for value in condition) / (draws - 1)
+        middle = sum(means) / n
+        total += sum((mean - middle) ** 2 for mean in means) / (n - 1) - within / n / draws
+    return total
 
 
-def within_by_squares(features):
+def between_by_squares(features):
     n, draws, _ = features.shape
-    centred = features - features.mean(dim=1, keepdim=True)
-    return centred.pow(2).sum() / (n * (draws - 1))
+    means = features.mean(dim=1, keepdim=True)
+    within = (features - means).pow(2).sum() / (n * (draws - 1))
+    return (means - means.mean(dim=0)).pow(2).sum() / (n - 1) - within / draws
 
 
-def within_by_covariance(features):
-    return torch.stack([torch.trace(torch.atleast_2d(torch.cov(c.T))) for c in features]).mean()
+def between_by_covariance(features):
+    trace = lambda x: torch.trace(torch.atleast_2d(torch.cov(x.T)))  # noqa: E731
+    within = torch.stack([trace(condition) for condition in features]).mean()
+    return trace(features.mean(dim=1)) - within / features.size(1)
 
 
-def _spread(x):
-    return torch.std(x, dim=0, unbiased=True).square().sum()
+def _variance(x, dim):
+    return torch.std(x, dim=dim, unbiased=True).square()
 
 
-def within_with_a_helper(features):
-    return sum(_spread(condition) for condition in features) / features.size(0)
+def between_with_a_helper(features):
+    chance = _variance(features, 1).mean(dim=0) / features.shape[1]
+    return float((_variance(features.mean(1), 0) - chance).sum())
 
 
 def colours_median_and_farthest(images):
@@ -161,11 +182,11 @@ def colours_with_a_helper(images):
 
 
 RIGHT = {
-    "20.1": (hard_by_one_hot, hard_by_comparison, hard_by_scatter, hard_in_numpy, hard_class_by_class, hard_in_loops,
-             hard_by_permute),
+    "20.1": (sure_by_one_hot, sure_by_comparison, sure_by_scatter, sure_in_numpy, sure_class_by_class, sure_in_loops,
+             sure_in_place_on_zeros),
     "20.2": (maps_short, maps_by_einsum, maps_in_numpy, maps_by_linear, maps_code_by_code, maps_by_batched_matrices),
-    "20.3": (within_short, within_in_numpy, within_in_loops, within_by_squares, within_by_covariance,
-             within_with_a_helper),
+    "20.3": (between_short, between_in_numpy, between_in_loops, between_by_squares, between_by_covariance,
+             between_with_a_helper),
     "20.4": (colours_median_and_farthest, colours_in_numpy, colours_in_a_loop, colours_of_the_corner,
              colours_of_the_farthest_few, colours_with_a_helper),
 }  # fmt: skip

@@ -23,3 +23,9 @@ def test_what_waits_is_told_from_what_runs(tmp_path):
     study.ask()
     assert not waiting(study)
     assert waiting(study, optuna.trial.TrialState.RUNNING)
+
+
+def test_the_file_of_an_address_is_the_one_that_it_spells(tmp_path):
+    """The report: optuna/optuna#395 and others, paths with a per cent sign in a database's address."""
+    open_study(f"sqlite:///{tmp_path}/my%20runs/a.db")
+    assert [file.name for file in tmp_path.rglob("*")] == ["my runs", "a.db"]

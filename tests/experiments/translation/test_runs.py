@@ -241,6 +241,7 @@ def test_every_table_is_made(record):
     assert len(translated.edit_table(record).rows) == 4
     assert len(translated.transfer_table(record).rows) == 2
     assert [row[0] for row in translated.depth_table(record).rows][:3] == list(DEPTHS)
+    assert len(translated.remedies_table(record).rows) == len(DEPTHS) * len(REMEDIES)
     assert len(translated.depth_reading_table(record).rows) == 6
     assert len(translated.reading_table(record).rows) == 4
     assert "264.0" in translated.paper_table(record).markdown()

@@ -7,7 +7,7 @@ import itertools
 import torch
 import torch.nn.functional as F
 
-from wwlib.course.answers.common import image_batch, open_exercise, random_pictures, rooms
+from wwlib.course.answers.common import image_batch, open_exercise, random_of, random_pictures, rooms
 from wwlib.course.exercise import Exercise, Mistake, Property, Question, TinyCritic
 from wwlib.models import losses
 
@@ -36,8 +36,17 @@ def _towards_the_mean(answer, seed):
 
 
 def _order_is_nothing(answer, seed):
+    """The value stays whatever pictures come first, last and next to each other."""
     images = rooms(24, seed)
-    return abs(float(answer(images)) - float(answer(images.flip(0)))) < 1e-4
+    orders = [torch.randperm(24, generator=random_of(seed + k)) for k in range(4)]
+    values = [float(answer(images)), *(float(answer(images[order])) for order in orders)]
+    return max(values) - min(values) < 1e-4 * max(1.0, abs(values[0]))
+
+
+def _sees_mirrored_rooms(answer, seed):
+    """A picture and its mirror image have the same mean colour."""
+    room = rooms(1, seed)
+    return float(answer(torch.cat([room, room.flip(3)] * 4))) > 1e-3
 
 
 _DIVERSITY = (
@@ -45,6 +54,7 @@ _DIVERSITY = (
         "a batch of equal drawings has the value 0", lambda f, s: abs(float(f(rooms(1, s).repeat(8, 1, 1, 1)))) < 1e-4
     ),
     Property("the order of the batch does not matter", _order_is_nothing),
+    Property("two pictures that differ only in what is where are not alike", _sees_mirrored_rooms),
     Property("the value grows as drawings move away from their mean", _towards_the_mean),
     Property(
         "busy drawings that are all alike have the value 0: variety is between drawings, not within one",
@@ -60,10 +70,24 @@ def smoothed_loss(real_logits, fake_logits, smooth):
     return sure + smooth * (wrong_side - F.softplus(-real_logits).mean())
 
 
+def _not_averaged(real_logits, fake_logits, smooth):
+    real = (1 - smooth) * F.softplus(-real_logits) + smooth * F.softplus(real_logits)
+    return real + F.softplus(fake_logits)
+
+
 def _slope_penalty(discriminator, real, gamma, create_graph=True, size=lambda g: g.flatten(1).norm(dim=1)):
     real = real.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=create_graph)
     return gamma * (size(gradient) - 1).square().mean()
+
+
+def _norms(discriminator, real):
+    real = real.detach().requires_grad_(True)
+    return torch.autograd.grad(discriminator(real).sum(), real)[0].flatten(1).norm(dim=1)
+
+
+def _slope_variance(discriminator, real):
+    return _norms(discriminator, real).var(correction=0)
 
 
 def slope_one_penalty(discriminator, real, gamma):
@@ -86,6 +110,22 @@ def _from_zero(values, decay, divisor=lambda decay, step: 1.0):
     return right * (1 - decay**steps) / divisor(decay, steps)
 
 
+def _from_first(values, decay):
+    average, every = values[0], []
+    for value in values:
+        average = decay * average + (1 - decay) * value
+        every.append(average)
+    return torch.stack(every)
+
+
+def _divided_as_it_goes(values, decay):
+    average, every = 0 * values[0], []
+    for step, value in enumerate(values, 1):
+        average = (decay * average + (1 - decay) * value) / (1 - decay**step)
+        every.append(average)
+    return torch.stack(every)
+
+
 EXERCISES = (
     Exercise(
         "03.1",
@@ -106,9 +146,23 @@ EXERCISES = (
                 lambda r, f, s: smoothed_loss(r, f, s) + s * (F.softplus(-f) - F.softplus(f)).mean(),
             ),
             Mistake(
-                "log(sigmoid) overflows for sure logits: use softplus",
+                "real pictures count as real with the weight 1 - smooth, not with smooth",
+                lambda r, f, s: smoothed_loss(r, f, 1 - s),
+            ),
+            Mistake("take the mean over the batch, not the sum", lambda r, f, s: len(r) * smoothed_loss(r, f, s)),
+            Mistake("one number for the batch: take the mean", _not_averaged),
+            Mistake("the two means are added, not averaged", lambda r, f, s: smoothed_loss(r, f, s) / 2),
+            Mistake("the weights belong before softplus, not inside it",
+                    lambda r, f, s: losses.discriminator_loss((1 - s) * r, f)),
+            Mistake(
+                "log and exp of sure logits become infinite, and a sigmoid exactly 0 or 1: F.softplus stays finite",
                 lambda r, f, s: -((1 - s) * r.sigmoid().log() + s * (1 - r.sigmoid()).log() + (1 - f.sigmoid()).log()
                                   ).mean(),
+            ),
+            Mistake(
+                "the sigmoid of a sure logit is exactly 0 or 1: use F.softplus of the logits",
+                lambda r, f, s: F.binary_cross_entropy(r.sigmoid(), torch.full_like(r, 1 - s))
+                + F.binary_cross_entropy(f.sigmoid(), torch.zeros_like(f)),
             ),
         ),
         trains=(0, 1),
@@ -133,6 +187,22 @@ EXERCISES = (
                 lambda d, x, g: _slope_penalty(d, x, g, size=lambda t: t.square().flatten(1).mean(dim=1).sqrt()),
             ),
             Mistake("gamma is not halved here", lambda d, x, g: slope_one_penalty(d, x, g) / 2),
+            Mistake(
+                "differentiate the sum of the logits: their mean makes each picture's gradient too small",
+                lambda d, x, g: slope_one_penalty(lambda images: d(images) / len(images), x, g),
+            ),
+            Mistake(
+                "one norm a picture, over channels and pixels: not one for each pixel",
+                lambda d, x, g: _slope_penalty(d, x, g, size=lambda t: t.norm(dim=1)),
+            ),
+            Mistake(
+                "the distance from 1 is squared picture by picture, before the mean",
+                lambda d, x, g: g * (slope_one_penalty(d, x, 1) - _slope_variance(d, x)),
+            ),
+            Mistake(
+                "the distance from 1 is squared",
+                lambda d, x, g: g * (_norms(d, x) - 1).abs().mean(),
+            ),
         ),
         trains=(0,),
     ),
@@ -143,6 +213,17 @@ EXERCISES = (
         tuple(lambda g, n=n, d=d: (3 + torch.randn(n, generator=g), d) for n, d in ((5, 0.9), (12, 0.99), (1, 0.5))),
         (
             Mistake("divide: an average that began at 0 still holds a share of it", lambda v, d: _from_zero(v, d)),
+            Mistake("begin at 0, not at the first value", lambda v, d: _from_first(v, d)),
+            Mistake(
+                "the first value is t = 1: with t = 0 you divide by 0",
+                lambda v, d: _from_zero(v, d, lambda decay, step: 1 - decay ** (step - 1)),
+            ),
+            Mistake("divide only what you return: the next step goes on with the plain average", _divided_as_it_goes),
+            Mistake("an average after every value, not only after the last", lambda v, d: averages_from_zero(v, d)[-1]),
+            Mistake(
+                "that is the plain mean so far: newer values count more",
+                lambda v, d: v.cumsum(0) / torch.arange(1, len(v) + 1),
+            ),
             Mistake(
                 "decay belongs to the old average, 1 - decay to the new value",
                 lambda v, d: averages_from_zero(v, 1 - d),
@@ -158,8 +239,9 @@ EXERCISES = (
         ),
     ),
     open_exercise("03.4", "a number that sees collapse", mean_deviation, _DIVERSITY,
-          (0, lambda x: x.std()), (1, lambda x: x[0].mean() - x[-1].mean()), (2, lambda x: -x.std(dim=0).mean()),
-          (0, lambda x: x.std(dim=(1, 2, 3)).mean())),
+          (0, lambda x: x.std()), (1, lambda x: x[0].mean() - x[-1].mean()), (1, lambda x: (x[0] - x[-1]).abs().mean()),
+          (1, lambda x: (x[1:] - x[:-1]).square().mean()), (2, lambda x: x.mean(dim=(1, 2, 3)).std()),
+          (3, lambda x: (x.std(dim=0) > 0).float().mean()), (0, lambda x: x.std(dim=(1, 2, 3)).mean())),
 )  # fmt: skip
 
 
@@ -206,21 +288,21 @@ QUESTIONS = (
     Question(
         "03.b",
         "5661b34c856b87e2",
-        "Without detach the backward pass of D's loss runs through the drawings into G.",
+        "Without detach the backward pass of D's loss runs through the drawings into G, in the wrong direction for G.",
         dict(
-            a="No error: autograd follows every path that it is given.",
-            b="D does the same work; ask who else is reached.",
-            c="Nothing visible, and the loss is the same; ask where backward() goes.",
+            a="PyTorch reports an error only where a graph was used up before; this one is new.",
+            b="D does the same work as before; ask which other weights are reached.",
+            c="D's loss is the same, but ask where backward() goes after D.",
         ),
     ),
     Question(
         "03.c",
         "d841166ee5de4f61",
-        "The losses say that the players are even, not how good the pictures are. Look at them.",
+        "The losses say that D cannot tell, not how good the pictures are. Look at them.",
         dict(
-            b="Against noise D would be sure, and its loss would fall.",
-            c="A crash shows as nan or as a jump; these are the values of a draw.",
-            d="D might be too weak to see the faults: its verdict is no proof of quality.",
+            b="D would soon tell noise from real pictures, and its loss would fall below 1.39.",
+            c="A crash shows as nan or as a jump; these are the losses of logits that are 0.",
+            d="D may be too weak to see the faults: its logits do not prove quality.",
         ),
     ),
 )

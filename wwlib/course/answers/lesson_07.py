@@ -230,7 +230,7 @@ QUESTIONS = (
     Question(
         "07.b",
         "ac9cf6c93581020a",
-        "The classifier decides: one representation got 0.004 to 0.61 from different ones.",
+        "The classifier decides: the table of section 4 has one representation and several values.",
         dict(
             a="Both used the same data.",
             c="It matters a little, but the score weighs codes by their importance.",

@@ -63,7 +63,7 @@ def _follows_the_order(answer, seed):
     return torch.equal(order[answer(drawn, pictures[order])[0]], answer(drawn, pictures)[0])
 
 
-def _strangers_are_further(answer, seed):
+def _unseen_are_further(answer, seed):
     pictures = _faces(30, seed)
     copies = pictures[:5] + 0.02 * torch.randn(5, *pictures.shape[1:], generator=random_of(seed))
     return bool(answer(copies, pictures)[1].max() < answer(_faces(5, seed + 100), pictures)[1].min())
@@ -84,7 +84,7 @@ _COPY = (
     Property("a copy is found where it stands, at distance 0", _finds_copies),
     Property("a copy is found under a fine grain", _finds_copies_under_grain),
     Property("another order of the pictures changes the positions, not the choice", _follows_the_order),
-    Property("pictures that were never seen are further away than grainy copies", _strangers_are_further),
+    Property("pictures that were never seen are further away than grainy copies", _unseen_are_further),
     Property("each drawing is judged by itself", _each_by_itself),
     Property("among more pictures the closest is at least as close", _more_pictures_are_closer),
 )

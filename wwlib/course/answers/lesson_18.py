@@ -12,19 +12,37 @@ from wwlib.course.exercise import Exercise, Mistake, Property, Question
 from wwlib.flows import invariances
 
 
-def _concepts(n: int, draws: int, m: int):
+def _two_layers(n: int, late: int, early: int, m: int):
     def make(g):
-        return (torch.randn(n, 1, m, generator=g) + torch.randn(n, draws, m, generator=g) * torch.rand(m, generator=g),)
+        centres, spread = torch.randn(n, 1, m, generator=g), 0.5 + torch.rand(m, generator=g)
+        behind_late = centres + 2 * spread * torch.randn(n, late, m, generator=g)
+        return behind_late, centres + spread * torch.rand(m, generator=g) * torch.randn(n, early, m, generator=g)
 
     return make
 
 
-def _images(n: int, epsilon: float):
+def _within(concepts: Tensor, correction: int = 1) -> Tensor:
+    return concepts.var(dim=1, correction=correction).mean(dim=0)
+
+
+def added_share(late: Tensor, early: Tensor) -> float:
+    """Return which share of the variance that a late layer leaves open an earlier layer takes away."""
+    return float(1 - _within(early).sum() / _within(late).sum())
+
+
+def _attacked(n: int, step: float, epsilon: float):
     def make(g):
-        images = torch.rand(n, 3, 4, 4, generator=g) * 2 - 1
-        return images, torch.randn(n, 3, 4, 4, generator=g), epsilon
+        original = torch.rand(n, 3, 4, 4, generator=g) * 2 - 1
+        moved = (original + epsilon * (2 * torch.rand(n, 3, 4, 4, generator=g) - 1)).clamp(-1, 1)
+        return original, moved, torch.randn(n, 3, 4, 4, generator=g), step, epsilon
 
     return make
+
+
+def next_step(original: Tensor, moved: Tensor, gradient: Tensor, step: float, epsilon: float) -> Tensor:
+    """Return `moved` after one more step of an attack that stays within `epsilon` of `original`, in every pixel."""
+    further = moved + step * gradient.sign()
+    return torch.minimum(torch.maximum(further, original - epsilon), original + epsilon).clamp(-1, 1)
 
 
 def _values(n: int, size: int):
@@ -93,38 +111,43 @@ def _share(c):
 EXERCISES = (
     Exercise(
         "18.1",
-        "the share that a condition explains",
-        invariances.pooled_share,
-        (_concepts(6, 5, 3), _concepts(2, 4, 1), _concepts(9, 2, 4)),
+        "what an earlier layer knows besides",
+        added_share,
+        (_two_layers(6, 5, 3, 3), _two_layers(2, 4, 6, 1), _two_layers(9, 2, 8, 4)),
         (
-            Mistake("1 minus the ratio: a ratio of 1 means that nothing is explained",
-                    lambda c: float(c.var(dim=1).mean(dim=0).sum()
-                                    / c.flatten(0, 1).var(dim=0, correction=0).sum())),
+            Mistake("1 minus the ratio: a ratio of 1 means that the earlier layer takes nothing away",
+                    lambda late, early: float(_within(early).sum() / _within(late).sum())),
+            Mistake("what the late layer leaves open goes below the line",
+                    lambda late, early: added_share(early, late)),
             Mistake("the variance within goes over the draws of one condition, not over conditions",
-                    lambda c: float(1 - c.var(dim=0).mean(dim=0).sum()
-                                    / c.flatten(0, 1).var(dim=0, correction=0).sum())),
-            Mistake("pool first, then divide: one ratio of two sums",
-                    lambda c: float((1 - c.var(dim=1).mean(dim=0)
-                                     / c.flatten(0, 1).var(dim=0, correction=0)).mean())),
-            Mistake("divide by draws - 1 within a condition: its mean was measured from the same few draws",
-                    lambda c: float(1 - c.var(dim=1, correction=0).mean(dim=0).sum()
-                                    / c.flatten(0, 1).var(dim=0, correction=0).sum())),
-            Mistake("all draws together have more variance than the conditions' means",
-                    lambda c: float(1 - c.var(dim=1).mean(dim=0).sum()
-                                    / c.mean(dim=1).var(dim=0, correction=0).sum())),
+                    lambda late, early: float(1 - early.var(dim=0).mean(dim=0).sum()
+                                              / late.var(dim=0).mean(dim=0).sum())),
+            Mistake("add up first, then divide: one ratio of two sums",
+                    lambda late, early: float((1 - _within(early) / _within(late)).mean())),
+            Mistake("divide by draws - 1: the two layers have different numbers of draws",
+                    lambda late, early: float(1 - _within(early, 0).sum() / _within(late, 0).sum())),
+            Mistake("a share of what the late layer leaves open, not of all variance",
+                    lambda late, early: invariances.pooled_share(early) - invariances.pooled_share(late)),
         ),
     ),
     Exercise(
         "18.2",
-        "one step of an attack",
-        invariances.fgsm_step,
-        (_images(2, 0.1), _images(1, 0.5), _images(3, 0.02)),
+        "one more step of an attack",
+        next_step,
+        (_attacked(2, 0.05, 0.1), _attacked(1, 0.3, 0.4), _attacked(3, 0.02, 0.02)),
         (
             Mistake("the attacker wants a larger loss: go along the gradient, not against it",
-                    lambda x, g, e: (x - e * g.sign()).clamp(-1, 1)),
-            Mistake("every pixel moves by the same amount: take the sign", lambda x, g, e: (x + e * g).clamp(-1, 1)),
-            Mistake("pixels stay in [-1, 1]", lambda x, g, e: x + e * g.sign()),
-            Mistake("our pixels reach down to -1, not to 0", lambda x, g, e: (x + e * g.sign()).clamp(0, 1)),
+                    lambda o, x, g, s, e: next_step(o, x, -g, s, e)),
+            Mistake("every pixel moves by the same amount: take the sign",
+                    lambda o, x, g, s, e: next_step(o, x + s * g, 0 * g, s, e)),
+            Mistake("no pixel may be farther than epsilon from the original, whatever the steps before have done",
+                    lambda o, x, g, s, e: (x + s * g.sign()).clamp(-1, 1)),
+            Mistake("start from where the last step ended, not from the original",
+                    lambda o, x, g, s, e: next_step(o, o, g, s, e)),
+            Mistake("pixels stay in [-1, 1]",
+                    lambda o, x, g, s, e: torch.minimum(torch.maximum(x + s * g.sign(), o - e), o + e)),
+            Mistake("our pixels reach down to -1, not to 0",
+                    lambda o, x, g, s, e: next_step(o, x, g, s, e).clamp(0, 1)),
         ),
     ),
     Exercise(
@@ -153,14 +176,15 @@ EXERCISES = (
 # right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
 
 
-def my_explained_share(concepts):
-    within = concepts.var(dim=1).mean(dim=0).sum()
-    total = concepts.flatten(0, 1).var(dim=0, correction=0).sum()
-    return float(1 - within / total)
+def my_added_share(late, early):
+    open_late = late.var(dim=1).mean(dim=0).sum()
+    open_early = early.var(dim=1).mean(dim=0).sum()
+    return float(1 - open_early / open_late)
 
 
-def my_attack(images, gradient, epsilon):
-    return (images + epsilon * gradient.sign()).clamp(-1, 1)
+def my_next_step(original, moved, gradient, step, epsilon):
+    change = moved + step * gradient.sign() - original
+    return (original + change.clamp(-epsilon, epsilon)).clamp(-1, 1)
 
 
 def my_value_entropy(values, size):
@@ -169,8 +193,8 @@ def my_value_entropy(values, size):
 
 
 SOLUTIONS = (
-    my_explained_share,
-    my_attack,
+    my_added_share,
+    my_next_step,
     my_value_entropy,
 )
 

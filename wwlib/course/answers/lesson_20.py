@@ -18,8 +18,19 @@ def heard_then_common(z: Tensor, mean: Tensor, spread: Tensor, common: Tensor) -
     return u @ common.t(), torch.linalg.slogdet(common).logabsdet - spread.log().sum(dim=1)
 
 
-def _logits(n: int, classes: int, side: int):
-    return lambda g: (torch.randn(n, classes, side, side, generator=g),)
+def where_sure(logits: Tensor, least: float) -> Tensor:
+    """Return maps `[B, C, H, W]`: 1 for the likeliest class where its probability is at least `least`, 0 elsewhere."""
+    return experts.hard(logits) * (logits.softmax(dim=1) >= least)
+
+
+def between_variance(features: Tensor) -> float:
+    """Return how much features `[conditions, draws, F]` vary from condition to condition, without what chance adds."""
+    means = features.mean(dim=1)
+    return float(means.var(dim=0).sum()) - fusion.within_variance(features) / features.shape[1]
+
+
+def _logits(n: int, classes: int, side: int, least: float):
+    return lambda g: (2 * torch.randn(n, classes, side, side, generator=g), least)
 
 
 def _two_maps(n: int, d: int):
@@ -98,14 +109,18 @@ def _colours_and_place(images):
 EXERCISES = (
     Exercise(
         "20.1",
-        "an expert that says less",
-        experts.hard,
-        (_logits(3, 2, 4), _logits(1, 5, 8), _logits(2, 3, 2)),
+        "an expert that may say nothing",
+        where_sure,
+        (_logits(3, 2, 4, 0.8), _logits(1, 5, 8, 0.2), _logits(2, 3, 4, 0.3)),
         (
-            Mistake("maps of 0 and 1, one for each class, not the number of the class", lambda x: x.argmax(dim=1)),
-            Mistake("a softmax still says how sure the network is", lambda x: x.softmax(dim=1)),
-            Mistake("the classes go back to position 1", lambda x: F.one_hot(x.argmax(dim=1), x.shape[1]).float()),
-            Mistake("the highest among classes, not above 0", lambda x: (x > 0).float()),
+            Mistake("where the network is less sure than least, every class is 0", lambda x, p: experts.hard(x)),
+            Mistake("only the likeliest class may be 1, though others may reach least, too",
+                    lambda x, p: (x.softmax(dim=1) >= p).float()),
+            Mistake("least is a probability: compare it with the softmax, not with the logits",
+                    lambda x, p: experts.hard(x) * (x >= p)),
+            Mistake("1 where the expert speaks, not how sure it is", lambda x, p: where_sure(x, p) * x.softmax(dim=1)),
+            Mistake("maps of 0 and 1, one for each class, not the number of the class", lambda x, p: x.argmax(dim=1)),
+            Mistake("the classes go back to position 1", lambda x, p: where_sure(x, p).movedim(1, -1)),
         ),
     ),
     Exercise(
@@ -134,17 +149,28 @@ EXERCISES = (
     ),
     Exercise(
         "20.3",
-        "what a condition leaves open",
-        fusion.within_variance,
-        (_features(4, 5, 3), _features(2, 8, 6), _features(6, 2, 1)),
+        "what a condition decides",
+        between_variance,
+        (_features(5, 4, 3), _features(3, 8, 6), _features(6, 2, 1)),
         (
             Mistake(
-                "the variance among draws of one condition, not among all draws",
-                lambda x: float(x.flatten(0, 1).var(dim=0).sum()),
+                "that is what the condition leaves open: the question is what it decides",
+                fusion.within_variance,
             ),
-            Mistake("the variance among draws, not among conditions", lambda x: float(x.var(dim=0).sum(dim=1).mean())),
-            Mistake("add the features' variances up", lambda x: float(x.var(dim=1).mean())),
-            Mistake("the variance, not the standard deviation", lambda x: float(x.std(dim=1).sum(dim=1).mean())),
+            Mistake(
+                "means of a few draws differ by chance: subtract within / draws",
+                lambda x: float(x.mean(dim=1).var(dim=0).sum()),
+            ),
+            Mistake(
+                "a mean of n draws varies by chance n times less than a draw: divide by draws",
+                lambda x: float(x.mean(dim=1).var(dim=0).sum()) - fusion.within_variance(x),
+            ),
+            Mistake("the variance of the conditions' means, not of all draws",
+                    lambda x: float(x.flatten(0, 1).var(dim=0).sum()) - fusion.within_variance(x) / x.shape[1]),
+            Mistake("add the features' variances up", lambda x: between_variance(x) / x.shape[2]),
+            Mistake("divide by conditions - 1 in the variance of the means",
+                    lambda x: float(x.mean(dim=1).var(dim=0, correction=0).sum())
+                    - fusion.within_variance(x) / x.shape[1]),
         ),
     ),
     open_exercise("20.4", "an expert of your own", two_colours, _EXPERT,
@@ -156,9 +182,10 @@ EXERCISES = (
 # right answers as a learner would write them, under the names of the stubs; they call nothing of wwlib
 
 
-def my_hard(logits):
-    classes = F.one_hot(logits.argmax(dim=1), logits.shape[1])
-    return classes.movedim(-1, 1).float()
+def my_sure(logits, least):
+    surest, winner = logits.softmax(dim=1).max(dim=1)
+    classes = F.one_hot(winner, logits.shape[1]).movedim(-1, 1).float()
+    return classes * (surest >= least)[:, None]
 
 
 def my_two_maps(z, mean, spread, common):
@@ -166,23 +193,25 @@ def my_two_maps(z, mean, spread, common):
     return ((z - mean) / spread) @ common.t(), logdet
 
 
-def my_within_variance(features):
-    return float(features.var(dim=1).sum(dim=1).mean())
+def my_between_variance(features):
+    within = features.var(dim=1).mean(dim=0).sum()
+    means = features.mean(dim=1).var(dim=0).sum()
+    return float(means - within / features.shape[1])
 
 
 SOLUTIONS = (
-    my_hard,
+    my_sure,
     my_two_maps,
-    my_within_variance,
+    my_between_variance,
 )
 
 QUESTIONS = (
     Question(
         "20.a",
         "316875ddcaf88220",
-        "The map holds no colour, and code = condition + residual: it is in v.",
+        "The map holds no colour, and map and residual together determine the code: it is in v.",
         dict(
-            a="The judge only looks at the result.",
+            a="The judge only reads the finished drawing.",
             b="The weights are the same for all pictures.",
             c="The argmax holds one class a pixel; is there a colour in it?",
         ),
@@ -202,19 +231,19 @@ QUESTIONS = (
         "96f123e52051a2d3",
         "Any rearrangement within a domain that keeps the Gaussian is as likely; a second expert can rule it out.",
         dict(
-            a="Your own eyes agree with the judge.",
-            b="Steps lower the loss; was the loss asking for this?",
-            c="It is: the way back gives the three again, to the last digit.",
+            a="You see the eight in the drawing yourself.",
+            b="More steps lower the loss; is the loss lower if the digit stays?",
+            c="It is invertible: the way back gives the three again.",
         ),
     ),
     Question(
         "20.d",
         "f76abbd56885e02b",
-        "What the condition says, the residual need not hold, and cannot vary.",
+        "What the condition says is not in the residual, and does not vary with it.",
         dict(
             b="Their scale is removed before training.",
             c="Size limits how well a distribution is fitted, not how much is open.",
-            d="Right or wrong, a label a pixel is little to say.",
+            d="Whether it is right does not matter; a class a pixel says little.",
         ),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import re
@@ -36,7 +37,7 @@ def _add(parser) -> None:
     parser.add_argument("--strict", action="store_true", help="refuse to grade where a protection is not in force")
     parser.add_argument("--fresh", action="store_true", help="grade everything anew")
     parser.add_argument("--shard", default="1/1", help="k/n: only the k-th of n parts; grade 1/1 afterwards to merge")
-    parser.add_argument("--due", type=datetime.fromisoformat, help="such as 2026-11-30T23:59 (default: never late)")
+    parser.add_argument("--due", type=_moment, help="such as 2026-11-30T23:59 (default: never late)")
     parser.add_argument("--late-penalty", type=float, default=0, help="share lost a begun day (default: %(default)s)")
     parser.add_argument("--roster", type=Path, help="CSV with student_id, last_name, first_name, email")
     parser.add_argument(
@@ -45,6 +46,18 @@ def _add(parser) -> None:
         help="CSV with submission (a file or folder, or the person's name or "
         "number in it) and student_id, for what maps to nobody by itself",
     )
+
+
+def _moment(text: str) -> datetime:
+    """A date with its time: a date alone would be midnight at the start of that day, and nobody means that."""
+    form = f"{text!r} must be a date and a time such as 2026-11-30T23:59"
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(form) from None
+    if not re.search(r"\d[T ]\d", text):
+        raise argparse.ArgumentTypeError(form)
+    return found
 
 
 def run(options) -> int:
@@ -64,9 +77,13 @@ def run(options) -> int:
 
 
 def _grade(options) -> int:
+    for path in (options.submissions, options.roster, options.mapping):
+        if path and not path.exists():
+            raise ValueError(f"no folder of submissions, and no file, at {path}")
     from wwlib.course.grading.grade import Settings, grade
     from wwlib.course.grading.gradebook import Lateness, strangers, write_books
-    from wwlib.course.grading.platforms import Directory, read_mapping, read_roster
+    from wwlib.course.grading.incoming.people import Directory
+    from wwlib.course.grading.incoming.roster import read_mapping, read_roster
 
     settings = Settings(options.jobs, options.cell_timeout, options.timeout, options.memory, options.seed,
                         options.hidden, options.strict)  # fmt: skip
@@ -86,6 +103,8 @@ def _grade(options) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         print("WARNING: grading as root: what is not isolated below can do what root can; use another account")
     private = [path for path in (options.roster, options.mapping) if path]
+    if options.due:
+        print(f"due {options.due.astimezone():%Y-%m-%d %H:%M %Z}, lost a begun day: {options.late_penalty:.0%}")
     print("starting: the first result takes a while, since every library is loaded first", flush=True)
     summary = grade(options.submissions, options.out, settings, options.lesson, shard, options.fresh, _say, private,
                     directory)  # fmt: skip
@@ -100,6 +119,7 @@ def _grade(options) -> int:
         _say(f"not graded, because {one['problem']}: {one['file']}")
     for remark in summary["remarks"]:
         _say(remark)
+    _list("replaced by a newer file", summary["replaced"], _say)
     learners = {r["learner"] for r in results} | {u["learner"] for u in summary["unreadable"]}
     for what, names in {**strangers(sorted(learners), directory.roster), "nobody's": summary["nobodys"]}.items():
         _list(what, names, _say)

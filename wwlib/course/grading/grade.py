@@ -21,12 +21,12 @@ from pathlib import Path
 from wwlib.base.files import save_json
 from wwlib.base.paths import library_files
 from wwlib.course.grading import wire
+from wwlib.course.grading.incoming.people import Directory, safe_name
+from wwlib.course.grading.incoming.submissions import Submission, find, name_other_lessons, newest
 from wwlib.course.grading.marking import grade_one, read_one, transplant
-from wwlib.course.grading.platforms import Directory, safe_name
 from wwlib.course.grading.sandbox import CALLS_REFUSED, NAMESPACES
 from wwlib.course.grading.servers import ForkServer, Infrastructure
 from wwlib.course.grading.session import Clock, Died, Session
-from wwlib.course.grading.submissions import Submission, find, newest
 from wwlib.course.grading.view import places, secrets_in
 from wwlib.course.lessons.tasks import Master, Values, masters
 
@@ -115,7 +115,7 @@ def grade(folder: Path, out: Path, settings: Settings, lesson: str = "", shard: 
     Finished results with the same file and settings are kept, so a batch that was stopped goes on where it was.
 
     Args:
-        folder: of submissions (`wwlib.course.grading.submissions.find` says how they are found).
+        folder: of submissions (`wwlib.course.grading.incoming.submissions.find` says how they are found).
         out: receives the results.
         settings: limits and seed; a seed of 0 draws a secret one, kept in `out/run.json`.
         lesson: grade this lesson only.
@@ -143,6 +143,7 @@ def grade(folder: Path, out: Path, settings: Settings, lesson: str = "", shard: 
         bench.ready()
         _read_all(everything, out, bench, settings)
         counted, replaced = newest([s for s in everything if not s.problem and lesson in ("", s.lesson)])
+        name_other_lessons(everything, lesson, {s.learner for s in counted}, directory.remarks)
         fingerprint = settings.fingerprint()
         for submission in counted:
             if _part(submission.learner, shard[1]) == shard[0]:

@@ -15,8 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from wwlib.base.files import save_json, write_whole
+from wwlib.course.grading.incoming.people import safe_name
 from wwlib.course.grading.pages import feedback, gradescope
-from wwlib.course.grading.platforms import safe_name
 from wwlib.course.grading.servers import Infrastructure
 from wwlib.course.grading.wire import clean
 from wwlib.course.lessons.notebooks import lesson_files
@@ -50,7 +50,7 @@ def write_books(out: Path, summary: dict, lateness: Lateness, roster: dict[str, 
         out: folder of the batch.
         summary: what `grade` returned.
         lateness: due date and penalty.
-        roster: from `wwlib.course.grading.platforms.read_roster`.
+        roster: from `wwlib.course.grading.incoming.people.read_roster`.
         settings: for `run.json`.
 
     Raises:

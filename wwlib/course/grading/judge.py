@@ -17,10 +17,11 @@ import sys
 from pathlib import Path
 
 from wwlib.course.answers import exercises
-from wwlib.course.exercise import Exercise, first_fault
+from wwlib.course.exercise import Exercise
 from wwlib.course.grading import wire
-from wwlib.course.grading.reading import read
+from wwlib.course.grading.incoming.reading import read
 from wwlib.course.grading.warm import TRIPWIRE
+from wwlib.course.judgement import first_fault
 from wwlib.course.lessons.tasks import masters
 
 FLOAT64_SHARE = 0.25

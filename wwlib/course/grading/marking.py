@@ -12,18 +12,16 @@ import time
 from dataclasses import dataclass
 
 from wwlib.course.grading import wire
+from wwlib.course.grading.incoming.reading import Answer, Reading
+from wwlib.course.grading.incoming.submissions import Submission
 from wwlib.course.grading.judge import seed_of
-from wwlib.course.grading.reading import Answer, Reading
+from wwlib.course.grading.pages import advice
 from wwlib.course.grading.servers import ForkServer, Infrastructure, why_ended
 from wwlib.course.grading.session import Clock, Died, Session
-from wwlib.course.grading.submissions import Submission
 from wwlib.course.lessons.notebooks import KERNEL
 from wwlib.course.lessons.tasks import Master, Task, Values
 
 JUDGES_MEMORY, JUDGES_SECONDS = 1.0, 30.0  # gigabytes beyond the libraries' own, seconds of CPU time
-REFUSED = ("PermissionError", "Operation not permitted", "Read-only file system", "failure in name resolution")
-SANDBOX = ("the grader runs cells without network, sockets, installation of packages, keyboard or files of your own; "
-           "see docs/grading.md")  # fmt: skip
 
 
 class Beyond(Exception):
@@ -152,6 +150,7 @@ class Marking:
     learner: str
     attempt: str
     secret: int
+    given: dict[str, str]  # what was handed in, by exercise
     results: dict[str, dict] = dataclasses.field(default_factory=dict)
     asides: dict[str, str] = dataclasses.field(default_factory=dict)  # what a right answer's cell did besides
     outputs: dict[str, list[dict]] = dataclasses.field(default_factory=dict)
@@ -161,6 +160,8 @@ class Marking:
     def put(self, task: Task, status: str, points: float, text: str) -> None:
         """Write down the result of one exercise."""
         text = "\n".join(part for part in (text, self.asides.get(task.exercise, "")) if part)
+        shown = "".join(one.get("text", "") for one in self.outputs.get(task.exercise, []))
+        text = "\n".join([text, *advice(text, shown, self.given.get(task.exercise, ""))]).strip()
         self.results[task.exercise] = dict(
             exercise=task.exercise, title=self.titles[task.exercise], status=status, points=round(points, 3),
             of=task.points, text=wire.clean(text)[:4000],
@@ -186,8 +187,9 @@ def grade_one(submission: Submission, master: Master, servers: tuple[ForkServer,
     """
     start = time.monotonic()
     clock = Clock(settings.timeout)
-    marking = Marking(master, dict(submission.reading.answers), titles, submission.learner, submission.digest,
-                      settings.seed)  # fmt: skip
+    answers = submission.reading.answers
+    given = {id: answer.source for id, answer in answers.items()}
+    marking = Marking(master, dict(answers), titles, submission.learner, submission.digest, settings.seed, given)
     for task in master.tasks:
         answer = marking.answers.get(task.exercise)
         if answer is None:
@@ -258,8 +260,7 @@ def _judge_all(marking: Marking, session: Session, server: ForkServer, asked: li
             asked[0] = task.exercise
             errors = [shown["error"] for shown in marking.outputs.get(task.exercise, []) if "error" in shown]
             if errors and task.exercise not in session.standing:
-                hint = f"\n{SANDBOX}" if any(word in errors[0] for word in REFUSED) else ""
-                marking.put(task, "error", 0, f"the cell raised {errors[0]}{hint}")
+                marking.put(task, "error", 0, f"the cell raised {errors[0]}")
                 continue
             if errors:
                 marking.asides[task.exercise] = f"the cell raised {errors[0]}; the function was judged all the same"
@@ -289,7 +290,4 @@ def _score(marking: Marking, task: Task, judge: Judge, session: Session) -> None
         found = max(found, judge.ask(header, session=session)[0], key=lambda one: one["earned"])
     points = found["earned"] * task.points
     status = "right" if found["earned"] == 1 else "partly right" if points else "wrong"
-    text = found["text"]
-    if any(word in text for word in REFUSED):
-        text += f"\n{SANDBOX}"
-    marking.put(task, "library" if found["library"] else status, points, text)
+    marking.put(task, "library" if found["library"] else status, points, found["text"])

@@ -1,10 +1,41 @@
-"""What one learner gets: a page of feedback, and Gradescope's results."""
+"""What one learner gets: advice, a page of feedback, and Gradescope's results."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import html
+import re
+
+from wwlib.course.grading.shell import NOTHING_INSTALLED
+
+REFUSED = ("PermissionError", "Operation not permitted", "Read-only file system", "failure in name resolution")
+SANDBOX = ("the grader runs cells without network, sockets, installation of packages, keyboard or files of your own; "
+           "see docs/grading.md")  # fmt: skip
+PACKAGES = ("the grader installs nothing and runs no %%writefile: use the packages of environment.yml, and write "
+            "functions of your own into the cell of the answer")  # fmt: skip
+PROCESSES = re.compile(r"\b(multiprocessing|mp|joblib|ProcessPoolExecutor|num_workers|subprocess|os\.fork)\b")
+LOST = re.compile(r"too slow|EOFError|BrokenProcessPool|TerminatedWorkerError|PermissionError")
+ONE_PROCESS = ("new processes start slowly in the grader, and a Manager of theirs does not work, since it needs "
+               "sockets: compute in one process, with n_jobs=1 or num_workers=0")  # fmt: skip
+
+
+def advice(text: str, shown: str, source: str) -> list[str]:
+    """Return, in a sentence each, what a learner should write instead of what the grader's conditions do not allow.
+
+    Args:
+        text: what is said of the answer so far, errors and all.
+        shown: what its cell showed.
+        source: of the answer.
+    """
+    found = []
+    if NOTHING_INSTALLED in shown or "ModuleNotFoundError" in text:
+        found.append(PACKAGES)
+    if LOST.search(text) and PROCESSES.search(source):
+        found.append(ONE_PROCESS)
+    elif any(word in text for word in REFUSED):
+        found.append(SANDBOX)
+    return found
 
 
 def gradescope(results: list[dict], problems: list[dict]) -> dict:

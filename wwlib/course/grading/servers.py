@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wwlib.base.paths import ROOT
+from wwlib.base.scratch import scratch
 from wwlib.course.grading import wire
 from wwlib.course.grading.sandbox import end_with_parent
 
@@ -39,7 +40,7 @@ class ForkServer:
     def __init__(self, module: str, *arguments: str):
         ours, theirs = socket.socketpair()
         self.control, self.lock = ours, threading.Lock()
-        self.home = tempfile.mkdtemp(prefix="ww-server-")
+        self.home = tempfile.mkdtemp(prefix="server-", dir=scratch())
         environment = {"PATH": "/usr/bin:/bin", "HOME": self.home, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1",
                        "MPLBACKEND": "module://matplotlib_inline.backend_inline", "MPLCONFIGDIR": self.home,
                        "WW_HEADLESS": "1", "WW_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "WW_ROOT": str(ROOT),

@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from wwlib.base.scratch import scratch
 from wwlib.course.grading import wire
 from wwlib.course.grading.sandbox import Limits
 from wwlib.course.grading.servers import ForkServer, Infrastructure, why_ended
@@ -50,7 +51,7 @@ class Session:
         self, server: ForkServer, notebook: dict, hide: list[str], clock: Clock, patience: float, memory: float
     ):
         self.server, self.clock, self.patience, self.memory = server, clock, patience, memory
-        self.home = tempfile.mkdtemp(prefix="ww-home-")
+        self.home = tempfile.mkdtemp(prefix="home-", dir=scratch())
         limits = Limits(cpu_seconds=int(clock.total) + 5, memory=memory)
         order = dict(home=self.home, hide=hide, limits=dataclasses.asdict(limits),
                      parameters={"profile": "quick", "seed": secrets.randbelow(1_000)})  # fmt: skip

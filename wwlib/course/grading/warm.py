@@ -7,13 +7,11 @@ functions answer calls over a socket. Nothing that could tell right from wrong i
 from __future__ import annotations
 
 import ast
-import base64
 import contextlib
 import importlib
 import inspect
 import json
 import pickle
-import re
 import socket
 import sys
 import time
@@ -22,6 +20,7 @@ from pathlib import Path
 from wwlib.course.grading import wire
 from wwlib.course.grading.sandbox import Limits, enter
 from wwlib.course.grading.servers import serve
+from wwlib.course.grading.shell import make_shell, run_cell, without_sockets_or_compiler
 from wwlib.course.grading.view import places
 
 PRELOAD = (
@@ -31,10 +30,8 @@ PRELOAD = (
     "wwlib.models.losses", "wwlib.training.step", "wwlib.models.editing", "wwlib.models.explorer",
     "wwlib.models.shipped", "wwlib.metrics.where", "wwlib.metrics.what", "wwlib.metrics.factor_vae",
     "wwlib.metrics.information", "wwlib.metrics.lengths", "wwlib.metrics.ranking", "wwlib.metrics.scores",
-    "wwlib.course.exercise",
+    "wwlib.course.judgement",
 )  # fmt: skip
-TEXT = 100_000  # characters kept of what one cell prints
-PICTURE = 2_000_000  # bytes of base64 kept of one picture
 SHOWN = 6_000_000  # bytes kept of all that a submission's cells show
 TRIPWIRE = "the library's own answer was called"
 
@@ -52,23 +49,9 @@ def main(control: socket.socket) -> None:
     torch.set_num_threads(1)
     for name in PRELOAD:
         importlib.import_module(name)
-    shell = _shell()
+    without_sockets_or_compiler()
+    shell = make_shell()
     serve(control, lambda order, channel: learn(order, channel, shell))
-
-
-def _shell():
-    """An IPython shell without history, threads or colours."""
-    from IPython.core.interactiveshell import InteractiveShell
-    from matplotlib_inline.backend_inline import configure_inline_support
-    from traitlets.config import Config
-
-    quiet = Config()
-    quiet.HistoryManager.enabled = False
-    quiet.InteractiveShell.colors = "NoColor" if "NoColor" in str(InteractiveShell.colors.info()) else "nocolor"
-    shell = InteractiveShell.instance(config=quiet)
-    shell.InteractiveTB.set_mode("Minimal")
-    configure_inline_support(shell, "module://matplotlib_inline.backend_inline")  # figures become PNG
-    return shell
 
 
 def learn(order: dict, channel: socket.socket, shell) -> None:
@@ -194,44 +177,11 @@ def execute(cells: Cells, parameters: dict, home: Path, channel: socket.socket) 
     return json.loads(executed.read_text(encoding="utf-8"))
 
 
-def run_cell(shell, source: str) -> list[dict]:
-    """Run one cell and return its outputs: text cut to size, pictures as PNG, an error as a short traceback."""
-    from IPython.utils.capture import capture_output
-    from matplotlib_inline.backend_inline import flush_figures
-    from nbformat.v4 import new_output
-
-    with capture_output() as captured:
-        result = shell.run_cell(source, store_history=True)
-        try:
-            flush_figures()
-        except Exception:
-            print("a figure could not be drawn")
-    outputs = []
-    text = captured.stdout + captured.stderr
-    error = result.error_before_exec or result.error_in_exec
-    if error is not None:
-        text = text[: max(0, text.rfind("Traceback"))] if "Traceback" in text else text
-    if text:
-        cut = f"\n… {len(text) - TEXT} more characters" if len(text) > TEXT else ""
-        outputs.append(new_output("stream", name="stdout", text=wire.clean(text[:TEXT]) + cut))
-    for shown in captured.outputs[:20]:
-        picture = shown.data.get("image/png", "")
-        if isinstance(picture, bytes):
-            picture = base64.b64encode(picture).decode()
-        data = {"text/plain": wire.clean(shown.data.get("text/plain", ""))[:TEXT]}
-        if 0 < len(picture) <= PICTURE:
-            data["image/png"] = picture.replace("\n", "")
-        outputs.append(new_output("display_data", data=data))
-    if error is not None:
-        message = wire.clean(re.sub(r"\x1b\[[0-9;]*m", "", str(error))[:2000])
-        outputs.append(new_output("error", ename=type(error).__name__, evalue=message, traceback=[]))
-    return outputs
-
-
 def _answer(header: dict, payload: bytes, functions: dict, lessons: dict) -> tuple[dict, bytes]:
     """Call a learner's function, and say what came back or what it raised."""
     from wwlib.course.describe import line_of
-    from wwlib.course.exercise import unchanged, value_and_slopes
+    from wwlib.course.exercise import value_and_slopes
+    from wwlib.course.judgement import unchanged
 
     function = functions.get(header["exercise"])
     if not callable(function):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wwlib.course.describe import describe
-from wwlib.course.exercise import GREEN, GREY, RED, Result, digest, first_fault, remarks
+from wwlib.course.exercise import digest
+from wwlib.course.judgement import GREEN, GREY, RED, Result, first_fault, remarks
 
 
 def check(id: str, answer: Callable) -> Result:

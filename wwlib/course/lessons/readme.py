@@ -62,21 +62,35 @@ def speed_table() -> str:
 def colab_table() -> str:
     """What came of the newest run on Colab's Python and versions."""
     record = json.loads(COLAB.read_text(encoding="utf-8"))
-    seconds = [lesson["seconds"] for lesson in record["lessons"]]
-    passed = sum(lesson["outcome"] == "passed" for lesson in record["lessons"])
-    tests = record.get("tests") or {}
-    counts = ", ".join(
-        f"{tests[word]:,} {word}" for word in ("passed", "skipped", "failed", "error") if tests.get(word)
-    )
     rows = [
-        ("date, image", f"{record['date']}, {record['image']}"),
+        ("image", record["image"]),
         ("Python", record["python"]),
         ("packages", ", ".join(f"{name} {version}" for name, version in record["versions"].items())),
         ("the setup cell printed", record["setup_cell"].replace("\n", " ")),
-        ("lessons at quick", f"{passed} of {len(seconds)} passed, {min(seconds):.0f} to {max(seconds):.0f} s each"),
-        ("unit tests", f"{counts} in {tests['minutes']:.0f} minutes" if counts else "not run"),
+        ("lessons at quick", _lessons_there(record)),
+        *(_tests_there(record["tests"]) if "tests" in record else [("unit tests", "not run")]),
     ]
     return Table(["run on Colab's versions", record["command"]], rows).markdown()
+
+
+def _lessons_there(record: dict) -> str:
+    seconds = [lesson["seconds"] for lesson in record["lessons"]]
+    passed = sum(lesson["outcome"] == "passed" for lesson in record["lessons"])
+    return f"{passed} of {len(seconds)} passed, {min(seconds):.0f} to {max(seconds):.0f} s each ({record['date']})"
+
+
+def _tests_there(tests: dict) -> list[tuple[str, str]]:
+    counts = [f"{tests.get(word, 0):,} {word}" for word in ("passed", "skipped", "failed")]
+    counts += [f"{tests['error']:,} with an error"] if "error" in tests else []
+    counts += [f"{tests['left']:,} not run yet"] if tests["left"] else []
+    rows = [("unit tests", f"{', '.join(counts)}; {tests['minutes']:.0f} minutes in all ({tests['date']})")]
+    if tests["failures"]:
+        rows.append(("failed", ", ".join(f"`{test}`" for test in tests["failures"])))
+    if tests["at_the_second_try"]:
+        rows.append(("passed when run once more", ", ".join(f"`{test}`" for test in tests["at_the_second_try"])))
+    skips = (f"{reason} ({count})" for reason, count in tests["skips"].items())
+    rows.append(("skipped because", "; ".join(skips) or "nothing was skipped"))
+    return [*rows, ("left out", ", ".join(f"`{path}`" for path in tests["left_out"]))]
 
 
 def slider_table() -> str:

@@ -22,14 +22,14 @@ def load_examination() -> dict:
     return load_json(RECORD)
 
 
-def names_by_strangers() -> dict:
-    """Return what somebody who knew neither model nor factors called each code, and how it was asked."""
+def names_by_a_language_model() -> dict:
+    """Return what a language model that knew neither model nor factors called each code, and how it was asked."""
     return load_json(NAMES)
 
 
 def codes_table(record: dict) -> Table:
-    """For each code: what a stranger called it, how long its path is, and which factors vote for it."""
-    names, model = names_by_strangers()["codes"], shipped_record(record["model"])
+    """For each code: what a language model called it, how long its path is, and which factors vote for it."""
+    names, model = names_by_a_language_model()["codes"], shipped_record(record["model"])
     factors = make_data(model["config"]["dataset"], model["config"]["resolution"]).factor_names
     votes = model["scores"]["votes"]
     rows = []
@@ -37,7 +37,9 @@ def codes_table(record: dict) -> Table:
         shares = {factor: row[code] / sum(row) for factor, row in zip(factors, votes, strict=True)}
         owned = [f"{factor} {share:.0%}" for factor, share in shares.items() if share >= 0.25]
         rows.append((code, name or "no change worth a name", f"{length:.3f}", ", ".join(owned) or "–"))
-    return Table(["code", "what a stranger called it", "length", "factors that give it a quarter of their votes"], rows)
+    return Table(
+        ["code", "what the language model called it", "length", "factors that give it a quarter of their votes"], rows
+    )
 
 
 def projection_table(record: dict) -> Table:
@@ -84,7 +86,7 @@ RESULTS = (
     Result(
         "11",
         "The portraits' codes",
-        "What a stranger to model and factors called each code, and which factors vote for it: a few codes have "
+        "What a language model that sees pictures called each code, and which factors vote for it: a few codes have "
         "clear names, most do little.",
         lambda: codes_table(load_examination()),
     ),

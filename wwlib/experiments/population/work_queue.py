@@ -24,8 +24,6 @@ def open_study(storage: str, name: str = "population", heartbeat: int = 30) -> o
         ConnectionError: if the database does not answer.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if storage.startswith("sqlite:///"):
-        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     if "://" not in storage:
         raise ValueError(f"storage must be a database URL such as sqlite:///runs/population.db, got {storage!r}")
     # a server may have closed a connection that slept through an hour of training
@@ -33,6 +31,8 @@ def open_study(storage: str, name: str = "population", heartbeat: int = 30) -> o
     try:
         # which driver `postgresql://` alone means depends on the version of SQLAlchemy
         url = sqlalchemy.make_url(storage.replace("postgresql://", "postgresql+psycopg://", 1))
+        if url.get_backend_name() == "sqlite" and url.database:  # the file, as the URL spells it: %20 is a space
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             database = optuna.storages.RDBStorage(

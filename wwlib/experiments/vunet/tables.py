@@ -100,7 +100,7 @@ def short_table(record: dict) -> Table:
     """What the lesson shows of `case_table`: means over seeds of rebuilt, transfer and gap."""
     rows = []
     for case in ("no code", "coarse", "fine, beta 0", "fine"):
-        mean = lambda measure, case=case: f"{vunet_values(record, case, measure).mean():.1f}"  # noqa: E731
+        mean = lambda measure, case=case: f"{vunet_values(record, case, measure).mean():z.1f}"  # noqa: E731
         rows.append((LABELS[case], mean("rebuilt"), mean("transfer"), mean("gap")))
     return Table(["model", "rebuilt, dB", "transfer, dB", "gap, dB"], rows)
 
@@ -151,7 +151,7 @@ def plateau_table(record: dict) -> Table:
 
 def _distances(run: dict) -> tuple[str, str, str]:
     rebuilt, transfer = run["scores"]["rebuilt"], run["scores"]["transfer"]
-    return f"{rebuilt:.1f}", f"{transfer:.1f}", f"{rebuilt - transfer:.1f}"
+    return f"{rebuilt:.1f}", f"{transfer:.1f}", f"{rebuilt - transfer:z.1f}"
 
 
 @made_from(load_record)

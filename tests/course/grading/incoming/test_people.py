@@ -12,8 +12,9 @@ import pytest
 from tests.course.grading.kinds import PERFECT
 from wwlib.__main__ import main
 from wwlib.course.grading.gradebook import Lateness
-from wwlib.course.grading.platforms import Directory, read_mapping, read_roster
-from wwlib.course.grading.submissions import find
+from wwlib.course.grading.incoming.people import Directory
+from wwlib.course.grading.incoming.roster import read_mapping, read_roster
+from wwlib.course.grading.incoming.submissions import find
 
 BYTES = json.dumps(PERFECT).encode()
 ROSTER = (
@@ -159,3 +160,22 @@ def test_of_two_attempts_in_one_learners_zip_the_one_saved_last_counts_and_the_z
     found, _ = find(tmp_path / "in")
     assert {s.modified for s in found} == {1_795_000_000}
     assert max(found, key=lambda s: s.saved).name == "anna.zip/a.ipynb"
+
+
+@pytest.mark.parametrize(
+    "entry", ["mullerjorg_12346_text.html", "mullerjorg_LATE_12346_text.html", "mullerjorg_12346_link.html"]
+)
+def test_text_written_into_canvas_is_its_authors(entry, tmp_path):
+    directory = Directory(read_roster(roster_in(tmp_path)))
+    found, _ = find(
+        zip_of(tmp_path / "all.zip", {entry: b"<p>done</p>", "mullerjorg_12346_7_02.ipynb": BYTES}), directory
+    )
+    assert {s.learner for s in found} == {"s2"}
+
+
+def test_a_groups_name_in_front_is_said_and_nobody_is_mapped_by_a_guess(tmp_path):
+    directory = Directory(read_roster(roster_in(tmp_path)))
+    members = {f"{name}_9_assignsubmission_file_/02.ipynb": BYTES for name in ("Group A-Anna Abel", "Lea-Jörg Unknown")}
+    found, _ = find(zip_of(tmp_path / "all.zip", members), directory)
+    assert sorted(s.learner for s in found) == ["Group A-Anna Abel_9", "Lea-Jörg Unknown_9"]
+    assert directory.remarks == ["Group A-Anna Abel_9: perhaps s1 behind a group's name; use --mapping"]

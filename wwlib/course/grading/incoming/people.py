@@ -1,4 +1,4 @@
-"""Who handed something in: names as Moodle, Canvas and Gradescope write them, the roster, and a mapping file.
+"""Who handed something in: names as Moodle, Canvas and Gradescope write them, and whom of a class they mean.
 
 A platform writes the person's name in front of the file's own name. The person may choose the latter, and on some
 platforms their own name as well: two people who hand in under one name are therefore never taken for one.
@@ -6,21 +6,16 @@ platforms their own name as well: two people who hand in under one name are ther
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
 import unicodedata
-from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 MOODLE = re.compile(r"^(?P<name>.+?)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)(?:_|$)")
-CANVAS = re.compile(r"^(?P<name>[^_]+)(?P<late>_LATE)?_(?P<number>\d+)_\d+_.")
+CANVAS = re.compile(r"^(?P<name>[^_]+)(?P<late>_LATE)?_(?P<number>\d+)_(?:\d+_.|(?:text|link)\.html$)")
 GRADESCOPE = re.compile(r"^(?P<name>submission)_(?P<number>\d+)$")
 JOINERS = "\u200c\u200d"  # between letters of Persian, Hindi and other scripts they are part of a word
 REPLACED = "\N{REPLACEMENT CHARACTER}"
-ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")
 
 
 @dataclass(frozen=True)
@@ -88,63 +83,10 @@ def gradescope_people(text: str) -> dict[str, tuple[list[Person], str]]:
             if values:
                 sure = tuple(tidy(fields[key]) for key in ("sid", "email") if fields.get(key))
                 people.append(Person(values[0], tidy(fields.get("name", "")), (head[1], *values), sure))
-        when = re.search(r"^  :created_at: *'?([^'\n]+)", part, re.MULTILINE)
+        # a plain time in the same line, or Ruby's form, whose first line below is the time in UTC
+        when = re.search(r"^  :created_at: *(.*(?:\n    .*)*)", part, re.MULTILINE)
         found[head[1]] = (people, when[1].strip() if when else "")
     return found
-
-
-def read_table(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV as spreadsheets save it: UTF-8, UTF-16 or Windows' encoding, commas or semicolons.
-
-    Raises:
-        ValueError: if it is no text.
-    """
-    data = path.read_bytes()
-    encodings = ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ENCODINGS
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise ValueError(f"{path} is no text in UTF-8, UTF-16 or Windows-1252")
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    clean = lambda text: tidy(text or "").strip()  # noqa: E731
-    return [{clean(key): clean(value) for key, value in row.items() if key is not None} for row in rows]
-
-
-def read_roster(path: Path | None) -> dict[str, dict]:
-    """Return names and addresses by `student_id` from a CSV with nbgrader's column names.
-
-    Raises:
-        ValueError: if the file has no column `student_id`, or names a learner twice.
-    """
-    if path is None:
-        return {}
-    rows = read_table(path)
-    if rows and "student_id" not in rows[0]:
-        raise ValueError(f"{path} must have a column student_id, has {list(rows[0])}")
-    ids = Counter(row["student_id"] for row in rows if row["student_id"])
-    if twice := [id for id, count in ids.items() if count > 1]:
-        raise ValueError(f"{path} must name each student_id once, names twice {twice[:5]}")
-    return {row["student_id"]: row for row in rows if row["student_id"]}
-
-
-def read_mapping(path: Path | None) -> dict[str, str]:
-    """Return whose each submission is, from a CSV with the columns `submission` and `student_id`.
-
-    Raises:
-        ValueError: if the file has other columns.
-    """
-    if path is None:
-        return {}
-    rows = read_table(path)
-    if rows and not {"submission", "student_id"} <= set(rows[0]):
-        raise ValueError(f"{path} must have the columns submission and student_id, has {list(rows[0])}")
-    return {row["submission"]: row["student_id"] for row in rows}
 
 
 @dataclass
@@ -152,7 +94,7 @@ class Directory:
     """The people of a class, and how submissions are mapped to them.
 
     Attributes:
-        roster: rows by `student_id`, from `read_roster`.
+        roster: rows by `student_id`, from `wwlib.course.grading.incoming.roster.read_roster`.
         mapping: from `read_mapping`; goes before everything else.
         remarks: what an instructor should be told about the mapping.
     """
@@ -175,8 +117,10 @@ class Directory:
             id = id or next((key for key in person.sure if key in self.roster), "") or self._by_address(person)
             if id:
                 found[person] = id
-            elif matches := self._by_name(person):
+            elif matches := self._by_name(person.name):
                 claims.setdefault(matches, []).append(person)
+            elif likely := self._behind_a_group(person.name):
+                self.remarks.append(f"{person.id}: perhaps {likely} behind a group's name; use --mapping")
         for matches, claimants in claims.items():
             if len(matches) == 1 and len(claimants) == 1 and matches[0] not in found.values():
                 found[claimants[0]] = matches[0]
@@ -189,8 +133,14 @@ class Directory:
         rows = [id for id, row in self.roster.items() if row.get("email") and row["email"] in person.sure]
         return rows[0] if len(rows) == 1 else ""
 
-    def _by_name(self, person: Person) -> tuple[str, ...]:
-        wanted = _letters(person.name)
+    def _behind_a_group(self, name: str) -> str:
+        """The one learner whose name follows a hyphen; a guess, since people have names with hyphens as well."""
+        parts = name.split("-")
+        matches = {id for n in range(1, len(parts)) for id in self._by_name("-".join(parts[n:]))}
+        return matches.pop() if len(matches) == 1 else ""
+
+    def _by_name(self, name: str) -> tuple[str, ...]:
+        wanted = _letters(name)
         if not wanted:
             return ()
         matches = []
