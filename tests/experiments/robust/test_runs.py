@@ -79,8 +79,18 @@ def test_it_leaves_probes_next_to_no_colour(record):
 
 def test_transfers_get_no_better_for_it_only_the_gap_closes(record):
     """The honest point of the lesson: if pictures did get better, its prose would be wrong."""
-    assert values(record, "weak full", "transfer").max() < values(record, "weak adversary", "transfer").min()
-    assert values(record, "weak full", "ratio").max() < values(record, "none", "ratio").min()
+    for critic in ("strong", "weak"):
+        alone, full = (values(record, f"{critic} {rest}", "transfer").mean() for rest in ("adversary", "full"))
+        assert full < alone + 0.5
+        assert values(record, f"{critic} full", "ratio").max() < values(record, "none", "ratio").min()
+    best = max(CASES, key=lambda case: values(record, case, "transfer").mean())
+    assert best == "strong adversary"
+
+
+def test_noise_costs_pose(record):
+    for critic in ("strong", "weak"):
+        alone, full = (values(record, f"{critic} {rest}", "pose").mean() for rest in ("adversary", "full"))
+        assert full < alone - 0.05
 
 
 def test_gamma_grows_only_where_it_is_asked_to(record):
