@@ -146,27 +146,30 @@ RESULTS = (
     Result(
         "13",
         "Every criterion",
-        "What a weak critic overlooks, what distrust closes, and what it costs; thresholds are those of a pilot.",
+        "What a weak critic overlooks, what distrust closes, and what it costs. The goal for the judge is missed: more "
+        "noise would reach it, and lose the pose (see the remedies).",
         criteria_table,
     ),
     Result(
         "13",
         "What three critics find",
         "T, which trains the encoder, reports next to nothing; a fresh judge of the same codes finds far more, also "
-        "where T is strong. With noise that grows by distrust the judge finds little.",
+        "where T is strong. Noise by distrust leaves the judge a small part of it under a weak T; under a strong T it "
+        "does so only in seeds in which T' sees more than T.",
         leak_table,
     ),
     Result(
         "13",
         "What probes read",
-        "Less of the colours can be read from the pose code where noise grows by distrust, and a little less of the "
-        "pose; the appearance code, which nothing restrains, holds pose in every variant.",
+        "Little or nothing of the colours can be read from the pose code where noise grows by distrust, and less of "
+        "the pose; the appearance code, which nothing restrains, holds pose in every variant.",
         probe_table,
     ),
     Result(
         "13",
         "Pictures",
-        "Transfers get no better by it: only the gap between rebuilt and transferred pictures closes.",
+        "Transfers get no better by noise: only the gap between rebuilt and transferred pictures closes. A strong T "
+        "alone draws the best ones.",
         picture_table,
     ),
     Result(
