@@ -21,6 +21,7 @@ def test_an_alt_text_is_kept_and_a_caption_takes_its_place_with_the_labels():
     assert alternative("two squares", "Squares.", Rows=("a", "b")) == "two squares"
     assert alternative("", "Squares.", Rows=("a", "b\nc"), Columns=()) == "Squares. Rows: a, b c."
     assert alternative("", "Squares.", Panels=("", "")) == "Squares."
+    assert alternative("", "Squares.", Rows=("a", "", "b")) == "Squares. Rows: a, b."
     with pytest.raises(ValueError, match="alt must say"):
         alternative(" ", "")
 

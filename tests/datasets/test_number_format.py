@@ -68,7 +68,8 @@ def test_rooms_are_rendered_to_the_same_bits_whatever_the_default_is(shape, doub
 
 def test_trainings_run_in_the_default_format(doubles):
     doubles()
-    assert Training(TINY, SmallRooms(), CPU).step()["generator"].dtype == torch.float64
+    losses = Training(TINY, SmallRooms(), CPU).step()
+    assert {loss.dtype for loss in losses.values()} == {torch.float64}
     for family in FAMILIES:
         config = VAEConfig(family, 4.0, codes=2, features=8, critic_width=8, batch=4)
         assert VAETraining(config, Avatars(32), CPU).step()["kl"].dtype == torch.float64

@@ -26,7 +26,8 @@ def alternative(alt: str, caption: str, **labels: Sequence[str]) -> str:
         return alt
     if not caption.strip():
         raise ValueError("alt must say in words what the picture shows, or a caption must; got two empty texts")
-    kinds = [f"{kind}: {', '.join(map(str, texts))}." for kind, texts in labels.items() if any(texts)]
+    named = {kind: ", ".join(text for text in texts if text.strip()) for kind, texts in labels.items()}
+    kinds = [f"{kind}: {texts}." for kind, texts in named.items() if texts]
     return " ".join([caption.strip(), *kinds]).replace("\n", " ")
 
 

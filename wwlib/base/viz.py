@@ -300,7 +300,8 @@ def heat_map(
     for row, column in np.ndindex(height, width):
         colour = "white" if light[row, column] < 0.18 and np.isfinite(table[row, column]) else INK
         axes.text(column, row, f"{table[row, column]:.{digits}f}", ha="center", va="center", fontsize=7, color=colour)
-    return figure_picture(figure, f"{title}: a table of {height} {rows}s by {width} {columns}s.")
+    lines = f"{height} rows, one for each {rows}, and {width} columns, one for each {columns}"
+    return figure_picture(figure, f"{title}: a table of {lines}.")
 
 
 def show_widget(make: Callable[[], Any]) -> None:

@@ -218,6 +218,37 @@ def test_a_batch_killed_half_way_continues(tmp_path):
     assert len(rows(out / "grades.csv")) == 5
 
 
+STRAY = "import os, time\nos.write(3, b'\\0')\n"  # on the socket that answers go through
+CHILDREN = """for _ in range(20):
+    if os.fork() == 0:
+        hoard = bytearray(b'1') * (90 << 20)
+        time.sleep(15)
+        os._exit(0)
+time.sleep(15)
+"""
+PROGRAMS = """import subprocess, sys, time
+line = "b = bytearray(b'1') * (150 << 20); import time; time.sleep(15)"
+for _ in range(12):
+    subprocess.Popen([sys.executable, '-S', '-c', line])
+time.sleep(15)
+"""
+RIGHT = "def my_cumax(logits):\n    return logits.softmax(-1).flip(-1).cumsum(-1).flip(-1)\n"
+
+
+def test_memory_is_watched_whatever_arrives_and_whatever_a_process_runs(tmp_path):
+    """A stray byte on the socket once stopped the watch; a program of one's own once counted as the server's image."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    put(folder, "anna", PERFECT)
+    put(folder, "stray", first_answer(STRAY + CHILDREN + RIGHT))
+    put(folder, "programs", first_answer(PROGRAMS + RIGHT))
+    assert run(folder, "--out", tmp_path / "out", "--memory", 0.2, "--cell-timeout", 40, "--jobs", 1) == 0
+    assert {row["student_id"]: row["score"] for row in rows(tmp_path / "out" / "grades.csv")}["anna"] == "6.0"
+    for learner in ("stray", "programs"):
+        page = (tmp_path / "out" / "feedback" / f"{learner}.html").read_text(encoding="utf-8")
+        assert "too much memory" in page, learner
+
+
 def test_shards_together_are_the_whole(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()

@@ -18,6 +18,8 @@ from wwlib.experiments.vunet.photographs import held_out, load_photographs_model
 from wwlib.experiments.vunet.runs import (
     CASES,
     CURVE,
+    GAP_SEED,
+    GAPS,
     REMEDIES,
     SHIPPED,
     TIMES,
@@ -71,6 +73,15 @@ def test_the_second_code_copies_where_it_is_free_and_not_where_it_is_dear(record
         assert better.min() >= tables.OVER_COPYING
 
 
+def test_the_gap_of_the_small_code_is_small_in_most_seeds_and_remedies_were_tried_on_the_other(record):
+    gaps = values(record, "coarse", "gap")
+    assert np.median(gaps) <= tables.SMALL_GAP
+    assert gaps.argmax() == GAP_SEED
+    tried = [named_run(record, f"gap: {name}", GAP_SEED)["scores"] for name in GAPS]
+    assert len(tried) >= 4
+    assert min(scores["rebuilt"] - scores["transfer"] for scores in tried) < gaps.max()
+
+
 def test_a_code_that_is_paid_for_holds_no_pose_and_a_free_one_does(record):
     for case in ("coarse", "fine"):
         assert values(record, case, "pose").max() <= tables.HIDDEN_POSE
@@ -104,7 +115,14 @@ def test_the_tables_hold_what_the_record_holds(record):
     assert len(tables.criteria_table(record).rows) == 16
     points = tables.curve_points(record)
     assert points["rebuilt"][0] == list(CURVE)
-    for table in (tables.short_table, tables.curve_table, tables.times_table, tables.plateau_table, tables.paper_table):
+    for table in (
+        tables.short_table,
+        tables.curve_table,
+        tables.times_table,
+        tables.plateau_table,
+        tables.gap_table,
+        tables.paper_table,
+    ):
         assert len(table(record).rows) >= 3
     with pytest.raises(ValueError, match="measure must be one of"):
         tables.vunet_values(record, "coarse", "beauty")

@@ -175,12 +175,12 @@ def my_better_of_two(length, label):
 
 
 def my_partners(relation):
-    best, partners = -1.0, []
+    best, partners = -1.0, ()
     for order in itertools.permutations(range(len(relation))):
         total = sum(float(relation[code, partner]) for code, partner in enumerate(order))
         if total > best:
-            best, partners = total, list(order)
-    return partners
+            best, partners = total, order
+    return torch.tensor(partners)
 
 
 SOLUTIONS = (

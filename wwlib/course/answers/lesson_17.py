@@ -202,7 +202,8 @@ def my_evidence(v_a, v_b, shared, rho):
 
 
 def my_shares(sizes):
-    return [1 + math.log(size / sizes[0]) for size in sizes[1:]]
+    lengths = torch.tensor(sizes, dtype=torch.float32)
+    return 1 + (lengths[1:] / lengths[0]).log()
 
 
 SOLUTIONS = (

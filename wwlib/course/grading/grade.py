@@ -264,13 +264,10 @@ def _grade_all(todo: list[Submission], known: dict[str, Master], out: Path, benc
 def _ungraded(submission: Submission, known: dict[str, Master], why: str) -> dict:
     return dict(
         learner=submission.learner, lesson=submission.lesson, file=submission.name, digest=submission.digest,
-        modified=submission.modified, notes=_notes(submission), graded=False, why=wire.clean(why)[:500], tests=[],
+        modified=submission.modified, notes=[*submission.notes, *submission.reading.notes], graded=False,
+        why=wire.clean(why)[:500], tests=[],
         points=None, of=sum(t.points for t in known[submission.lesson].tasks), seconds=0.0, protections=[], outputs={},
     )  # fmt: skip
-
-
-def _notes(submission: Submission) -> list[str]:
-    return [*submission.notes, *submission.reading.notes]
 
 
 def _secret(out: Path) -> int:

@@ -55,7 +55,7 @@ class Judge:
         try:
             wire.send(self.channel, header, payload)
             while True:
-                found, body = wire.receive(self.channel, 10 * JUDGES_SECONDS)
+                found, body = wire.receive(self.channel, 10 * JUDGES_SECONDS, session and session.watch)
                 if "done" in found:
                     break
                 if found.get("state") == "broken" or session is None:
@@ -255,7 +255,7 @@ def _judge_all(marking: Marking, session: Session, server: ForkServer, asked: li
     marking.protections = session.protections
     judge = Judge(server, "comparing it")
     try:
-        marking.outputs = json.loads(judge.ask({"ask": "shown"}, session.executed)[1])
+        marking.outputs = json.loads(judge.ask({"ask": "shown"}, session.executed, session)[1])
         for task in marking.pending:
             asked[0] = task.exercise
             errors = [shown["error"] for shown in marking.outputs.get(task.exercise, []) if "error" in shown]

@@ -6,13 +6,12 @@ Whatever comes back is data that a judge alone unpacks; whatever goes wrong is t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import secrets
-import select
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -62,6 +61,7 @@ class Session:
         self.executed: bytes | None = None  # the notebook with outputs, as it came
         self.standing: list[str] = []  # exercises whose function is there once every cell has run
         self.running = ""
+        self.looked = time.monotonic()
 
     def execute(self) -> None:
         """Wait until every cell has run; raise `Died` with the reason if that does not happen.
@@ -108,15 +108,10 @@ class Session:
 
     def _next(self, seconds: float) -> tuple[dict, bytes]:
         """Wait for a message, watching time, memory and the number of processes."""
-        begun = looked = time.monotonic()
+        begun = time.monotonic()
         allowed = min(seconds, self.clock.left)
         try:
-            while (waited := time.monotonic() - begun) < allowed:
-                if time.monotonic() - looked > 0.25:
-                    self._watch()
-                    looked = time.monotonic()
-                if _readable(self.channel, min(0.25, allowed - waited)):
-                    return wire.receive(self.channel, max(0.01, allowed - waited))
+            return wire.receive(self.channel, allowed, self.watch)
         except TimeoutError:
             pass
         except EOFError:
@@ -129,8 +124,12 @@ class Session:
             raise Died(f"no time left: {self.clock.total:g} s for the whole submission")
         raise Died(f"too slow: stopped after {seconds:g} s")
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
+        """Look at the memory and the number of processes, unless that was done just now; `Died` if it is too much."""
+        if time.monotonic() - self.looked < wire.STEP:
+            return
         memory, processes = usage(self.pid)
+        self.looked = time.monotonic()
         if memory > 1.5 * self.memory + 1:
             raise Died(f"too much memory: {memory:.1f} GB in all")
         if processes > Limits.processes:
@@ -149,29 +148,46 @@ class Session:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def _readable(channel: socket.socket, seconds: float) -> bool:
-    return bool(select.select([channel], [], [], max(0.0, seconds))[0])
-
-
 def usage(root: int) -> tuple[float, int]:
-    """Return gigabytes of anonymous memory beyond what the server shares, and the number of processes, below `root`."""
+    """Return gigabytes of memory of the processes below `root` beyond what the server shares, and their number."""
     if sys.platform != "linux":
         return 0.0, 1
-    parents, sizes = {}, {}
+    parents = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
-            try:
-                lines = Path(entry.path, "status").read_bytes().splitlines()
-            except OSError:
-                continue
-            found = dict(line.split(b":", 1) for line in lines if line.startswith((b"PPid", b"RssAnon", b"RssShmem")))
-            parents[int(entry.name)] = int(found.get(b"PPid", b"0"))
-            sizes[int(entry.name)] = sum(int(found.get(key, b"0 kB").split()[0]) for key in (b"RssAnon", b"RssShmem"))
-    base = sizes.get(parents.get(root, 0), 0)  # what every fork has from the server
+            with contextlib.suppress(OSError):
+                parents[int(entry.name)] = _sizes(int(entry.name), "status").get("PPid", 0)
     below = {root}
     for _ in range(len(parents)):
         more = {pid for pid, parent in parents.items() if parent in below} - below
         if not more:
             break
         below |= more
-    return sum(max(0, sizes.get(pid, 0) - base) for pid in below) / 2**20, len(below)
+    shared = 0
+    with contextlib.suppress(OSError):
+        shared = _sizes(parents.get(root, 0), "status").get("RssAnon", 0)
+    return max(0, sum(map(_own, below)) - shared) / 2**20, len(below)
+
+
+def _own(pid: int) -> int:
+    """Kilobytes of one process, of pages that several share its part.
+
+    A process that does not let itself be looked at has all of its pages for its own.
+    """
+    try:
+        found = _sizes(pid, "smaps_rollup")
+        return sum(found.get(key, 0) for key in ("Pss_Anon", "Pss_Shmem", "SwapPss"))
+    except OSError:
+        pass
+    try:
+        found = _sizes(pid, "status")
+        return sum(found.get(key, 0) for key in ("RssAnon", "RssShmem", "VmSwap"))
+    except OSError:
+        return 0
+
+
+def _sizes(pid: int, file: str) -> dict[str, int]:
+    """The whole numbers in a file of /proc by name, without their unit."""
+    lines = Path(f"/proc/{pid}/{file}").read_text(errors="replace").splitlines()
+    words = [line.split() for line in lines]
+    return {one[0][:-1]: int(one[1]) for one in words if len(one) > 1 and one[0].endswith(":") and one[1].isdigit()}

@@ -10,6 +10,7 @@ import json
 import socket
 import struct
 import time
+from collections.abc import Callable
 
 import safetensors.torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from wwlib.course.describe import Other, plain
 
 HEAD = struct.Struct(">IQ")
 LARGEST = 16 * 2**20
+STEP = 0.25  # seconds between two looks at a process that is waited for
 
 
 def pack(value: object) -> bytes:
@@ -81,8 +83,14 @@ def send(channel: socket.socket, header: dict, payload: bytes = b"") -> None:
     channel.sendall(HEAD.pack(len(text), len(payload)) + text + payload)
 
 
-def receive(channel: socket.socket, seconds: float | None = None) -> tuple[dict, bytes]:
+def receive(channel: socket.socket, seconds: float | None = None,
+            watch: Callable[[], None] | None = None) -> tuple[dict, bytes]:  # fmt: skip
     """Return the next message, waiting `seconds` at most for all of it.
+
+    Args:
+        channel: to read from.
+        seconds: None for ever.
+        watch: called a few times a second, however much or little arrives; what it raises ends the waiting.
 
     Raises:
         TimeoutError: if it does not come in time.
@@ -90,35 +98,34 @@ def receive(channel: socket.socket, seconds: float | None = None) -> tuple[dict,
         ValueError: if it is malformed or too large.
     """
     end = None if seconds is None else time.monotonic() + seconds
-    head, size = HEAD.unpack(_exactly(channel, HEAD.size, end))
+    head, size = HEAD.unpack(_exactly(channel, HEAD.size, end, watch))
     if head > 2**20 or size > LARGEST:
         raise ValueError(f"a message of {head + size} bytes")
     try:
-        header = json.loads(_exactly(channel, head, end))
+        header = json.loads(_exactly(channel, head, end, watch))
     except (ValueError, RecursionError):
         raise ValueError("a message whose header is no JSON") from None
     if not isinstance(header, dict):
         raise ValueError("a message without a header")
-    return header, _exactly(channel, size, end)
+    return header, _exactly(channel, size, end, watch)
 
 
-def _exactly(channel: socket.socket, count: int, end: float | None) -> bytes:
+def _exactly(channel: socket.socket, count: int, end: float | None, watch: Callable[[], None] | None) -> bytes:
     data = bytearray()
     while len(data) < count:
-        if end is not None:
-            left = end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            channel.settimeout(left)
-        else:
-            channel.settimeout(None)
+        left = None if end is None else end - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError
+        channel.settimeout(left if watch is None else min(STEP, STEP if left is None else left))
         try:
             part = channel.recv(min(count - len(data), 2**20))
-        except (ConnectionError, OSError) as error:
-            if isinstance(error, TimeoutError):
-                raise
+        except TimeoutError:
+            part = None
+        except OSError:
             raise EOFError from None
-        if not part:
+        if part == b"":
             raise EOFError
-        data += part
+        data += part or b""
+        if watch is not None:
+            watch()
     return bytes(data)

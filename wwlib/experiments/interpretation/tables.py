@@ -224,9 +224,9 @@ RESULTS = (
     Result(
         "17",
         "Samples beside real pictures",
-        "Codes drawn through the network give better pictures than a fitted Gaussian or N(0, I), as long as pairs "
-        "are believed no more than they deserve (last row); trained without pairs it samples better still, and "
-        "none comes near rebuilt pictures.",
+        "Codes drawn through the network give better pictures than a fitted Gaussian or N(0, I), but with a higher "
+        "ρ (last row) worse ones than the fitted Gaussian; trained without pairs it samples better still, and none "
+        "comes near rebuilt pictures.",
         distance_table,
     ),
     Result(

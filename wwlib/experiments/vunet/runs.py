@@ -47,8 +47,17 @@ REMEDIES = {
     "weighted pixels": replace(_PLATEAU, weighted=True),
     "all of them": Schedule(),
 }
+# what could close the gap of z alone, which is above 1 dB for one seed in five; tried on that seed
+GAP_SEED = 2
+GAPS = {
+    "as it is": Schedule(seed=GAP_SEED),
+    "twice the price": Schedule(beta=0.2, seed=GAP_SEED),
+    "four times the price": Schedule(beta=0.4, seed=GAP_SEED),
+    "1,000 steps": Schedule(steps=1_000, seed=GAP_SEED),
+    "the price from the first step": Schedule(rise=(0.0, 0.0), seed=GAP_SEED),
+}
 SHIPPED = ("no code", "coarse", "fine", "fine, beta 0")  # what the lesson draws with
-PARTS = (*CASES, "curve", "times", "plateau")
+PARTS = (*CASES, "curve", "times", "plateau", "gap")
 
 
 def load_record() -> dict:
@@ -143,7 +152,7 @@ def make(parts: list[str], seeds: list[int] | None = None) -> None:
 
     Args:
         parts: of `PARTS`, or "judge"; all when empty.
-        seeds: of the trainings; 0 to 4 if left out, and 0 for curve, times and plateau.
+        seeds: of the trainings; 0 to 4 if left out, 0 for curve, times and plateau, `GAP_SEED` for gap.
 
     Raises:
         ValueError: for an unknown part.
@@ -154,7 +163,8 @@ def make(parts: list[str], seeds: list[int] | None = None) -> None:
         VUNET.keep({"joints": train_joint_judge()}, half=True)
         VUNET.note_host("joints", time.perf_counter() - start)
     trainings = [part for part in chosen if part != "judge"]
-    seeds_of = lambda part: seeds or (SEEDS if part in CASES else range(1))  # noqa: E731
+    once = {"curve": (0,), "times": (0,), "plateau": (0,), "gap": (GAP_SEED,)}
+    seeds_of = lambda part: seeds or once.get(part, SEEDS)  # noqa: E731
     record_runs(VUNET, trainings, seeds_of, _runs, lambda run: f"{run['seconds']:.0f} s, {run['scores']}")
 
 
@@ -162,6 +172,6 @@ def _runs(part: str, seed: int) -> Iterator[dict]:
     if part in CASES:
         yield run_case(part, replace(CASES[part], seed=seed), keep=seed == 0 and part in SHIPPED)
         return
-    table = {"curve": CURVE, "times": TIMES, "plateau": REMEDIES}[part]
+    table = {"curve": CURVE, "times": TIMES, "plateau": REMEDIES, "gap": GAPS}[part]
     for name, schedule in table.items():
         yield run_case(f"{part}: {name}", replace(schedule, seed=seed), keep=False)

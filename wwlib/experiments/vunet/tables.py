@@ -9,11 +9,12 @@ from wwlib.base.table import Result, Table
 from wwlib.datasets.puppet import PARTS
 from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range
 from wwlib.experiments.records import made_from
-from wwlib.experiments.vunet.runs import CASES, CURVE, REMEDIES, TIMES, load_record
+from wwlib.experiments.vunet.runs import CASES, CURVE, GAP_SEED, GAPS, REMEDIES, TIMES, load_record
 
-# goals of the specification; the first five were raised where five seeds showed them to be easy
-OVER_NO_CODE, SMALL_GAP, LARGE_GAP, OVER_COPYING = 5.0, 1.0, 5.0, 1.0  # dB
-JOINTS, HIDDEN_POSE, SHOWN_POSE, SPREAD, COLOUR = 0.8, 0.2, 0.5, 0.4, 0.5
+# goals; those of the specification (5, 1, 5, 1 dB; .8 px, .2, .5, .4) were raised where five seeds showed them to be
+# easy, and the colour of the worst part is ours
+OVER_NO_CODE, SMALL_GAP, LARGE_GAP, OVER_COPYING = 10.0, 1.0, 10.0, 5.0  # dB
+JOINTS, HIDDEN_POSE, SHOWN_POSE, SPREAD, COLOUR = 0.5, 0.1, 0.6, 0.5, 0.5
 LABELS = {
     "no code": "no code",
     "coarse": "z of 4 × 4",
@@ -149,6 +150,17 @@ def plateau_table(record: dict) -> Table:
     return Table(["change", "rebuilt, dB", "transfer, dB", "nats", "head, R²", "torso, R²", "arm, R²", "leg, R²"], rows)
 
 
+@made_from(load_record)
+def gap_table(record: dict) -> Table:
+    """Remedies for the gap of z alone, on the seed whose gap is largest."""
+    rows = []
+    for name in GAPS:
+        run = named_run(record, f"gap: {name}", GAP_SEED)
+        rows.append((name, *_distances(run), f"{run['history'][-1]['nats']:.0f}",
+                     f"{min(run['scores']['colours']):.2f}"))  # fmt: skip
+    return Table(["change", "rebuilt, dB", "transfer, dB", "gap, dB", "nats", "worst colour, R²"], rows)
+
+
 def _distances(run: dict) -> tuple[str, str, str]:
     rebuilt, transfer = run["scores"]["rebuilt"], run["scores"]["transfer"]
     return f"{rebuilt:.1f}", f"{transfer:.1f}", f"{rebuilt - transfer:z.1f}"
@@ -167,8 +179,8 @@ RESULTS = (
     Result(
         "12",
         "Every criterion",
-        "Transfer is scored against the drawn right answer. `meets` counts seeds; where a line is not met by all "
-        "seeds, the lesson says so.",
+        "Transfer is scored against the drawn right answer. The gap misses its goal in one seed of z alone and in "
+        "every seed with z2, though z2 is nearly empty there; all other lines are met by every seed.",
         criteria_table,
     ),
     Result(
@@ -194,6 +206,12 @@ RESULTS = (
         "What leaves the grey plateau",
         "One seed, six independent colours unless the line says otherwise: each change alone, and all together.",
         plateau_table,
+    ),
+    Result(
+        "12",
+        "Remedies for the gap",
+        "The seed whose gap is largest: what each change does to the gap, and what it costs the transfer.",
+        gap_table,
     ),
     Result(
         "12",

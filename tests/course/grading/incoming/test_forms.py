@@ -58,15 +58,46 @@ def nbgraders(*names, stamped=b"2026-11-30 12:00:00.000000 UTC"):
 
 
 def test_nbgraders_stamp_says_when():
-    assert [(f.name, f.modified) for f in nbgrader(nbgraders("anna", "bert"))] == [
+    assert [(f.name, f.modified) for f in nbgrader(nbgraders("anna", "bert"), Directory())] == [
         ("anna/02/02.ipynb", NOON), ("bert/02/02.ipynb", NOON)]  # fmt: skip
 
 
-def test_a_stamp_of_a_learners_own_says_nothing():
-    files = [*nbgraders("anna"), file("bert/02/02.ipynb")]
-    assert nbgrader(files) == files
-    files = [*nbgraders("anna"), file("bert/02.ipynb")]
-    assert nbgrader(files) == files
+@pytest.mark.parametrize("other", ["bert/02/02.ipynb", "bert/02.ipynb", "bert.ipynb"])
+def test_a_stamp_that_not_everybody_has_is_a_learners_own_and_is_not_used(other):
+    directory, files = Directory(), [*nbgraders("anna"), file(other)]
+    assert nbgrader(files, directory) == files
+    assert directory.remarks == ["1 files called timestamp.txt are not used, since not everybody has one"]
+
+
+CLAIM = b"submission_1:\n  :submitters:\n  - :name: Anna\n    :sid: s1\n  :created_at: 2026-11-30 12:00:00 Z\n"
+METADATA = "submission_metadata.yml"
+
+
+@pytest.mark.parametrize("eve", ["eve", "Eve Evil_7_assignsubmission_file_", "submission_7", "assignment_1_export"])
+def test_metadata_of_a_learners_own_say_nothing_of_anybody(eve):
+    others = [file("anna/02.ipynb"), file("bert.ipynb")]
+    mine = [file(f"{eve}/{METADATA}", CLAIM), file(f"{eve}/submission_1/02.ipynb")]
+    for files in ([*others, *mine], [*mine, *others]):
+        assert gradescope(files, Directory()) == (files, {})
+
+
+def test_a_learner_alone_cannot_speak_for_another_either():
+    files = [file(f"eve/{METADATA}", CLAIM), file("eve/submission_1/02.ipynb")]
+    assert gradescope(files, Directory()) == (files, {})
+
+
+@pytest.mark.parametrize("top", ["", "assignment_9_export/"])
+def test_metadata_of_a_learners_own_in_an_export_change_nothing(top):
+    files = [file(f"{top}{METADATA}", CLAIM), file(f"{top}submission_1/02.ipynb"),
+             file(f"{top}submission_1/{METADATA}", b"submission_1:\n  :submitters:\n  - :sid: s9\n")]  # fmt: skip
+    found, people = gradescope(files, Directory())
+    assert [one.name for one in found] == ["submission_1/02.ipynb", f"submission_1/{METADATA}"]
+    assert [person.id for person in people["submission_1"]] == ["s1"]
+
+
+def test_a_learners_metadata_do_not_keep_the_class_in_one_folder():
+    files = [file("class/anna/02.ipynb"), file(f"class/eve/{METADATA}"), file(f"class/eve/x/{METADATA}")]
+    assert [one.parts[0] for one in without_wrapper(files, Directory())] == ["anna", "eve", "eve"]
 
 
 def test_a_folder_around_all_others_is_taken_off_and_said():

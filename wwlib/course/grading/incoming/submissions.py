@@ -76,7 +76,7 @@ def find(place: Path, directory: Directory | None = None) -> tuple[list[Submissi
         files = handed_in.in_folder(place)
     else:
         raise FileNotFoundError(f"no folder of submissions at {place}, and no zip")
-    files, people = gradescope(nbgrader(files), directory)
+    files, people = gradescope(nbgrader(files, directory), directory)
     owners: dict[Person, list[File]] = {}
     nobodys, everyone = [], []
     for file in files:
