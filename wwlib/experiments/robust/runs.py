@@ -17,7 +17,8 @@ from wwlib.appearance.robust import Pairs, RobustModel, RobustSchedule, codes_of
 from wwlib.base.paths import DATA
 from wwlib.base.shelf import Shelf, rounded
 from wwlib.datasets.motions import sample_pairs
-from wwlib.datasets.puppet import render, sample_appearance
+from wwlib.datasets.poses import Pose
+from wwlib.datasets.puppet import Appearance, render, sample_appearance
 from wwlib.experiments.parts import SEEDS, chosen_parts, record_runs
 
 ROBUST = Shelf(DATA / "robust-weights.safetensors", DATA / "robust.json", "python -m wwlib remake robust")
@@ -68,7 +69,12 @@ class Unseen:
 def draw_pairs(n: int, seed: int) -> Pairs:
     """Return n pairs of pictures that share an appearance."""
     first, second, appearance = sample_pairs(n, torch.Generator().manual_seed(seed), clothes=True)
-    return Pairs(render(first, appearance).images, render(second, appearance).images)
+    return Pairs(_images(first, appearance), _images(second, appearance))
+
+
+def _images(pose: Pose, appearance: Appearance) -> Tensor:
+    """Pictures of figures, drawn 500 at a time: all at once would take gigabytes."""
+    return torch.cat([render(pose[rows], appearance[rows]).images for rows in torch.arange(len(pose)).split(500)])
 
 
 def draw_unseen(n: int, seed: int) -> Unseen:
@@ -78,7 +84,7 @@ def draw_unseen(n: int, seed: int) -> Unseen:
     other = sample_appearance(n, generator, clothes=True)
     target = render(pose, appearance)
     colours = appearance.colours[:, CLOTHES].flatten(1)
-    return Unseen(render(given, appearance).images, target.images, render(pose, other).images, target.joints, colours)
+    return Unseen(_images(given, appearance), target.images, _images(pose, other), target.joints, colours)
 
 
 @lru_cache(maxsize=1)
