@@ -103,6 +103,15 @@ def test_with_a_multiplier_the_pose_code_is_pushed_away_from_what_t_sees(pairs):
     assert different == {"pose_pyramid", "pose_head"}
 
 
+@pytest.mark.parametrize(("other_figures", "batches"), [(False, 1), (True, 4)])
+def test_a_watcher_may_learn_from_other_figures_than_the_model(pairs, monkeypatch, other_figures, batches):
+    drawn = []
+    draw = Pairs.draw
+    monkeypatch.setattr(Pairs, "draw", lambda *arguments: drawn.append(1) or draw(*arguments))
+    RobustTraining(pairs, replace(SHORT, other_figures=other_figures)).step()
+    assert len(drawn) == batches
+
+
 def test_a_seed_gives_the_same_model(pairs):
     first, second = (train_robust(pairs, SHORT)[0].state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)

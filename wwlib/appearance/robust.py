@@ -100,6 +100,7 @@ class RobustSchedule:
         gamma_rate: growth of gamma for each nat that T overlooks, at every step.
         bound: nats that T may see.
         watcher_steps: of T' for each step of the model, all on its present codes, with noise drawn anew.
+        other_figures: whether T' sees codes of other figures in every step but the first.
         start: share of the steps before constraint and gamma begin to act.
         steps, batch, rate, clip: of Adam; the rate falls to 0 over the last 40 % of the steps.
         seed: of weights, batches and noise.
@@ -113,6 +114,7 @@ class RobustSchedule:
     gamma_rate: float = 0.003
     bound: float = 0.1
     watcher_steps: int = 4
+    other_figures: bool = False
     start: float = 0.1
     steps: int = 600
     batch: int = 32
@@ -195,8 +197,8 @@ class RobustTraining:
         first = step_critic(self.reporting, self.critic_optimisers[0], *codes)
         second = step_critic(self.watching, self.critic_optimisers[1], *codes)
         for _ in range(self.schedule.watcher_steps - 1):
-            again = poses.sample(self.generator).flatten(1)
-            step_critic(self.watching, self.critic_optimisers[1], again, codes[1])
+            again = self._other_codes() if self.schedule.other_figures else (poses.sample(self.generator), codes[1])
+            step_critic(self.watching, self.critic_optimisers[1], again[0].flatten(1), again[1])
         if acts:
             self._follow(first, second)
         self.taken += 1
@@ -204,6 +206,14 @@ class RobustTraining:
         if not math.isfinite(state["error"]):
             raise FloatingPointError(f"the error is not finite at step {self.taken}")
         return state | dict(gamma=self.distrust.gamma, multiplier=self.multiplier)
+
+    @torch.no_grad()
+    def _other_codes(self) -> tuple[Tensor, Tensor]:
+        """Pose and appearance codes of a further batch of figures, by the model as it is now."""
+        images, others = self.pairs.draw(self.schedule.batch, self.generator)
+        with CPU.autocast():
+            poses, appearance = self.model.encode_pose(images), self.model.encode_appearance(others)
+        return poses.sample(self.generator), standardised(appearance)
 
     def _follow(self, reported: float, watched: float) -> None:
         """Let multiplier and gamma follow the two estimates."""

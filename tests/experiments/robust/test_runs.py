@@ -92,7 +92,7 @@ def test_noise_costs_pose(record):
     assert full.max() < alone.min() - 0.05
 
 
-def test_three_remedies_reach_the_judges_goal_only_at_the_price_of_the_pose(record):
+def test_remedies_reach_the_judges_goal_only_at_the_price_of_the_pose(record):
     """Or leave it where it was: the goal is missed, and the record says what holds it back."""
     for case in REMEDIES:
         judged, pose = (values(record, case, measure)[0] for measure in ("judged", "pose"))
