@@ -1,0 +1,1 @@
+"""Lesson 13: robust disentangling of pose and appearance."""
