@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from itertools import chain
@@ -70,6 +71,7 @@ if constraints := os.environ.get("WW_CONSTRAINTS"):
 
 
 @pytest.mark.parametrize(("given", "option"), [("", 0), ("CONSTRAINTS=constraints.txt", 1)])
+@pytest.mark.skipif(not shutil.which("make"), reason="there is no make here")
 def test_make_installs_under_the_constraints_it_is_given(given, option):
     command = ["make", "--dry-run", "--always-make", "setup", "VENV=elsewhere", *given.split()]
     outer = ("CONSTRAINTS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the `make test` that runs this

@@ -353,6 +353,16 @@ def test_what_is_transparent_is_white(kind, tmp_path):
     assert (pixels[:, 4:, 0] < 100).all()
 
 
+def test_a_grey_of_sixteen_bits_that_stands_for_nothing_is_white_and_others_stay(tmp_path):
+    """The report: python-pillow/Pillow#5967 and others, 16 bits a pixel are a case of their own everywhere in PIL."""
+    numbers = np.full((8, 8), 40_000, np.uint16)
+    numbers[:4] = 20_000
+    Image.fromarray(numbers).save(tmp_path / "a.png", transparency=40_000)
+    picture = read_picture(tmp_path / "a.png")
+    assert picture.getpixel((0, 7)) == (255, 255, 255)
+    assert picture.getpixel((0, 0)) == (78, 78, 78)
+
+
 def test_half_transparent_is_half_white_and_opaque_stays_as_it_is(tmp_path):
     Image.new("RGBA", (4, 4), (0, 0, 0, 128)).save(tmp_path / "half.png")
     assert np.asarray(read_picture(tmp_path / "half.png"))[0, 0].tolist() == [127, 127, 127]

@@ -115,8 +115,8 @@ def read_picture(file: Path) -> Image.Image:
         with Image.open(file) as picture:
             picture.load()
             turn = _turn(picture)
-            if picture.mode.startswith("I"):  # 16 bits a pixel: PIL would cut them off at 255
-                picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
+            if picture.mode.startswith("I"):
+                picture = _eight_bits(picture)
             picture = _on_white(picture)
             return picture.transpose(turn) if turn is not None else picture
     except MemoryError:
@@ -131,6 +131,15 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
         return TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
     except Exception:  # EXIF damaged as a whole, beside whole pixels: browsers show such a picture as it lies
         return None
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Return a grey picture of 16 bits a pixel with 8, the grey that stands for nothing as white (PIL cuts at 255)."""
+    numbers = np.asarray(picture)
+    grey = (numbers / 257).round().astype(np.uint8)
+    if (nothing := picture.info.get("transparency")) is not None:
+        grey[numbers == nothing] = 255
+    return Image.fromarray(grey)
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

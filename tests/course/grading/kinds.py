@@ -57,7 +57,9 @@ def answer(name: str, source: str, points: float | None = 5, status: str = "", s
     return Kind(name, write, points, status, says)
 
 
-def edited(name: str, change: Callable[[dict], dict], points: float, status: str = "right", says: str = "") -> Kind:
+def edited(
+    name: str, change: Callable[[dict], dict], points: float | None, status: str = "right", says: str = ""
+) -> Kind:
     """A kind whose notebook is a changed perfect one."""
     copy = lambda: json.loads(json.dumps(PERFECT))  # noqa: E731
     return Kind(name, lambda folder, who: put(folder, who, change(copy())), points, status, says)
@@ -450,6 +452,8 @@ KINDS = (
     answer("message queues", asserts("import ctypes\nassert ctypes.CDLL(None).msgget(0, 0o1600) == -1"), 6, "right"),
     answer("fills shared memory", "import itertools\nwith open('/dev/shm/x', 'wb') as file:\n    while True:\n        file.write(bytes(2**20))\n" + RIGHT,
            6, "right", "No space left"),
+    answer("makes files without end", "import itertools\nfor n in itertools.count():\n    open(f'/tmp/{n}', 'w').close()\n" + RIGHT,
+           6, "right", "No space left"),
     # reading and judging that starve
     answer("an import of 80,000 dots", "import " + "a." * 80_000 + "a\n" + RIGHT, None, "", "reading it takes"),
     answer("a nest of brackets", "x = " + "(" * 50_000 + ")" * 50_000 + "\n" + RIGHT, 5),
@@ -458,6 +462,10 @@ KINDS = (
     answer("another shape of answer, large", CALL.format("import torch; return torch.zeros(1300, 2000)"), 5, "wrong"),
     answer("a right one after a large figure each", "import matplotlib.pyplot as plt, numpy\nfor _ in range(14):\n"
            "    plt.figure(figsize=(10, 10)); plt.imshow(numpy.random.rand(500, 500, 3)); plt.show()\n" + RIGHT, 6, "right"),
+    zipped("zip of many large files", {f"{n}.md": b"{" + b" " * 2**20 for n in range(220)}, None, "", "MB unpacked",
+           compression=zipfile.ZIP_DEFLATED),
+    raw("a number without end", b'{"cells": [], "nbformat": ' + b"4" * 5_000 + b"}", "thousands of digits"),
+    edited("notebook format 5", lambda n: {**n, "nbformat": 5}, None, "", "save it in format 4"),
     # a right answer counts
     answer("prints the lesson's data below", RIGHT + "print(my_cumax(some_masks).shape)\n", 6, "right"),
     answer("prints the lesson's data above", "print(some_masks.shape)\n" + RIGHT, 6, "right"),

@@ -22,6 +22,7 @@ from tests.course.grading.outcomes import BYSTANDERS, grade_kinds
 from wwlib.__main__ import main
 from wwlib.base.paths import DATA, ROOT, library_files
 from wwlib.base.scratch import scratch, sweep
+from wwlib.course.answers.lesson_05 import all_codes_at_8
 from wwlib.course.grading import grade as grading
 from wwlib.course.grading.gradebook import COLUMNS, Lateness, harmless
 from wwlib.course.grading.incoming.people import safe_name
@@ -29,9 +30,10 @@ from wwlib.course.grading.incoming.reading import read
 from wwlib.course.grading.incoming.roster import read_roster
 from wwlib.course.grading.incoming.submissions import find
 from wwlib.course.grading.judge import seed_of
-from wwlib.course.grading.marking import transplant
+from wwlib.course.grading.marking import Beyond, Judge, transplant
 from wwlib.course.grading.sandbox import NAMESPACES
 from wwlib.course.grading.view import places, secrets_in
+from wwlib.course.grading.wire import pack
 from wwlib.course.lessons.check import check
 from wwlib.course.lessons.tasks import masters
 
@@ -317,6 +319,14 @@ def test_a_wrong_option_and_an_empty_folder_are_usage_errors(arguments, tmp_path
     assert "error: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("due", ["2026-11-30", "30.11.2026", "tomorrow"])
+def test_a_due_date_without_its_time_is_refused(due, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(tmp_path, "--out", tmp_path / "out", "--due", due)
+    assert ended.value.code == 64
+    assert "must be a date and a time such as 2026-11-30T23:59" in capsys.readouterr().err
+
+
 def test_a_missing_folder_is_said(tmp_path, capsys):
     assert run(tmp_path / "none", "--out", tmp_path / "out") == 64
     assert "no folder of submissions" in capsys.readouterr().err
@@ -445,8 +455,43 @@ def test_a_sandbox_that_cannot_be_made_is_our_failure(tmp_path, monkeypatch):
 
 
 def test_a_generator_that_would_take_for_ever_to_build_is_refused():
-    for modules in (("Const-128", "ResConv-id-1000000000"), ("Const-999999",), ("Const-8", *["ResConv-id-1"] * 100)):
+    lists = (("Const-128", "ResConv-id-1000000000"), ("Const-999999",), ("Const-8", *["ResConv-id-1"] * 100),
+             ("Const-8", "ResConv-up-1@5000"), ("Const-64", "ResConv-id-900@64"),
+             ("Const-512", "ResConv-up-1", *["ResConv-id-1"] * 50))  # fmt: skip
+    for modules in lists:
         assert "small numbers" in check("05.3", lambda modules=modules: modules).body
+
+
+def test_a_list_that_takes_a_judge_too_much_is_its_learners_own_loss(monkeypatch):
+    """A judge has its own limits, here 0.05 GB, and the next learner has another judge."""
+
+    class Answers:
+        def __init__(self, modules):
+            self.reply = {"returned": True, "unchanged": True}, pack(tuple(modules))
+
+        def forward(self, header, payload):
+            return self.reply
+
+        def watch(self):
+            pass
+
+    def earned(modules):
+        judge = Judge(server, "comparing it")
+        ask = dict(ask="score", exercise="05.3", function="my_modules", seed=1)
+        try:
+            return judge.ask(ask, session=Answers(modules))[0]["earned"]
+        except Beyond:
+            return 0.0
+        finally:
+            judge.close()
+
+    server, wide = grading.ForkServer(grading.JUDGES, ""), ("Const-128", "ResConv-up-1@512", "ResConv-id-12@512")
+    server.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr("wwlib.course.grading.marking.JUDGES_MEMORY", 0.05)
+        assert earned(wide) == 0.0
+    assert earned(all_codes_at_8()) == 1.0
+    server.close()
 
 
 def test_lateness_is_counted_in_begun_days_and_never_below_zero():

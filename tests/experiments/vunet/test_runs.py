@@ -106,6 +106,27 @@ def test_the_gap_closes_as_the_price_grows(record):
     assert all(later <= earlier + 0.3 for earlier, later in pairwise(gaps))
 
 
+def test_what_the_lesson_says_of_prices_is_so(record):
+    """Sections 6, 7 and 9 say these things in words."""
+    points = dict(
+        zip(CURVE, zip(*(values for _, values in tables.curve_points(record).values()), strict=True), strict=True)
+    )
+    assert points[0.3][0] - points[0.3][1] > 1 > points[1.0][0] - points[1.0][1]
+    alone = values(record, "coarse", "transfer").mean()
+    assert all(transfer < alone - 4 for _, transfer in points.values())
+    nats2 = {beta: named_run(record, f"curve: {beta}")["history"][-1]["nats2"] for beta in CURVE}
+    assert nats2[0.3] > 1 > nats2[1.0]
+    early, timely, late = (named_run(record, f"times: {name}")["scores"] for name in TIMES)
+    assert late["rebuilt"] < timely["rebuilt"] - 4
+    assert min(early["colours"]) < 0.1 < min(timely["colours"])
+    assert abs(early["transfer"] - timely["transfer"]) < 1
+    torso = {name: named_run(record, f"plateau: {name}")["scores"]["colours"][2] for name in REMEDIES}
+    assert max(torso[name] for name in ("none of them", "three colours, not six", "pooled colours")) < 0.05
+    assert torso["all of them"] > 0.9 > torso["weighted pixels"] > 0.5 > torso["modulation"] > 0.2
+    free, paid = (values(record, case, "transfer").mean() for case in ("coarse, beta 0", "coarse"))
+    assert paid < free < paid + 3
+
+
 def test_the_tables_hold_what_the_record_holds(record):
     changed = json.loads(json.dumps(record))
     for run in runs_of(changed, "coarse"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 from wwlib.course.answers.common import open_exercise, random_of
@@ -37,8 +39,10 @@ def _build(answer):
     from wwlib.models.networks import Generator
 
     modules = tuple(answer())
-    numbers = [int(number) for token in modules for number in str(token).split("-")[1:] if number.isdecimal()]
-    if len(modules) > 60 or max(numbers, default=0) > 1_000 or sum(numbers[1:]) > 600:
+    numbers = [int(number) for token in modules for number in re.findall(r"-(\d{1,9})", str(token))]
+    channels = [int(channels) for token in modules for channels in re.findall(r"@(\d{1,9})", str(token))]
+    widest, layers = max(numbers[:1] + channels, default=0), len(modules) + sum(numbers[1:])
+    if len(modules) > 60 or widest > 1_000 or widest * layers > 20_000:
         raise ValueError("a list of at most 60 modules with small numbers, please: it is built to be tried")
     return Generator(modules, recipe("shapes3d-32").widths)
 

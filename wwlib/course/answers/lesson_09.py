@@ -6,7 +6,7 @@ import itertools
 
 import torch
 
-from wwlib.course.answers.common import open_exercise, random_of, random_table
+from wwlib.course.answers.common import open_exercise, random_of
 from wwlib.course.exercise import Exercise, Mistake, Property, Question
 from wwlib.metrics import ranking as selection
 
@@ -52,6 +52,19 @@ def _greedy(relation):
         order[row] = column
         left[row], left[:, column] = -1.0, -1.0
     return order
+
+
+def _ties(d: int):
+    """A table of ties whose best order differs from its inverse and from the one that takes the strongest tie first."""
+
+    def make(g):
+        while True:
+            relation = torch.rand(d, d, generator=g)
+            order = partners_of(relation)
+            if not order.equal(order.argsort()) and not order.equal(_greedy(relation)):
+                return (relation,)
+
+    return make
 
 
 # 09.4 a rule that does not reward sleep
@@ -138,7 +151,7 @@ EXERCISES = (
         "09.3",
         "which code is which",
         partners_of,
-        tuple(lambda g, d=d: (random_table(d, d)(g),) for d in (3, 5, 6)),
+        (_ties(3), _ties(5), _ties(6)),
         (
             Mistake("two codes must not have the same partner", lambda r: r.argmax(dim=1)),
             Mistake("rows first: for each code of the first model its partner", lambda r: partners_of(r).argsort()),

@@ -45,7 +45,7 @@ def balanced_weight(footprint: Tensor) -> Tensor:
 def _footprint(n: int, parts: int, side: int, hidden: int = 0):
     def make(g):
         shares = torch.softmax(3 * torch.randn(n, parts, side, side, generator=g), dim=1)
-        shares[:, parts - hidden :] = 0
+        shares[0, parts - hidden :] = 0  # in one picture only
         return (shares / shares.sum(dim=1, keepdim=True),)
 
     return make
@@ -53,6 +53,16 @@ def _footprint(n: int, parts: int, side: int, hidden: int = 0):
 
 def _over_the_batch(footprint: Tensor) -> Tensor:
     weight = (footprint / footprint.sum(dim=(0, 2, 3), keepdim=True).clamp_min(1e-12)).sum(dim=1, keepdim=True)
+    return weight / weight.mean()
+
+
+def _areas_of_the_batch(footprint: Tensor) -> Tensor:
+    weight = (footprint / footprint.sum(dim=(0, 2, 3), keepdim=True).clamp_min(1e-12)).sum(dim=1, keepdim=True)
+    return weight / weight.mean(dim=(2, 3), keepdim=True)
+
+
+def _mean_of_the_batch(footprint: Tensor) -> Tensor:
+    weight = _without_mean(footprint)
     return weight / weight.mean()
 
 
@@ -68,7 +78,7 @@ def _without_sum(footprint: Tensor) -> Tensor:
 # 12.4 a score of transfers that a grey head cannot pass
 
 
-def worst_part(drawn: Tensor, answer: Tensor, footprint: Tensor) -> float:
+def worst_part(drawn, answer, footprint):
     """R^2 of the mean colour of the part that follows the right answer least, not below 0."""
     area = footprint.sum(dim=(2, 3)).clamp_min(1e-6)[:, :, None]
     seen, true = (torch.einsum("nchw,nphw->npc", x, footprint) / area for x in (drawn, answer))
@@ -146,6 +156,10 @@ EXERCISES = (
                     lambda m, v: (m.mean(dim=0), v.exp().mean(dim=0).log())),
             Mistake("average variances, not log-variances",
                     lambda m, v: (m.mean(dim=0), (v.mean(dim=0).exp() + m.var(dim=0, correction=0)).log())),
+            Mistake("average variances, not log-variances, and add the spread of the means",
+                    lambda m, v: (m.mean(dim=0), v.mean(dim=0))),
+            Mistake("the results are [d]: take means without keepdim",
+                    lambda m, v: tuple(x[None] for x in best_prior(m, v))),
             Mistake("these rows are all there is: divide their squares by N, not by N - 1",
                     lambda m, v: (m.mean(dim=0), (v.exp().mean(dim=0) + m.var(dim=0)).log())),
             Mistake("the second result is a log-variance, not a variance",
@@ -168,6 +182,8 @@ EXERCISES = (
             Mistake("a new cycle begins at 0 again", lambda p, n, b: b * min(1.0, 2 * p * n)),
             Mistake("after the first half the price stays at beta, it does not fall",
                     lambda p, n, b: b * (1 - abs(2 * (p * n % 1) - 1))),
+            Mistake("first the line, then the constant price",
+                    lambda p, n, b: b * max(0.0, 2 * (p * n % 1) - 1)),
             Mistake("multiply by beta", lambda p, n, b: min(1.0, 2 * (p * n % 1))),
             Mistake("progress runs over the whole training, not over one cycle",
                     lambda p, n, b: b * min(1.0, 2 * (p % 1))),
@@ -181,15 +197,17 @@ EXERCISES = (
         balanced_weight,
         (_footprint(2, 3, 4), _footprint(3, 5, 6), _footprint(1, 7, 8), _footprint(2, 4, 5, hidden=1)),
         (
-            Mistake("areas are those of each picture, not of the batch", _over_the_batch),
-            Mistake("divide by the mean at the end: the loss should keep its size", _without_mean),
-            Mistake("a pixel's weight is the sum over its parts: one channel, not one for each part", _without_sum),
-            Mistake("the background is a part as well",
-                    lambda f: (lambda w: w / w.mean(dim=(2, 3), keepdim=True))(
-                        (f[:, 1:] / f[:, 1:].sum(dim=(2, 3), keepdim=True).clamp_min(1e-12)).sum(1, keepdim=True))),
             Mistake("a part that does not show has area 0, and 0 / 0 is nan: leave it out",
                     lambda f: (lambda w: w / w.mean(dim=(2, 3), keepdim=True))(
                         (f / f.sum(dim=(2, 3), keepdim=True)).sum(1, keepdim=True))),
+            Mistake("areas are those of each picture, not of the batch", _areas_of_the_batch),
+            Mistake("the mean is 1 in each picture, not over the batch", _mean_of_the_batch),
+            Mistake("keep the axis of channels: [B, 1, H, W]", lambda f: balanced_weight(f)[:, 0]),
+            Mistake("areas are those of each picture, not of the batch", _over_the_batch),
+            Mistake("divide by the mean at the end: the loss should keep its size", _without_mean),
+            Mistake("a pixel's weight is the sum over its parts: one channel, not one for each part", _without_sum),
+            Mistake("the background, channel 0, is a part as well", lambda f: balanced_weight(f[:, 1:])),
+            Mistake("the background is channel 0, and it is a part as well", lambda f: balanced_weight(f[:, :-1])),
             Mistake("the larger a part, the less a pixel of it counts: divide by the area",
                     lambda f: (lambda w: w / w.mean(dim=(2, 3), keepdim=True))(
                         (f * f.sum(dim=(2, 3), keepdim=True)).sum(1, keepdim=True))),

@@ -23,6 +23,7 @@ LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/sel
 PACKAGE = Path(__file__).resolve().parents[2]
 SECRETS = ("course/answers", "course/grading")  # of every copy of the library
 SHARED = 64  # megabytes of /dev/shm
+FILES = 20_000  # that a submission can make: each takes memory of the kernel, which counts for no process
 
 MS_REC, MS_PRIVATE, MS_BIND = 0x4000, 0x40000, 0x1000
 MS_NOSUID, MS_NODEV = 2, 4
@@ -110,9 +111,9 @@ def close(home: Path, see: list[str], hide: list[str], disk: int) -> None:
     """
     root = str(home)
     mount(None, "/", None, MS_REC | MS_PRIVATE)
-    mount("tmpfs", root, "tmpfs", MS_NOSUID, "size=2m,mode=755")
+    mount("tmpfs", root, "tmpfs", MS_NOSUID, "size=2m,nr_inodes=4k,mode=755")
     os.mkdir(f"{root}/tmp")
-    mount("tmpfs", f"{root}/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"size={disk},mode=1777")
+    mount("tmpfs", f"{root}/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"size={disk},nr_inodes={FILES},mode=1777")
     _bind_all(root, see)
     for path in hide:
         if os.path.isdir(root + path):
@@ -179,5 +180,5 @@ def _devices(root: str) -> str:
     for name, target in LINKS.items():
         os.symlink(target, f"{root}/dev/{name}")
     shared = _point(root, "/dev/shm", folder=True)
-    mount("tmpfs", shared, "tmpfs", MS_NOSUID | MS_NODEV, f"size={SHARED}m,mode=1777")
+    mount("tmpfs", shared, "tmpfs", MS_NOSUID | MS_NODEV, f"size={SHARED}m,nr_inodes=2k,mode=1777")
     return shared

@@ -24,6 +24,16 @@ def test_a_name_in_utf_8_is_read_whether_the_zip_says_so_or_not(tmp_path):
         assert listed(tmp_path, name, True) == listed(tmp_path, name, False) == [(name, b"{}")]
 
 
+def test_a_zip_with_too_much_in_it_is_refused_before_any_member_is_opened(tmp_path):
+    for many, most in ((2_001, 1), (21, 10 * 2**20)):
+        with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in range(many):
+                archive.writestr(f"{number}.md", b" " * most)
+        data = (tmp_path / "a.zip").read_bytes()
+        (refused,) = unzip(File(("a.zip",), len(data), load=lambda most, data=data: data))
+        assert refused.problem.startswith(f"a zip with {many} files, ")
+
+
 def test_an_old_name_stays_as_it_is(tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:

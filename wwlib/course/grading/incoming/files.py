@@ -17,6 +17,7 @@ from wwlib.course.grading.incoming.people import tidy
 
 LARGEST = 20 * 2**20  # bytes of one notebook
 ZIPPED, DIRECTORY = 100 * 2**20, 2**20  # bytes of a learner's zip, and of its list of members
+MEMBERS, UNPACKED = 2_000, 200 * 2**20  # files and bytes in a learner's zip, notebooks or not
 JUNK = (".ipynb_checkpoints", ".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini")  # what systems leave behind
 NO_TIME = 315_619_200.0  # before that, which is 1980-01-02, a zip knows no time
 
@@ -104,7 +105,11 @@ def unzip(zipped: File) -> list[File]:
     try:
         if _long_directory(zipped.load(ZIPPED)[-70_000:]):
             return refuse("a zip with a list of members that is too long")
-        return members(_archive(zipped.load).infolist, lambda: _archive(zipped.load), zipped.parts, zipped.modified)
+        listed = _archive(zipped.load).infolist()
+        size = sum(member.file_size for member in listed)  # more than that is never unpacked
+        if len(listed) > MEMBERS or size > UNPACKED:
+            return refuse(f"a zip with {len(listed)} files, {size / 2**20:.0f} MB unpacked; send the notebook alone")
+        return members(lambda: listed, lambda: _archive(zipped.load), zipped.parts, zipped.modified)
     except Exception as error:  # zipfile raises whatever its decompressors do
         return refuse(f"a zip that cannot be read: {type(error).__name__}")
 

@@ -97,6 +97,8 @@ def _notebook(data: bytes, notes: list[str]) -> dict:
         raise ValueError("not UTF-8") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} in line {error.lineno}") from None
+    except (ValueError, RecursionError):
+        raise ValueError("JSON with a number of thousands of digits, or nested too deeply to read") from None
     if not isinstance(raw, dict) or not ("cells" in raw or "worksheets" in raw):
         raise ValueError("JSON, but not a notebook")
     if not isinstance(raw.get("cells", []), list):
@@ -126,12 +128,14 @@ def _upgraded(raw: dict, notes: list[str]) -> dict:
     import nbformat
 
     version = raw.get("nbformat")
+    if isinstance(version, int) and version > 4:
+        raise ValueError(f"written in notebook format {str(version)[:10]}, which is not known: save it in format 4")
     if version != 4:
         notes.append(f"written in notebook format {str(version)[:10]}, converted")
     try:
         return json.loads(nbformat.writes(nbformat.reads(json.dumps(raw), as_version=4)))
     except Exception as error:
-        raise ValueError(f"not a valid notebook: {type(error).__name__}") from None
+        raise ValueError(f"not a valid notebook ({type(error).__name__}): open it in JupyterLab and save it") from None
 
 
 def _metadata(cell: dict) -> str:

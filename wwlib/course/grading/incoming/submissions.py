@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wwlib.course.grading.incoming import files as handed_in
-from wwlib.course.grading.incoming.files import LARGEST, File, is_notebook, is_zip, shown_name
+from wwlib.course.grading.incoming.files import LARGEST, UNPACKED, File, is_notebook, is_zip, shown_name
 from wwlib.course.grading.incoming.forms import gradescope, nbgrader, owner, without_wrapper
 from wwlib.course.grading.incoming.people import REPLACED, Directory, Person, person_of
 from wwlib.course.grading.incoming.reading import Reading
 
-MEMBERS, UNPACKED = 500, 200 * 2**20  # notebooks and bytes of one learner
+NOTEBOOKS = 500  # of one learner
 BESIDE = (".csv", ".txt", ".yml", ".yaml", ".md")  # an instructor's own, where they lie at the top
 
 
@@ -107,9 +107,9 @@ def _of_one(learner: str, files: list[File], remarks: list[str]) -> list[Submiss
         else:
             notebooks.append(file)
     clear = REPLACED not in learner
-    if len(notebooks) > MEMBERS or sum(file.size for file in notebooks) > UNPACKED:
-        size = sum(file.size for file in notebooks) / 2**20
-        problem = f"a zip with {len(notebooks)} notebooks, {size:.0f} MB unpacked"
+    size = sum(file.size for file in notebooks if file.size <= LARGEST)
+    if len(notebooks) > NOTEBOOKS or size > UNPACKED:
+        problem = f"{len(notebooks)} notebooks, {size / 2**20:.0f} MB in all; send one for each lesson"
         return [Submission(learner, shown_name(files[0]), problem=problem)]
     found = []
     for file in notebooks:
