@@ -40,6 +40,9 @@ REMEDIES = {
     "strong full, noise grows three times as fast": replace(CASES["strong full"], gamma_rate=0.009),
     "strong full, T' learns once a step": replace(CASES["strong full"], watcher_steps=1),
     "strong full, T' learns from other figures too": replace(CASES["strong full"], other_figures=True),
+    "strong full, other figures, noise grows a third as fast": replace(
+        CASES["strong full"], other_figures=True, gamma_rate=0.001
+    ),
     "weak full, noise grows three times as fast": replace(CASES["weak full"], gamma_rate=0.0045),
 }
 

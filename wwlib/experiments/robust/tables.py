@@ -173,7 +173,7 @@ RESULTS = (
     Result(
         "13",
         "Remedies",
-        "What a judge still finds after the full method, and four attempts to change it.",
+        "What a judge still finds after the full method, and what changes it.",
         remedies_table,
     ),
     Result(
