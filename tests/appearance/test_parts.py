@@ -162,9 +162,9 @@ def test_the_loss_weighs_its_terms_as_the_schedule_says():
 
 
 def test_a_short_training_draws_better_than_it_began_and_follows_its_seed():
-    schedule = Schedule(steps=40, batch=8)
+    schedule = Schedule(steps=30, batch=4)
     model, history = train_parts(schedule)
-    assert history[-1]["rebuilt"] < 0.6 * history[0]["rebuilt"]
+    assert history[-1]["rebuilt"] < 0.7 * history[0]["rebuilt"]
     assert not any(p.requires_grad for p in model.parameters())
     again, _ = train_parts(schedule)
     for one, two in zip(model.parameters(), again.parameters(), strict=True):

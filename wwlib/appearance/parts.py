@@ -159,8 +159,7 @@ def ownership(heat: Tensor) -> Tensor:
 
 def painted(looks: Tensor, heat: Tensor) -> Tensor:
     """Return each pixel's look, `[B, 16, S, S]`: the looks `[B, K + 1, 16]` in the shares of `ownership`."""
-    owned = ownership(heat)
-    return (looks[..., None, None] * owned[:, :, None]).sum(dim=1)
+    return (looks.transpose(1, 2) @ ownership(heat).flatten(2)).unflatten(2, heat.shape[2:])
 
 
 class PartModel(nn.Module):
