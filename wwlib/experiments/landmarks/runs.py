@@ -25,7 +25,7 @@ from wwlib.appearance.parts import PartModel, Schedule, train_parts
 from wwlib.appearance.warps import moments, sample_jitter, sample_warp
 from wwlib.base.device import Compute
 from wwlib.base.paths import DATA
-from wwlib.base.shelf import Shelf, rounded
+from wwlib.base.shelf import Shelf, named_run, rounded
 from wwlib.datasets.motions import sample_triplets
 from wwlib.datasets.poses import Pose
 from wwlib.datasets.puppet import PARTS, Appearance, Drawing, render
@@ -44,6 +44,17 @@ CASES = {
     "no separation, no trace": Schedule(separation=0.0, trace=0.0),
 }
 SHIPPED = ("full", "no equivariance", "raw maps, no jitter", "raw maps, jitter")  # what the lesson draws with
+
+
+def load_record() -> dict:
+    """Return the record of every run."""
+    return LANDMARKS.read()
+
+
+def load_landmarks(case: str) -> PartModel:
+    """Return a shipped model (seed 0): one of `SHIPPED`."""
+    schedule = Schedule(**named_run(load_record(), case)["schedule"])
+    return LANDMARKS.load(case.replace(",", ""), PartModel(schedule))
 
 
 @dataclass(frozen=True)
