@@ -1,0 +1,1 @@
+"""Lesson 14: landmarks and their looks, learned from single pictures."""

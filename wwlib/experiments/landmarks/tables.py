@@ -1,0 +1,113 @@
+"""The results of lesson 14 as tables; no other module turns their numbers into text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wwlib.base.shelf import runs_of
+from wwlib.base.table import Table
+from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range
+from wwlib.experiments.landmarks.runs import CASES, load_record
+from wwlib.experiments.records import made_from
+
+# goals of the pilot: shares of a baseline's error, pixels, shares of a change's energy, dB, R^2
+OF_MEAN_POSE, OF_UNTRAINED, OF_FOREGROUND = 0.35, 0.45, 0.65
+MOVED, OF_STANDING, RECOLOURED, FOLLOWS = 0.8, 0.35, 0.4, 2.0
+INSIDE, NEAR, SIZE, COVERED, OVER_COPYING = 0.75, 0.93, 0.6, 5, 5.0
+JOINTS_WORSE, MOVED_WORSE, LEAK, NO_LEAK, COLOUR, NO_COLOUR = 1.8, 3.0, 5.0, 2.0, 0.4, 0.2
+
+
+def _parts(run: dict, name: str) -> float:
+    return float(np.mean([part[name] for part in run["scores"]["parts"].values()]))
+
+
+MEASURES = {
+    **{name: lambda run, name=name: run["scores"][name]
+       for name in ("joints", "equivariance", "recolour", "spread", "rebuilt", "transfer", "colours")},
+    "of mean pose": lambda run: run["scores"]["joints"] / run["scores"]["mean_pose"],
+    "of untrained": lambda run: run["scores"]["joints"] / run["scores"]["untrained"]["joints"],
+    "of foreground": lambda run: run["scores"]["joints"] / run["scores"]["foreground"],
+    "of standing": lambda run: run["scores"]["equivariance"] / run["scores"]["equivariance_still"],
+    "over copying": lambda run: run["scores"]["transfer"] - run["scores"]["copied"],
+    "gap": lambda run: run["scores"]["rebuilt"] - run["scores"]["transfer"],
+    **{name: lambda run, name=name: _parts(run, name) for name in ("inside", "near", "size")},
+    "covered": lambda run: len(run["scores"]["parts"]),
+}  # fmt: skip
+
+
+def landmark_values(record: dict, case: str, measure: str) -> np.ndarray:
+    """Return one measure `[seeds]` of a case.
+
+    Args:
+        record: of every run.
+        case: of `CASES`.
+        measure: of `MEASURES`: a score of the record, a score as a share of a baseline's ("of ..."), or a mean over the
+            parts that a landmark lies on ("inside", "near", "size"), whose number is "covered".
+
+    Raises:
+        ValueError: for an unknown case or measure.
+    """
+    if measure not in MEASURES:
+        raise ValueError(f"measure must be one of {tuple(MEASURES)}, got {measure!r}")
+    return np.array([MEASURES[measure](run) for run in runs_of(record, case)])
+
+
+@made_from(load_record)
+def criteria_table(record: dict) -> Table:
+    """Every criterion with what the recorded seeds gave, and how many of them meet it."""
+    rows = [
+        criterion(what, landmark_values(record, "full", measure), limit, low, digits)
+        for what, measure, limit, low, digits in (
+            ("joints: error over that of the mean pose", "of mean pose", OF_MEAN_POSE, False, ".2f"),
+            ("joints: error over an untrained network's", "of untrained", OF_UNTRAINED, False, ".2f"),
+            ("joints: error over that from the foreground's moments", "of foreground", OF_FOREGROUND, False, ".2f"),
+            ("equivariance: error, px", "equivariance", MOVED, False, ".2f"),
+            ("equivariance: error over that of standing still", "of standing", OF_STANDING, False, ".2f"),
+            ("recolouring: shift, px", "recolour", RECOLOURED, False, ".2f"),
+            ("landmarks: spread over pictures, px", "spread", FOLLOWS, True, ".1f"),
+            ("exchanged part: change inside it", "inside", INSIDE, True, ".2f"),
+            ("exchanged part: change inside it and one pixel more", "near", NEAR, True, ".2f"),
+            ("exchanged part: size of the change over the right one's", "size", SIZE, True, ".2f"),
+            ("parts that a landmark lies on", "covered", COVERED, True, ".0f"),
+            ("transfer less copying, dB", "over copying", OVER_COPYING, True, ".1f"),
+        )
+    ]
+    free, hidden, jittered = "no equivariance", "raw maps, no jitter", "raw maps, jitter"
+    worse = lambda measure: landmark_values(record, free, measure) / landmark_values(record, "full", measure)  # noqa: E731
+    rows += [
+        criterion("no equivariance: joints, times worse", worse("joints"), JOINTS_WORSE, True, ".1f"),
+        criterion("no equivariance: equivariance, times worse", worse("equivariance"), MOVED_WORSE, True, ".1f"),
+        criterion(f"{hidden}: rebuilt less transfer, dB", landmark_values(record, hidden, "gap"), LEAK, True, ".1f"),
+        criterion(f"{jittered}: rebuilt less transfer, dB", landmark_values(record, jittered, "gap"), NO_LEAK, False,
+                  ".1f"),
+        criterion(f"{hidden}: colours read from the maps, R²", landmark_values(record, hidden, "colours"), COLOUR, True,
+                  ".2f"),
+        criterion(f"{jittered}: colours read from the maps, R²", landmark_values(record, jittered, "colours"),
+                  NO_COLOUR, False, ".2f"),
+    ]  # fmt: skip
+    return Table(CRITERIA, rows)
+
+
+@made_from(load_record)
+def case_table(record: dict) -> Table:
+    """Every variant, trained alike: landmarks, exchanged parts, and what the shape gives away."""
+    columns = {
+        "joints, px": ("joints", ".2f"),
+        "equivariance, px": ("equivariance", ".2f"),
+        "recolour, px": ("recolour", ".2f"),
+        "spread, px": ("spread", ".1f"),
+        "colours from shape, R²": ("colours", ".2f"),
+        "inside": ("inside", ".2f"),
+        "size": ("size", ".2f"),
+        "rebuilt, dB": ("rebuilt", ".1f"),
+        "transfer, dB": ("transfer", ".1f"),
+        "parts": ("covered", ".1f"),
+    }
+    rows = [
+        (
+            case,
+            *(mean_and_range(landmark_values(record, case, measure), digits) for measure, digits in columns.values()),
+        )
+        for case in CASES
+    ]
+    return Table(["model", *columns], rows)
