@@ -110,7 +110,8 @@ def test_the_map_of_the_house_names_every_room():
 
 def test_tests_mirror_the_packages():
     """A test file lies in the folder of the package it tests, under the name of a module there or of a topic."""
-    topics = {"datasets/test_damage.py", "experiments/population/test_database.py", "training/test_precision.py",
+    topics = {"datasets/test_damage.py", "datasets/test_number_format.py", "metrics/test_sizes.py",
+              "experiments/population/test_database.py", "training/test_precision.py",
               "course/test_exercises.py", "course/test_honest_answers.py", "course/lessons/test_names.py",
               "course/lessons/test_lessons.py", "course/lessons/test_glossary.py",
               "course/grading/test_grading.py"}  # fmt: skip
