@@ -14,4 +14,4 @@ A package imports only packages that stand above it here (training, flows and ap
 `tests/test_architecture.py` checks that. Lessons begin with `wwlib.lesson`; the command line is `python -m wwlib`.
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from wwlib.base.checks import check_numbers
+from wwlib.base.seeds import drawn_from
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ class InformationCritic(nn.Module):
 
     def __init__(self, pose: int, appearance: int, size: CriticSize = STRONG, seed: int = 0):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawn_from(seed):
             self.f, self.h = perceptron(pose, size), perceptron(appearance, size)
 
     def forward(self, pose: Tensor, appearance: Tensor) -> Tensor:

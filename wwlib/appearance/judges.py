@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from wwlib.appearance.blocks import WIDTHS, Pyramid
 from wwlib.base.descent import descend
 from wwlib.base.device import Compute
+from wwlib.base.seeds import drawn_from
 from wwlib.datasets.poses import sample_pose
 from wwlib.datasets.puppet import JOINTS, render, sample_appearance
 
@@ -25,8 +26,7 @@ class JointJudge(nn.Module):
 
     def __init__(self, seed: int = 0):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawn_from(seed):
             self.pyramid = Pyramid(3)
             self.hidden = nn.Linear(16 * WIDTHS[3], 128)
             self.head = nn.Linear(128, 2 * len(JOINTS))

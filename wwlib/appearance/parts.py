@@ -33,6 +33,7 @@ from wwlib.appearance.warps import (
 )
 from wwlib.base.descent import descend
 from wwlib.base.device import Compute
+from wwlib.base.seeds import drawn_from
 from wwlib.datasets.poses import sample_pose
 from wwlib.datasets.puppet import render, sample_appearance
 
@@ -171,8 +172,7 @@ class PartModel(nn.Module):
 
     def __init__(self, schedule: Schedule):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(schedule.seed)
+        with drawn_from(schedule.seed):
             self.reader, self.look_reader = LandmarkReader(schedule.landmarks), LookReader()
             self.decoder = Decoder(schedule.landmarks)
         self.raw = schedule.raw

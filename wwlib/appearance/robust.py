@@ -30,6 +30,7 @@ from wwlib.appearance.information_critic import (
 from wwlib.appearance.vunet import picture_loss
 from wwlib.base.checks import check_numbers
 from wwlib.base.device import Compute
+from wwlib.base.seeds import drawn_from
 
 POSE, APPEARANCE, SIDE = 4, 32, 4  # channels of the pose code, length of the appearance code, side of the pose code
 LEAST_NOISE = 1e-5  # weight of the divergence that is always there, so that codes do not drift away
@@ -77,8 +78,7 @@ class RobustModel(nn.Module):
 
     def __init__(self, seed: int = 0):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawn_from(seed):
             self.pose_pyramid, self.pose_head = Pyramid(3), nn.Conv2d(WIDTHS[3], 2 * POSE, 1)
             self.encode_appearance, self.decode = AppearanceEncoder(), Decoder()
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from wwlib.appearance.blocks import WIDTHS, Modulation, Normal, Pyramid, block, doubled, kl, normal_of
 from wwlib.base.descent import descend
 from wwlib.base.device import Compute
+from wwlib.base.seeds import drawn_from
 from wwlib.datasets.poses import sample_pose
 from wwlib.datasets.puppet import render, sample_appearance, skeleton
 
@@ -149,8 +150,7 @@ class VUNet(nn.Module):
 
     def __init__(self, schedule: Schedule):
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(schedule.seed)
+        with drawn_from(schedule.seed):
             self.encoder, self.unet = AppearanceEncoder(schedule), UNet(schedule)
         self.coarse = schedule.coarse
 
