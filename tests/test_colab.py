@@ -334,12 +334,12 @@ def test_where_colabs_machine_cannot_be_built_the_reason_is_printed_and_nothing_
     monkeypatch.setattr(sys, "argv", ["real.py", "--folder", str(tmp_path / "machine")])
     lacks = [("geteuid", lambda: 1000, "it needs root"), ("geteuid", lambda: 0, "it needs debootstrap")]
     for name, answer, reason in lacks:
-        monkeypatch.setattr(real.os, name, answer, raising=False)
-        monkeypatch.setattr(real.shutil, "which", lambda command: command == "chroot")
-        monkeypatch.setattr(real.sys, "platform", "linux")
+        monkeypatch.setattr(os, name, answer, raising=False)
+        monkeypatch.setattr(shutil, "which", lambda command: command == "chroot")
+        monkeypatch.setattr(sys, "platform", "linux")
         assert real.main() == 0
         assert f"make colab is skipped: {reason}" in capsys.readouterr().out
-    monkeypatch.setattr(real.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     assert real.main() == 0
     assert "it needs Linux" in capsys.readouterr().out
 

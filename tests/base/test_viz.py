@@ -287,3 +287,13 @@ def test_tables_read_as_markdown_html_and_text():
     assert repr(table).splitlines()[2] == "x    1"
     with pytest.raises(ValueError, match="same length"):
         Table(["a"], [(1, 2)])
+
+
+def test_points_may_come_as_an_iterator_of_pairs():
+    """It can be read only once, and both the plot and the text beside it need it."""
+    iterated = viz.curves(
+        {"measured": zip(*[(1, 2.0), (2, 3.0)], strict=True)}, caption="Two points.", x="n", y="length"
+    )
+    listed = viz.curves({"measured": ([1, 2], [2.0, 3.0])}, caption="Two points.", x="n", y="length")
+    assert iterated.alt == listed.alt
+    assert iterated.data == listed.data

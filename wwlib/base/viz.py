@@ -253,6 +253,7 @@ def curves(
     Raises:
         ValueError: if there is neither an alt text nor a caption.
     """
+    lines = {name: tuple(points) for name, points in lines.items()}  # an iterator of pairs can be read only once
     alt = alternative(alt, caption, Axes=(x, y), Lines=[course(name, ys) for name, (_, ys) in lines.items()])
     figure = Figure(figsize=size)
     axis = figure.subplots()
