@@ -27,6 +27,18 @@ def test_networks_come_back_frozen_beside_each_other(shelf):
     assert (shelf.load("second", nn.Linear(2, 1)).weight - second.weight).abs().max() < 1e-3
 
 
+def test_a_frozen_network_is_stored_with_the_seconds_it_took(shelf):
+    network = nn.Linear(3, 2)
+
+    def train():
+        time.sleep(0.2)
+        return network
+
+    shelf.keep_host("eye", train)
+    assert 0.2 <= shelf.read()["hosts"]["eye"] < 20
+    assert (shelf.load("eye", nn.Linear(3, 2)).weight - network.weight).abs().max() < 1e-3
+
+
 def test_a_rounded_network_is_the_one_that_comes_back(shelf):
     network = nn.Linear(3, 2)
     before = network.weight.clone()

@@ -15,6 +15,7 @@ from wwlib.base.device import Compute
 from wwlib.base.seeds import drawn_from
 from wwlib.datasets.poses import sample_pose
 from wwlib.datasets.puppet import JOINTS, render, sample_appearance
+from wwlib.models.judges import half_soft
 
 
 class JointJudge(nn.Module):
@@ -55,9 +56,7 @@ def train_joint_judge(
     def loss_at(_: int) -> Tensor:
         pose = sample_pose(64, generator)
         drawing = render(pose, sample_appearance(64, generator, clothes=clothes))
-        images = drawing.images
-        soft = F.avg_pool2d(F.pad(images[:32], (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-        images = torch.cat([soft + 0.05 * torch.randn(soft.shape, generator=generator), images[32:]])
+        images = half_soft(drawing.images, 0.05, generator)
         with compute.autocast():
             read = judge(images.to(compute.device))
         return (read.float() - drawing.joints.to(compute.device)).abs().mean()

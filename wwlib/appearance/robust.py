@@ -29,6 +29,7 @@ from wwlib.appearance.information_critic import (
 )
 from wwlib.appearance.vunet import picture_loss
 from wwlib.base.checks import check_numbers
+from wwlib.base.descent import falling_rate
 from wwlib.base.device import Compute
 from wwlib.base.seeds import drawn_from
 
@@ -164,9 +165,7 @@ class RobustTraining:
         self.reporting = InformationCritic(*codes, schedule.critic, seed=schedule.seed + 1)
         self.watching = InformationCritic(*codes, STRONG, seed=schedule.seed + 2)
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=schedule.rate, betas=(0.9, 0.99))
-        self.falling = torch.optim.lr_scheduler.LambdaLR(
-            self.optimiser, lambda step: min(1.0, (1 - step / schedule.steps) / 0.4)
-        )
+        self.falling = falling_rate(self.optimiser, schedule.steps, falls_from=0.6)
         self.critic_optimisers = critic_optimiser(self.reporting), critic_optimiser(self.watching)
         self.constraint, self.multiplier = Constraint(schedule.bound), 0.0
         self.distrust = Distrust(schedule.gamma, rate=schedule.gamma_rate, tolerance=schedule.tolerance)

@@ -37,8 +37,7 @@ def descend(
         FloatingPointError: if a loss that is returned is not finite.
     """
     optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=True)
-    start = falls_from * steps
-    falling = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (steps - step) / (steps - start)))
+    falling = falling_rate(optimiser, steps, falls_from)
     losses = []
     for step in range(steps):
         loss = loss_at(step)
@@ -54,6 +53,20 @@ def descend(
                 raise FloatingPointError(f"the loss is not finite at step {step}")
     network.eval().requires_grad_(False)
     return losses
+
+
+def falling_rate(
+    optimiser: torch.optim.Optimizer, steps: int, falls_from: float = 0.0
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Return the schedule that holds an optimiser's rate until a share of the steps, then lets it fall to 0 on a line.
+
+    Args:
+        optimiser: whose rate it is.
+        steps: of the whole training.
+        falls_from: share of the steps after which the rate falls.
+    """
+    start = falls_from * steps
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (steps - step) / (steps - start)))
 
 
 def count(network: nn.Module) -> int:

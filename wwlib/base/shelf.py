@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,12 @@ class Shelf:
             record |= dict(versions=versions, threads=torch.get_num_threads())
             change(record)
             save_json(self.record, record)
+
+    def keep_host(self, name: str, train: Callable[[], nn.Module]) -> None:
+        """Train a frozen network, write it as float16, and record how long that took."""
+        start = time.perf_counter()
+        self.keep({name: train()}, half=True)
+        self.note_host(name, time.perf_counter() - start)
 
     def note_host(self, name: str, seconds: float) -> None:
         """Record how long a frozen network took to train."""

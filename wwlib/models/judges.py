@@ -64,6 +64,19 @@ class Judge(nn.Module):
         return torch.stack([logits.argmax(dim=1) for logits in self(images)], dim=1)
 
 
+def half_soft(images: Tensor, noise: float, generator: torch.Generator) -> Tensor:
+    """Return images `[B, C, H, W]` of which the first half is blurred and made noisy, as drawings of a model are.
+
+    Args:
+        images: of which the first B // 2 change.
+        noise: standard deviation of what is added to each pixel.
+        generator: of the noise.
+    """
+    half = len(images) // 2
+    soft = F.avg_pool2d(F.pad(images[:half], (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    return torch.cat([soft + noise * torch.randn(soft.shape, generator=generator), images[half:]])
+
+
 def train_judge(judge: Judge, data: FactorData, steps: int, seed: int, batch: int = 64, rate: float = 2e-3) -> Judge:
     """Train a judge on labelled pictures and return it frozen.
 
@@ -80,9 +93,7 @@ def train_judge(judge: Judge, data: FactorData, steps: int, seed: int, batch: in
     def loss_at(_: int) -> Tensor:
         factors = data.sample_factors(batch, random)
         images = data.images(factors)
-        half = batch // 2
-        soft = F.avg_pool2d(F.pad(images[:half], (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-        images = torch.cat([soft + 0.1 * torch.randn(soft.shape, generator=random), images[half:]])
+        images = half_soft(images, 0.1, random)
         # a judge may have fewer heads than there are factors; it then ignores the last ones
         return sum(F.cross_entropy(logits, factors[:, k]) for k, logits in enumerate(judge(images)))
 

@@ -16,9 +16,9 @@ from wwlib.appearance.measures import probe, psnr
 from wwlib.appearance.robust import Pairs, RobustModel, RobustSchedule, codes_of, train_robust, transfer
 from wwlib.base.paths import DATA
 from wwlib.base.shelf import Shelf, rounded
-from wwlib.datasets.motions import sample_pairs
+from wwlib.datasets.motions import sample_pairs, sample_triplets
 from wwlib.datasets.poses import Pose
-from wwlib.datasets.puppet import Appearance, render, sample_appearance
+from wwlib.datasets.puppet import Appearance, render
 from wwlib.experiments.parts import SEEDS, chosen_parts, record_runs
 
 ROBUST = Shelf(DATA / "robust-weights.safetensors", DATA / "robust.json", "python -m wwlib remake robust")
@@ -83,9 +83,7 @@ def _images(pose: Pose, appearance: Appearance) -> Tensor:
 
 def draw_unseen(n: int, seed: int) -> Unseen:
     """Return n triplets to test on: the appearance is given, the pose comes from another figure."""
-    generator = torch.Generator().manual_seed(seed)
-    given, pose, appearance = sample_pairs(n, generator, clothes=True)
-    other = sample_appearance(n, generator, clothes=True)
+    given, pose, appearance, other = sample_triplets(n, torch.Generator().manual_seed(seed), clothes=True)
     target = render(pose, appearance)
     colours = appearance.colours[:, CLOTHES].flatten(1)
     return Unseen(_images(given, appearance), target.images, _images(pose, other), target.joints, colours)
@@ -216,9 +214,7 @@ def disentangle(parts: list[str], seeds: list[int] | None = None) -> None:
     """
     chosen = chosen_parts(parts, ("judge", *CASES, "remedies"))
     if "judge" in chosen:
-        start = time.perf_counter()
-        ROBUST.keep({"joints": train_joint_judge(seed=901)}, half=True)
-        ROBUST.note_host("joints", time.perf_counter() - start)
+        ROBUST.keep_host("joints", lambda: train_joint_judge(seed=901))
     trainings = [part for part in chosen if part != "judge"]
     seeds_of = lambda part: seeds or (range(1) if part == "remedies" else SEEDS)  # noqa: E731
     record_runs(ROBUST, trainings, seeds_of, _runs, _text)

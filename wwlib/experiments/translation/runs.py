@@ -243,9 +243,7 @@ def translate(parts: list[str], seeds: list[int] | None = None) -> None:
     hosts = {"host-encoder": ("encoder", train_caption_encoder), "host-poses": ("poses", train_pose_judge)}
     chosen = chosen_parts(parts, (*hosts, *PARTS))
     for name, train in (hosts[part] for part in chosen if part in hosts):
-        start = time.perf_counter()
-        TRANSLATION.keep({name: train()}, half=True)
-        TRANSLATION.note_host(name, time.perf_counter() - start)
+        TRANSLATION.keep_host(name, train)
     trainings = [part for part in chosen if part not in hosts]
     seeds_of = lambda part: seeds or (range(1) if part == "remedies" else SEEDS)  # noqa: E731
     record_runs(TRANSLATION, trainings, seeds_of, _runs, lambda run: f"{run['seconds']:.0f} s, {run['scores']}")

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from wwlib.appearance.vunet import Schedule, VUNet, train_vunet
-from wwlib.base.shelf import named_run, rounded
+from wwlib.base.shelf import rounded
 from wwlib.datasets.domains import edges
 from wwlib.datasets.fashion import FOLDER, SHOES, load_fashion, load_held_out
-from wwlib.experiments.vunet.runs import VUNET, load_record
+from wwlib.experiments.vunet.runs import VUNET, load_vunet
 
 CASE = "photographs"
 SCHEDULE = Schedule()
@@ -36,8 +36,7 @@ def held_out(shoes: int = 8, bags: int = 8) -> Tensor:
 
 def load_photographs_model() -> VUNet:
     """Return the shipped Variational U-Net of shoes and bags."""
-    schedule = named_run(load_record(), CASE)["schedule"]
-    return VUNET.load(CASE, VUNet(Schedule(**dict(schedule, rise=tuple(schedule["rise"])))))
+    return load_vunet(CASE)
 
 
 def run_photographs(folder: str | Path = FOLDER) -> dict:

@@ -72,7 +72,7 @@ def load_joint_judge() -> JointJudge:
 
 
 def load_vunet(case: str) -> VUNet:
-    """Return a shipped Variational U-Net (seed 0): one of `SHIPPED`."""
+    """Return a shipped Variational U-Net (seed 0): one of `SHIPPED`, or that of the photographs."""
     schedule = named_run(load_record(), case)["schedule"]
     return VUNET.load(case.replace(",", ""), VUNet(Schedule(**dict(schedule, rise=tuple(schedule["rise"])))))
 
@@ -159,9 +159,7 @@ def make(parts: list[str], seeds: list[int] | None = None) -> None:
     """
     chosen = chosen_parts(parts, ("judge", *PARTS))
     if "judge" in chosen:
-        start = time.perf_counter()
-        VUNET.keep({"joints": train_joint_judge()}, half=True)
-        VUNET.note_host("joints", time.perf_counter() - start)
+        VUNET.keep_host("joints", train_joint_judge)
     trainings = [part for part in chosen if part != "judge"]
     once = {"curve": (0,), "times": (0,), "plateau": (0,), "gap": (GAP_SEED,)}
     seeds_of = lambda part: seeds or once.get(part, SEEDS)  # noqa: E731
