@@ -133,9 +133,8 @@ def test_readme_is_read_in_five_minutes_and_holds_one_table_of_results():
     assert sum(line.startswith("| --- ") for line in text.splitlines()) == 2
 
 
-WRITTEN = sorted(
-    path for path in (ROOT / "notebooks").iterdir() if path.is_file()
-)  # JupyterLab keeps a folder of copies there
+# JupyterLab keeps a folder of copies beside the lessons
+WRITTEN = sorted(path for path in (ROOT / "notebooks").iterdir() if path.is_file())
 
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, *WRITTEN], ids=lambda p: p.name)
