@@ -10,8 +10,10 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path, PurePath
+from traceback import clear_frames
 
 import numpy as np
 import torch
@@ -284,14 +286,15 @@ class PictureStream:
 
     def sample_rows(self, n: int, generator: torch.Generator | None, rows: slice) -> Tensor:
         """Advance by `n` pictures as `sample_images` does, but read only some rows, such as one process's share."""
-        if self._batches is None or self._request != (n, rows):
+        if self._request != (n, rows):
             self.close()
-            self._batches, self._request = self._start(n, rows), (n, rows)
         try:
+            if self._batches is None:
+                self._batches, self._request = self._start(n, rows), (n, rows)
             batch = next(self._batches)
         except (RuntimeError, ConnectionError, EOFError, FileNotFoundError) as error:  # it was killed
-            self.close()
             reason = (str(error) or type(error).__name__).splitlines()[0]
+            self._abandon(error)
             raise OSError(f"a process that reads pictures ended ({reason}); use fewer workers, or 0") from None
         if isinstance(batch, str):
             self.close()
@@ -302,6 +305,13 @@ class PictureStream:
     def close(self) -> None:
         """End the workers; the next call of `sample_images` starts new ones."""
         self._batches = None
+
+    def _abandon(self, error: BaseException) -> None:
+        # While the error's frames hold the loader, PyTorch counts the dead worker as its own, and the next signal that
+        # any child sends raises the same error anywhere.
+        clear_frames(error.__traceback__)
+        with suppress(RuntimeError):
+            self.close()
 
     def _start(self, n: int, rows: slice) -> Iterator:
         places = order(len(self), self.seed, self.mirror, self.position)
