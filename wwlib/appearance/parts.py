@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.appearance.blocks import block, doubled
-from wwlib.appearance.landmark_losses import covariance_loss, mean_loss, separation_loss, trace_loss
+from wwlib.appearance.landmarks.losses import covariance_loss, mean_loss, separation_loss, trace_loss
 from wwlib.appearance.warps import (
     Jitter,
     Moments,

@@ -10,7 +10,7 @@ from statistics import mean
 import torch
 from torch import Tensor
 
-from wwlib.appearance.landmark_measures import (
+from wwlib.appearance.landmarks.measures import (
     change_inside,
     change_size,
     equivariance_error,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wwlib.appearance.landmark_pictures import (
+from wwlib.appearance.landmarks.pictures import (
     coloured_heat,
     exchange_sheet,
     landmark_colours,

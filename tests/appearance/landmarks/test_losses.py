@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from wwlib.appearance.landmark_losses import covariance_loss, mean_loss, separation_loss, trace_loss
+from wwlib.appearance.landmarks.losses import covariance_loss, mean_loss, separation_loss, trace_loss
 from wwlib.appearance.warps import Moments
 
 

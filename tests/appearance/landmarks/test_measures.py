@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from wwlib.appearance.landmark_measures import (
+from wwlib.appearance.landmarks.measures import (
     change_inside,
     change_size,
     equivariance_error,
