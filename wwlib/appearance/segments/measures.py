@@ -1,0 +1,161 @@
+"""Measures of segments where the right ones are known: slots named by parts, overlap, and what repainting changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wwlib.appearance.landmarks.measures import change_inside
+from wwlib.datasets.puppet import PARTS
+
+FOREGROUND = range(1, len(PARTS))  # the six parts that are not background
+ACTIVE = 0.005  # share of all pixels that a slot needs to count
+
+
+def counts(slots: Tensor, parts: Tensor, n: int) -> Tensor:
+    """Return how many pixels each slot shares with each part, `[n, 7]`.
+
+    Args:
+        slots, parts: of every pixel, whole numbers of the same shape.
+        n: how many slots there are.
+    """
+    pairs = slots.flatten() * len(PARTS) + parts.flatten()
+    return torch.bincount(pairs, minlength=n * len(PARTS)).view(n, len(PARTS))
+
+
+def fit_mapping(slots: Tensor, parts: Tensor, n: int) -> Tensor:
+    """Return the part that each of `n` slots shows most, `[n]`: several slots may get the same part.
+
+    Fit it on pictures that are not scored: fitted on the scored ones, it flatters.
+
+    Args:
+        slots, parts: of every pixel, `[m, S, S]`.
+        n: how many slots there are; one that never appears gets the background.
+    """
+    return counts(slots, parts, n).argmax(dim=1)
+
+
+def part_ious(named: Tensor, parts: Tensor) -> list[float]:
+    """Return each foreground part's intersection over union, over all pixels of all pictures together.
+
+    Args:
+        named: part that each pixel is taken for.
+        parts: part that it shows, of the same shape.
+    """
+    shared = counts(named, parts, len(PARTS)).double()
+    union = shared.sum(dim=0) + shared.sum(dim=1) - shared.diagonal()
+    return [float(shared[part, part] / union[part].clamp_min(1)) for part in FOREGROUND]
+
+
+def mean_iou(named: Tensor, parts: Tensor) -> float:
+    """Return the mean of `part_ious`, the foreground mIoU."""
+    return float(np.mean(part_ious(named, parts)))
+
+
+def foreground_slots(slots: Tensor, mapping: Tensor) -> list[int]:
+    """Return the slots that cover more than half a percent of all pixels and are mapped to a foreground part.
+
+    Slots on the background do not count: a segmentation that only chops up the background would have many.
+    """
+    shares = torch.bincount(slots.flatten(), minlength=len(mapping)) / slots.numel()
+    return [k for k, part in enumerate(mapping.tolist()) if part != 0 and shares[k] > ACTIVE]
+
+
+@dataclass(frozen=True)
+class Repainted:
+    """Where a picture changes with one slot's look: shares of the change inside the slot, and with one pixel more."""
+
+    inside: float
+    near: float
+
+
+def repainting(model, images: Tensor, others: Tensor, slots: list[int]) -> dict[int, Repainted]:
+    """Return, for each slot, where pictures change when the slot's look comes from other pictures.
+
+    Args:
+        model: has `masks` and `transfer`.
+        images, others: pictures that are changed, and pictures that give looks, `[n, 3, S, S]`.
+        slots: to repaint, one at a time.
+    """
+    with torch.no_grad():
+        masks, before = model.masks(images), model.transfer(images, images)
+        scores = {}
+        for slot in slots:
+            # only where both pictures show the slot: an empty slot has no look to give
+            rows = (masks[:, slot].sum(dim=(1, 2)) > 0) & (model.masks(others)[:, slot].sum(dim=(1, 2)) > 0)
+            after = model.transfer(others[rows], images[rows], [slot])
+            changed = before[rows], after, masks[rows, slot]
+            scores[slot] = Repainted(change_inside(*changed), change_inside(*changed, margin=1))
+        return scores
+
+
+def static_map(footprint: Tensor, threshold: float | None = None) -> Tensor:
+    """Return the map `[S, S]` that names every pixel by the mean of known pictures, the same for all pictures.
+
+    Args:
+        footprint: share of every pixel that shows each part, `[n, 7, S, S]`.
+        threshold: a pixel is foreground where the mean foreground is above it; None to let all parts and the
+            background compete.
+    """
+    mean = footprint.mean(dim=0)
+    if threshold is None:
+        return mean.argmax(dim=0)
+    return torch.where(1 - mean[0] > threshold, mean[1:].argmax(dim=0) + 1, 0)
+
+
+def tuned_static_map(footprint: Tensor, parts: Tensor) -> Tensor:
+    """Return the `static_map` whose threshold gives the best mIoU on the known pictures; `parts` `[n, S, S]`."""
+    maps = [static_map(footprint, threshold) for threshold in torch.linspace(0.05, 0.95, 19).tolist()]
+    return max(maps, key=lambda named: mean_iou(named.expand_as(parts), parts))
+
+
+def colour_clusters(image: Tensor, weight: float, clusters: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Return k-means clusters of a picture's pixels by (red, green, blue, weight x, weight y).
+
+    Args:
+        image: `[3, S, S]` in [-1, 1].
+        weight: of the coordinates in [-1, 1].
+        clusters: how many.
+        seed: of the first centres.
+
+    Returns:
+        The cluster of every pixel `[S, S]`, and the clusters' centres `[clusters, 5]`.
+    """
+    from sklearn.cluster import KMeans
+
+    fitted = KMeans(clusters, n_init=1, random_state=seed).fit(pixel_features(image[None], weight)[0].numpy())
+    labels, centres = fitted.labels_.reshape(image.shape[1:]), fitted.cluster_centers_
+    return torch.from_numpy(labels).long(), torch.from_numpy(centres).float()
+
+
+def pixel_features(images: Tensor, weight: float) -> Tensor:
+    """Return (red, green, blue, weight x, weight y) of every pixel of images `[n, 3, S, S]`, as `[n, S S, 5]`."""
+    from wwlib.appearance.warps import pixel_centres
+
+    places = weight * pixel_centres(images.shape[-1]).flatten(0, 1)
+    return torch.cat([images.flatten(2).transpose(1, 2), places.expand(len(images), -1, -1)], dim=2)
+
+
+def part_centres(images: Tensor, parts: Tensor, weight: float) -> Tensor:
+    """Return the mean of `pixel_features` over all pixels that show each part, `[7, 5]`."""
+    features = pixel_features(images, weight).flatten(0, 1)
+    return torch.stack([features[parts.flatten() == part].mean(dim=0) for part in range(len(PARTS))])
+
+
+def named_by_centre(labels: Tensor, centres: Tensor, of_parts: Tensor) -> Tensor:
+    """Return a picture's pixels named by the part whose centre lies nearest to their cluster's, `[S, S]`.
+
+    Args:
+        labels: cluster of every pixel, `[S, S]`.
+        centres: of the clusters, `[clusters, 5]`.
+        of_parts: `part_centres` of known pictures.
+    """
+    return torch.cdist(centres, of_parts).argmin(dim=1)[labels]
+
+
+def named_by_oracle(labels: Tensor, parts: Tensor, clusters: int) -> Tensor:
+    """Return a picture's pixels named by the part that their cluster shows most: the answer chooses the names."""
+    return fit_mapping(labels, parts, clusters)[labels]
