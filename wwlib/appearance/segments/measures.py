@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -64,31 +65,51 @@ def foreground_slots(slots: Tensor, mapping: Tensor) -> list[int]:
     return [k for k, part in enumerate(mapping.tolist()) if part != 0 and shares[k] > ACTIVE]
 
 
+class Repaints(Protocol):
+    """What can be repainted, such as a `DiscoveryModel`."""
+
+    def masks(self, images: Tensor) -> Tensor:
+        """Return the hard masks `[n, P, S, S]` of pictures."""
+
+    def transfer(self, x: Tensor, onto: Tensor, slots: list[int] | None = None) -> Tensor:
+        """Return `onto` with the looks of `x` in some slots, or in all."""
+
+
 @dataclass(frozen=True)
 class Repainted:
-    """Where a picture changes with one slot's look: shares of the change inside the slot, and with one pixel more."""
+    """Where a picture changes with one slot's look, as shares of the change's energy.
+
+    `inside` the slot, and `near` it: inside or one pixel away; `inside_part` and `near_part` for the true part that the
+    slot is mapped to.
+    """
 
     inside: float
     near: float
+    inside_part: float
+    near_part: float
 
 
-def repainting(model, images: Tensor, others: Tensor, slots: list[int]) -> dict[int, Repainted]:
+def repainting(
+    model: Repaints, images: Tensor, others: Tensor, parts: Tensor, part_of: dict[int, int]
+) -> dict[int, Repainted]:
     """Return, for each slot, where pictures change when the slot's look comes from other pictures.
 
     Args:
-        model: has `masks` and `transfer`.
+        model: trained.
         images, others: pictures that are changed, and pictures that give looks, `[n, 3, S, S]`.
-        slots: to repaint, one at a time.
+        parts: that `images` show, `[n, S, S]`.
+        part_of: slots to repaint, one at a time, and the part that each is mapped to.
     """
     with torch.no_grad():
-        masks, before = model.masks(images), model.transfer(images, images)
+        masks, given, before = model.masks(images), model.masks(others), model.transfer(images, images)
         scores = {}
-        for slot in slots:
+        for slot, part in part_of.items():
             # only where both pictures show the slot: an empty slot has no look to give
-            rows = (masks[:, slot].sum(dim=(1, 2)) > 0) & (model.masks(others)[:, slot].sum(dim=(1, 2)) > 0)
-            after = model.transfer(others[rows], images[rows], [slot])
-            changed = before[rows], after, masks[rows, slot]
-            scores[slot] = Repainted(change_inside(*changed), change_inside(*changed, margin=1))
+            rows = (masks[:, slot].sum(dim=(1, 2)) > 0) & (given[:, slot].sum(dim=(1, 2)) > 0)
+            change = before[rows], model.transfer(others[rows], images[rows], [slot])
+            inside = [change_inside(*change, mask[rows], margin) for mask in (masks[:, slot], parts == part)
+                      for margin in (0, 1)]  # fmt: skip
+            scores[slot] = Repainted(*inside)
         return scores
 
 

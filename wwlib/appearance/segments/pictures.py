@@ -83,4 +83,5 @@ def segment_film(model: DiscoveryModel, frames: Tensor, looks_of: Tensor, times:
         f"A film of {len(frames)} frames. From the left: the film, its slots in colours, and the same motion in the "
         f"looks of {len(looks_of)} other figures."
     )
-    return gif(torch.cat(columns, dim=3), alt, side=times * frames.shape[-1])
+    film = torch.cat(columns, dim=3)
+    return gif(film, alt, side=times * film.shape[-1])

@@ -33,6 +33,7 @@ from wwlib.experiments.parts import SEEDS, chosen_parts, record_runs
 DISCOVERY = Shelf(DATA / "discovery-weights.safetensors", DATA / "discovery.json", "python -m wwlib remake discovery")
 PAIRS, VALIDATION, TESTED, TEST_SEED = 5_000, 1_500, 600, 7_000
 WEIGHTS = (0.1, 0.25, 0.5, 1.0)  # of the coordinates in k-means
+REPAINTED = 200  # test pictures whose slots are repainted
 TUNED = 150  # validation pictures on which k-means' weight is chosen
 _NO_CRITIC = Schedule(critic=False, beta=0.0)
 _WIDE = Schedule(channels=64)
@@ -123,7 +124,9 @@ def measure(model: DiscoveryModel, figures: Figures, known: int, seed: int) -> d
     g = torch.Generator().manual_seed(seed)
     codes = torch.cat([model.shape(some).sample(g).flatten(1) for some in images.split(100)])
     transferred = _in_batches(model.transfer, tested.given.images, tested.onto.images)
-    repainted = repainting(model, tested.onto.images[:200], tested.given.images[:200], active)
+    some = tested.rows(slice(REPAINTED))
+    part_of = {slot: int(mapping[slot]) for slot in active}
+    repainted = repainting(model, some.onto.images, some.given.images, some.onto.parts, part_of)
     return dict(
         miou=mean_iou(named, parts[known:]),
         ious=dict(zip(PARTS[1:], part_ious(named, parts[known:]), strict=True)),

@@ -29,7 +29,7 @@ MEASURES: dict[str, Callable[[dict], float]] = {
     "worst part": lambda run: min(run["scores"]["ious"].values()),
     "flattery": lambda run: run["scores"]["optimistic"] - run["scores"]["miou"],
     "over copying": lambda run: run["scores"]["transfer"] - run["scores"]["copied"],
-    **{name: lambda run, name=name: _repainted(run, name) for name in ("inside", "near")},
+    **{name: lambda run, name=name: _repainted(run, name) for name in ("inside", "near", "inside_part", "near_part")},
 }  # fmt: skip
 COLUMNS = {
     "foreground mIoU": ("miou", ".3f"),
@@ -40,7 +40,7 @@ COLUMNS = {
     "colours from shape, R²": ("colours", ".2f"),
     "pose from shape, R²": ("pose", ".2f"),
     "inside": ("inside", ".2f"),
-    "near": ("near", ".2f"),
+    "inside the true part": ("inside_part", ".2f"),
 }
 
 
@@ -51,7 +51,8 @@ def discovery_values(record: dict, case: str, measure: str) -> np.ndarray:
         record: of every run.
         case: of `CASES` or `SEARCHED`.
         measure: of `MEASURES`: a score of the record, the IoU of the worst part, what the optimistic protocol adds
-            ("flattery"), or a mean over the repainted slots ("inside", "near").
+            ("flattery"), or a mean over the repainted slots ("inside", "near",
+            "inside_part", "near_part").
 
     Raises:
         ValueError: for an unknown case or measure.
