@@ -204,10 +204,12 @@ _PENALTY = (
     Property("where the disc lies does not matter, within a tenth",
              lambda f, s: abs(_cost(f, _disc(5.0, 9.0, 20.0)) - _cost(f, _disc(5.0)))
              <= 0.1 * abs(_cost(f, _disc(5.0)))),
-    Property("a ring costs at least a quarter more than a disc", lambda f, s: _cost(f, _ring()) > 1.25 * _cost(f, _disc(5.5))),
+    Property("a ring costs at least a quarter more than a disc",
+             lambda f, s: _cost(f, _ring()) > 1.25 * _cost(f, _disc(5.5))),
     Property("scattered pixels cost at least a quarter more than a disc",
              lambda f, s: _cost(f, _scattered(s)) > 1.25 * _cost(f, _disc(5.5))),
-    Property("two discs apart cost at least a quarter more than one", lambda f, s: _cost(f, _two()) > 1.25 * _cost(f, _disc(5.5))),
+    Property("two discs apart cost at least a quarter more than one",
+             lambda f, s: _cost(f, _two()) > 1.25 * _cost(f, _disc(5.5))),
     Property("a bar of 3 by 24 pixels costs at least a quarter more than a disc",
              lambda f, s: _cost(f, _bar()) > 1.25 * _cost(f, _disc(5.0))),
 )  # fmt: skip
@@ -326,7 +328,7 @@ QUESTIONS = (
         "The decoder sees hard masks, and the gradient takes the way of the soft ones.",
         dict(
             a="A choice of the largest share has no slope at all: nothing would be learned.",
-            c="Rounding would cut gradients off as well; the trick is that the backward way differs from the forward one.",
+            c="Rounding cuts gradients off as well; what helps is that the way back differs from the way there.",
             d="The noise on the logits is drawn beforehand and is no part of the trick.",
         ),
     ),
