@@ -3,6 +3,7 @@
 import ast
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from wwlib.base.paths import DATA, ROOT
 from wwlib.course.answers import LESSONS as ANSWERED
+from wwlib.course.answers import exercises
 from wwlib.course.lessons.begin import refuse_unknown_parameters
 from wwlib.course.lessons.notebooks import (
     COST_LINE,
@@ -25,7 +27,9 @@ from wwlib.course.lessons.notebooks import (
     repository_url,
     setup_cell,
     with_addresses,
+    write_notebook,
 )
+from wwlib.course.lessons.release import instructor_copy
 
 LESSONS = lesson_files()
 BY_NAME = pytest.mark.parametrize("lesson", LESSONS, ids=lambda f: f.stem)
@@ -171,16 +175,30 @@ def test_lessons_import_only_the_library_torch_and_matplotlib(lesson):
             assert {n.split(".")[0] for n in names} <= allowed
 
 
+def told(cell):
+    """What a cell shows as text: results, printed lines, warnings."""
+    outputs = cell["outputs"]
+    return ["".join(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in outputs]
+
+
 @BY_NAME
 @pytest.mark.slow
 def test_papermill_runs_it_offline_at_quick(lesson, tmp_path, request, monkeypatch, colab_packages):
-    """On a machine like Colab's, setup cell and widgets included; where its packages cannot be had, in this one."""
-    output = tmp_path / "out.ipynb"
+    """The instructor's copy, every exercise solved; nbval runs the lesson as learners get it, none solved.
+
+    On a machine like Colab's, setup cell and widgets included; where its packages cannot be had, in this one.
+    """
+    solved, output = tmp_path / lesson.name, tmp_path / "out.ipynb"
+    write_notebook(solved, instructor_copy(json.loads(lesson.read_text(encoding="utf-8"))))
     if colab_packages[0]:
-        request.getfixturevalue("colab").execute(lesson, output, profile="quick")
+        request.getfixturevalue("colab").execute(solved, output, profile="quick")
     else:
-        monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "offline"))
-        execute(lesson, output, profile="quick")
+        monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "offline"), prepend=os.pathsep)
+        execute(solved, output, cwd=lesson.parent, profile="quick")
+    texts = [text for cell in cells(output, "code") for text in told(cell)]
+    assert "Traceback" not in "".join(texts)
+    judged = {text.splitlines()[0] for text in texts if re.match(r"[✓✗…] \d\d\.\d", text)}
+    assert judged == {f"✓ {one.id} {one.title}: right" for one in exercises(lesson.name[:2]).values()}
     for cell in cells(output, "code"):
         assert not [o for o in cell["outputs"] if o["output_type"] == "error"]
         shown = [o.get("data", {}) for o in cell["outputs"]]
