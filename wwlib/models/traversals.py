@@ -62,20 +62,31 @@ def code_masks(generator: Generator, codes: Tensor, resolution: int | None = Non
 
 
 def traversal_sheet(
-    generator: Generator, base: Tensor, alt: str, names: Sequence[str] = (), span: float = 2.0, steps: int = 7
+    generator: Generator,
+    base: Tensor,
+    alt: str = "",
+    names: Sequence[str] = (),
+    span: float = 2.0,
+    steps: int = 7,
+    caption: str = "",
 ):
     """Show every code's traversal ("what") and its mask, stretched to full contrast ("where"), side by side.
 
     Args:
         generator: G.
         base: `[d]`, the codes from which each code in turn moves.
-        alt: what the picture shows.
+        alt: what the picture shows; left out, it is the caption and the labels.
         names: labels of the codes.
         span, steps: of the traversal.
+        caption: a short text below the picture.
+
+    Raises:
+        ValueError: if there is neither an alt text nor a caption.
     """
     frames = traversal(generator, base, span, steps)
     masks = code_masks(generator, base[None])[0]
     masks = mask_images(masks, frames.shape[-1], stretch=True).expand(-1, frames.shape[2], -1, -1)
     labels = [f"{k}" + (f"  {names[k]}" if names else "") for k in range(len(frames))]
     values = [f"{v:+.1f}" for v in np.linspace(-span, span, steps)]
-    return grid(torch.cat([frames, masks[:, None]], dim=1), alt, row_labels=labels, column_labels=[*values, "mask"])
+    rows = torch.cat([frames, masks[:, None]], dim=1)
+    return grid(rows, alt, row_labels=labels, column_labels=[*values, "mask"], caption=caption)
