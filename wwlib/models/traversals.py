@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wwlib.base.viz import grid, mask_images
+from wwlib.base.viz import Picture, grid, mask_images
 from wwlib.models.interface import GeneratorLike
 from wwlib.models.layers import GlobalStyle
 from wwlib.models.masks import SpatialConstriction
@@ -69,7 +69,7 @@ def traversal_sheet(
     span: float = 2.0,
     steps: int = 7,
     caption: str = "",
-):
+) -> Picture:
     """Show every code's traversal ("what") and its mask, stretched to full contrast ("where"), side by side.
 
     Args:
