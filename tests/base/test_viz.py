@@ -289,6 +289,17 @@ def test_tables_read_as_markdown_html_and_text():
         Table(["a"], [(1, 2)])
 
 
+def test_a_part_of_a_table_has_the_named_columns_and_rows_in_the_named_order():
+    table = Table(["a", "b", "c"], [("x", 1, 2), ("x", 3, 4), ("z", 5, 6)])
+    assert table.part(("c", "a"), rows=("z", "x")).rows == [["6", "z"], ["2", "x"]]
+    assert table.part(("a", "b")).rows == [["x", "1"], ["x", "3"], ["z", "5"]]
+    assert table.header == ["a", "b", "c"]  # the whole table is as before
+    with pytest.raises(ValueError, match=r"columns must be among \['a', 'b', 'c'\], got \['d'\]"):
+        table.part(("a", "d"))
+    with pytest.raises(ValueError, match=r"rows must be among \['x', 'x', 'z'\], got \['1'\]"):
+        table.part(("a",), rows=("x", "1"))
+
+
 def test_points_may_come_as_an_iterator_of_pairs():
     """It can be read only once, and both the plot and the text beside it need it."""
     iterated = viz.curves(
