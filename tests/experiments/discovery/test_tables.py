@@ -26,7 +26,7 @@ def run(case: str, seed: int) -> dict:
     return dict(case=case, seed=seed, scores=scores)
 
 
-BASELINES = dict(static=0.1, static_tuned=0.27, centre=0.3, centre_weight=0.5, oracle=0.6, oracle_weight=0.1)
+BASELINES = dict(static=0.1, static_tuned=0.27, place=0.3, place_weight=0.5, oracle=0.6, oracle_weight=0.1)
 RECORD = dict(runs=[run(case, seed) for case in [*CASES, *SEARCHED] for seed in (0, 1)]
               + [dict(case="baselines", seed=0, scores=BASELINES)])  # fmt: skip
 
