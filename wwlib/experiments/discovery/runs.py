@@ -27,7 +27,7 @@ from wwlib.base.paths import DATA
 from wwlib.base.shelf import Shelf, named_run, rounded
 from wwlib.datasets.motions import sample_triplets
 from wwlib.datasets.puppet import PARTS, Appearance, Drawing, render
-from wwlib.experiments.discovery.worlds import World, draw_pairs
+from wwlib.experiments.discovery.worlds import World, draw_pairs, waves
 from wwlib.experiments.parts import SEEDS, chosen_parts, record_runs
 
 DISCOVERY = Shelf(DATA / "discovery-weights.safetensors", DATA / "discovery.json", "python -m wwlib remake discovery")
@@ -106,7 +106,7 @@ def draw_figures(n: int, seed: int, textured: bool = False) -> Figures:
 
 @torch.no_grad()
 def measure(model: DiscoveryModel, figures: Figures, known: int, seed: int) -> dict:
-    """Return every measure of a model.
+    """Return every measure of a model: overlap, slots, transfer, and what its shape code tells (R^2).
 
     Args:
         model: to be measured.
@@ -127,6 +127,9 @@ def measure(model: DiscoveryModel, figures: Figures, known: int, seed: int) -> d
     some = tested.rows(slice(REPAINTED))
     part_of = {slot: int(mapping[slot]) for slot in active}
     repainted = repainting(model, some.onto.images, some.given.images, some.onto.parts, part_of)
+    targets = {"colours": figures.looks.colours[:, 1:], "pose": figures.onto.joints}
+    if figures.looks.texture.any():
+        targets["texture"] = waves(figures.looks)
     return dict(
         miou=mean_iou(named, parts[known:]),
         ious=dict(zip(PARTS[1:], part_ious(named, parts[known:]), strict=True)),
@@ -136,9 +139,8 @@ def measure(model: DiscoveryModel, figures: Figures, known: int, seed: int) -> d
         foreground_slots=len(active),
         transfer=psnr(transferred, tested.answer.images),
         copied=psnr(tested.onto.images, tested.answer.images),
-        colours=max(probe(codes, figures.looks.colours[:, 1:], known)),
-        pose=max(probe(codes, figures.onto.joints, known)),
         repainted={str(slot): asdict(scores) for slot, scores in repainted.items()},
+        **{name: max(probe(codes, target, known)) for name, target in targets.items()},
     )
 
 
