@@ -1,0 +1,223 @@
+"""Part discovery: what each network sees, what the loss is made of, and that it learns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from wwlib.appearance.discovery import (
+    HEAD_START,
+    LOOK,
+    Critics,
+    DiscoveryModel,
+    Schedule,
+    discovery_loss,
+    exchange,
+    painted,
+    pooled,
+    segment,
+    train_discovery,
+)
+from wwlib.appearance.robust import Pairs
+from wwlib.appearance.segments.losses import hard
+from wwlib.base.device import Compute
+from wwlib.datasets.motions import sample_pairs
+from wwlib.datasets.puppet import render
+
+GLOBAL = Schedule(channels=0)
+CASES = [Schedule(), GLOBAL, Schedule(slots=4), Schedule(background=False, area=0.0), Schedule(channels=64)]
+SHORT = Schedule(steps=30, batch=4)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def pairs(n: int = 4, seed: int = 0) -> Pairs:
+    first, second, looks = sample_pairs(n, seeded(seed))
+    return Pairs(render(first, looks).images, render(second, looks).images)
+
+
+def both(n: int = 4) -> torch.Tensor:
+    made = pairs(n)
+    return torch.cat([made.first, made.second])
+
+
+@pytest.mark.parametrize("schedule", CASES)
+def test_codes_masks_looks_and_pictures_have_their_shapes_and_every_weight_learns(schedule):
+    model, x, p = DiscoveryModel(schedule), both(), schedule.slots
+    seen = exchange(model, x, schedule.noise, True, seeded())
+    assert seen.code.shape == ((8, 32) if not schedule.channels else (8, schedule.channels, 4, 4))
+    assert seen.soft.shape == (8, p, 32, 32)
+    torch.testing.assert_close(seen.soft.sum(dim=1), torch.ones(8, 32, 32))
+    assert seen.looks.shape == (8, p, LOOK)
+    assert seen.drawn.shape == x.shape
+    loss, _ = discovery_loss(seen, x, schedule, done=1.0)
+    loss.backward()
+    still = [name for name, w in model.named_parameters() if w.grad is None or w.grad.abs().max() == 0]
+    assert still == []
+
+
+def test_a_pixel_has_one_slot_and_the_same_one_every_time():
+    model, x = DiscoveryModel(Schedule()), both()
+    masks = model.masks(x)
+    assert set(masks.detach().round(decimals=5).unique().tolist()) <= {0.0, 1.0}
+    torch.testing.assert_close(masks.sum(dim=1), torch.ones(8, 32, 32))
+    assert torch.equal(segment(model, x), masks.argmax(dim=1))
+
+
+def test_the_background_starts_ahead_and_only_where_there_is_one():
+    with_it, without = DiscoveryModel(Schedule()), DiscoveryModel(Schedule(background=False))
+    code = with_it.shape(both()).mean
+    ahead = with_it.logits(code) - without.logits(code)
+    torch.testing.assert_close(ahead[:, 0], torch.full_like(ahead[:, 0], HEAD_START))
+    assert ahead[:, 1:].abs().max() == 0
+
+
+def test_a_look_is_the_mean_under_its_mask_and_an_empty_mask_has_none():
+    maps = torch.arange(32.0).view(1, 2, 4, 4)
+    masks = torch.zeros(1, 3, 4, 4)
+    masks[0, 0, 0, :2], masks[0, 1, 3, 3] = 1, 0.5
+    looks = pooled(maps, masks)
+    assert looks[0, 0].tolist() == [0.5, 16.5]
+    assert looks[0, 1].tolist() == [7.5, 15.5]  # half a pixel: half the mean
+    assert looks[0, 2].tolist() == [0, 0]
+
+
+def test_the_first_three_numbers_of_a_look_are_the_colour_under_the_mask():
+    x = torch.zeros(1, 3, 32, 32)
+    x[:, 0, :16], x[:, 1, 16:] = 1.0, 0.5  # red above, a weaker green below
+    masks = torch.zeros(1, 8, 32, 32)
+    masks[:, 0, :16], masks[:, 1, 16:] = 1, 1
+    looks = DiscoveryModel(Schedule()).looks(x, masks)
+    torch.testing.assert_close(looks[0, :2, :3], torch.tensor([[1.0, 0, 0], [0, 0.5, 0]]))
+
+
+def test_a_look_is_painted_where_its_mask_is():
+    looks = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+    masks = torch.zeros(1, 2, 2, 2)
+    masks[0, 0, 0], masks[0, 1, 1] = 1, 1
+    assert painted(looks, masks)[0, :, 0, 0].tolist() == [1, 2]
+    assert painted(looks, masks)[0, :, 1, 1].tolist() == [3, 4]
+
+
+def test_a_picture_is_drawn_from_its_own_masks_and_the_looks_of_its_partner():
+    model, x = DiscoveryModel(Schedule()), both()
+    seen = exchange(model, x, 0.0, True, seeded())
+    masks = hard(seen.soft)
+    own = model.looks(x, masks)
+    torch.testing.assert_close(seen.looks, torch.cat([own[4:], own[:4]]))
+    torch.testing.assert_close(seen.drawn, model.draw(masks, seen.looks))
+
+
+def test_what_is_drawn_at_a_pixel_depends_on_its_neighbours_only():
+    """So no part can be drawn where no mask shows it."""
+    model = DiscoveryModel(Schedule())
+    masks, looks = torch.zeros(1, 8, 32, 32), torch.randn(1, 8, LOOK, generator=seeded())
+    masks[:, 0] = 1
+    other = masks.clone()
+    other[0, :, 10, 10] = torch.eye(8)[3]
+    changed = (model.draw(masks, looks) - model.draw(other, looks)).abs().amax(dim=(0, 1)) > 0
+    assert changed[9:12, 9:12].all()
+    changed[9:12, 9:12] = False
+    assert not changed.any()
+
+
+def test_a_transfer_has_the_masks_of_one_picture_and_the_looks_of_the_other():
+    model, made = DiscoveryModel(Schedule()), pairs()
+    x, onto = made.first, made.second
+    masks = model.masks(onto)
+    given, own = model.looks(x, model.masks(x)), model.looks(onto, masks)
+    torch.testing.assert_close(model.transfer(x, onto), model.draw(masks, given).clamp(-1, 1))
+    own[:, [0, 4]] = given[:, [0, 4]]
+    torch.testing.assert_close(model.transfer(x, onto, [0, 4]), model.draw(masks, own).clamp(-1, 1))
+    torch.testing.assert_close(model.transfer(x, onto, []), model.transfer(onto, onto))
+
+
+@pytest.mark.parametrize(
+    ("weight", "term"),
+    [(name, name) for name in ("rebuilt", "area", "entropy", "trace", "separation", "variation")] + [("beta", "kl")],
+)
+def test_the_loss_weighs_its_terms_as_the_schedule_says(weight, term):
+    names = ("rebuilt", "area", "entropy", "trace", "separation", "variation", "beta")
+    only = replace(Schedule(), **(dict.fromkeys(names, 0.0) | {weight: 2.0}))
+    x = both()
+    seen = exchange(DiscoveryModel(only), x, 0.5, False, seeded())
+    loss, terms = discovery_loss(seen, x, only, done=1.0)
+    torch.testing.assert_close(loss, 2 * terms[term])
+
+
+def test_divergence_entropy_and_variation_rise_between_a_fifth_and_a_half():
+    names = ("rebuilt", "area", "trace", "separation")
+    rising, x = replace(Schedule(), **dict.fromkeys(names, 0.0)), both()
+    seen = exchange(DiscoveryModel(rising), x, 0.5, False, seeded())
+    at = {done: discovery_loss(seen, x, rising, done)[0] for done in (0.2, 0.35, 0.5, 1.0)}
+    assert at[0.2] == 0
+    torch.testing.assert_close(at[0.35], at[1.0] / 2)
+    torch.testing.assert_close(at[0.5], at[1.0])
+
+
+def test_the_background_is_spared_only_where_there_is_one():
+    x = both()
+    seen = exchange(DiscoveryModel(Schedule()), x, 0.5, False, seeded())
+    _, spared = discovery_loss(seen, x, Schedule(), 1.0)
+    _, asked = discovery_loss(seen, x, Schedule(background=False), 1.0)
+    assert spared["trace"] != asked["trace"]
+    assert spared["separation"] != asked["separation"]
+    assert spared["area"] == asked["area"]
+
+
+def test_the_encoder_pays_for_what_t_sees_and_nothing_reaches_t_or_the_looks():
+    critics = Critics(8, 2 * LOOK, Schedule())
+    code = torch.randn(6, 8, generator=seeded()).requires_grad_()
+    looks = torch.randn(6, 2, LOOK, generator=seeded(1)).requires_grad_()
+    critics.multiplier = 1.0
+    critics.penalty(code, looks).backward()
+    assert code.grad.abs().max() > 0
+    assert looks.grad is None
+    assert all(w.grad is None for critic in critics.both for w in critic.parameters())
+
+
+def test_both_critics_learn_to_see_codes_that_hold_the_looks():
+    """The code is part of the looks: the multiplier rises as T sees it, and T' sees it as well."""
+    critics, g = Critics(4, LOOK, Schedule()), seeded()
+    for _ in range(300):
+        looks = torch.randn(12, 1, LOOK, generator=g)
+        critics.penalty(looks[:, 0, :4].clone(), looks)
+        saw = critics.learn()
+    assert saw["reported"] > 0.5
+    assert saw["watched"] > 0.5
+    assert critics.multiplier > 1
+
+
+def test_a_short_training_draws_better_than_it_began_and_follows_its_seed():
+    model, history = train_discovery(pairs(60), SHORT)
+    assert history[-1]["rebuilt"] < 0.8 * history[0]["rebuilt"]
+    assert not any(w.requires_grad for w in model.parameters())
+    again, _ = train_discovery(pairs(60), SHORT)
+    for one, two in zip(model.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("change", [dict(warped=True), dict(critic=False, beta=0.0), dict(channels=0)])
+def test_every_variant_trains(change):
+    _, history = train_discovery(pairs(20), replace(SHORT, steps=4, **change))
+    assert all(torch.tensor(list(entry.values())).isfinite().all() for entry in history)
+    assert ("reported" in history[-1]) == ("critic" not in change)
+
+
+def test_bfloat16_autocast_keeps_masks_looks_and_pictures_in_float32():
+    model = DiscoveryModel(Schedule())
+    with Compute(torch.device("cpu"), torch.bfloat16).autocast():
+        seen = exchange(model, both(), 0.5, True, seeded())
+    assert {seen.code.dtype, seen.soft.dtype, seen.looks.dtype, seen.drawn.dtype} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), [(dict(slots=1), "slots must be 2 or more"), (dict(area=-1.0), "area must be 0 or more")]
+)
+def test_settings_that_make_no_sense_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Schedule(**wrong)

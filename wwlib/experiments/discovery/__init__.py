@@ -1,0 +1,1 @@
+"""Lesson 15: parts as segments that nobody has named."""
