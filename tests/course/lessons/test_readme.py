@@ -14,7 +14,8 @@ from wwlib.course.lessons.teaching import kinds_table, mistakes_page
 
 EXPERIMENTS = ROOT / "wwlib" / "experiments"
 SOURCES = [*sorted(EXPERIMENTS.glob("*/tables.py")), EXPERIMENTS / "population" / "longer.py"]
-NO_RECORD_YET = {"landmarks"}  # lesson 14 is being built: its trainings are not recorded, so no document can show them
+# lessons 14 and 15 are being built: no document can show the tables of lessons that are not there
+NO_RECORD_YET = {"landmarks", "portrait_parts"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -7,7 +7,7 @@ import numpy as np
 from wwlib.base.files import load_json
 from wwlib.base.paths import DATA
 from wwlib.base.shelf import named_run, runs_of
-from wwlib.base.table import Result, Table
+from wwlib.base.table import Table
 from wwlib.datasets.portraits import REGIONS
 from wwlib.experiments.criteria import mean_and_range
 from wwlib.experiments.portrait_parts.runs import BASELINES, METHODS, load_record
@@ -74,26 +74,3 @@ def agreement_table(record: dict) -> Table:
     header = ["method", "changed pixels and best slot", "the same, next picture's slot", "mask and that slot",
               "the same, next picture's slot"]  # fmt: skip
     return Table(header, rows)
-
-
-RESULTS = (
-    Result(
-        "15",
-        "Drawings by artists",
-        "IoU with the artist's layers, over three seeds: the heads stay in the middle, so one static map does well on "
-        "the portraits as drawn; on warped ones it does not.",
-        overlap_table,
-    ),
-    Result(
-        "15",
-        "Where from a generator, where from a segmenter",
-        "IoU over generated portraits, seed 0: the pixels that a code changes, its mask, and the slot that fits best.",
-        codes_table,
-    ),
-    Result(
-        "15",
-        "Codes and parts, over seeds",
-        "Means over the codes that change more than a twentieth of the pixels.",
-        agreement_table,
-    ),
-)
