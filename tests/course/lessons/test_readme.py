@@ -14,7 +14,7 @@ from wwlib.course.lessons.teaching import kinds_table, mistakes_page
 
 EXPERIMENTS = ROOT / "wwlib" / "experiments"
 SOURCES = [*sorted(EXPERIMENTS.glob("*/tables.py")), EXPERIMENTS / "population" / "longer.py"]
-NO_RECORD_YET = {"landmarks"}  # lesson 14 is being built: its trainings are not recorded, so no document can show them
+NO_RECORD_YET = {"landmarks", "style"}  # lessons 14 and 16 are being built: no trainings are recorded to be shown
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -102,9 +102,7 @@ class StyleTraining:
         self._move(0, loss)
         self.critic.requires_grad_(True)
         with self.compute.autocast():
-            terms["critic"] = critic_loss(
-                self.critic(batch.references), self.critic(drawn.detach()), batch.families
-            )
+            terms["critic"] = critic_loss(self.critic(batch.references), self.critic(drawn.detach()), batch.families)
         loss = terms["critic"]
         if self.taken % PENALISED == 0 and self.schedule.penalty:
             real = batch.references.clone().requires_grad_()
@@ -146,9 +144,7 @@ class StyleTraining:
         terms["triplet"] = fixpoint_triplet_loss(s, s_other, read, read_other, schedule.margin)
         terms["disentangle"] = disentanglement_loss(s, read, read_elsewhere)
         if schedule.features:
-            terms["features"] = feature_loss(
-                verdicts, self.critic(torch.cat([batch.references, batch.references[:n]]))
-            )
+            terms["features"] = feature_loss(verdicts, self.critic(torch.cat([batch.references, batch.references[:n]])))
         weights = vars(schedule) | dict(real=schedule.adversarial)
         return drawn, sum(weights[name] * term for name, term in terms.items()), terms
 

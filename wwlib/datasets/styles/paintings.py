@@ -50,9 +50,7 @@ class Style:
         return Style(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
-def sample_styles(
-    n: int, generator: torch.Generator, families: Tensor | None = None, angles: bool = False
-) -> Style:
+def sample_styles(n: int, generator: torch.Generator, families: Tensor | None = None, angles: bool = False) -> Style:
     """Return `n` styles whose entries are uniform and independent.
 
     Args:
