@@ -1,4 +1,4 @@
-"""The judges of rooms: rooms held out of their training, what they learn, and that the shipped ones read all factors."""
+"""The judges of rooms: the rooms held out of their training, and that the shipped judges read all factors."""
 
 import pytest
 import torch

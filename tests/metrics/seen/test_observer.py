@@ -20,16 +20,21 @@ def test_it_names_every_factor_of_clear_rooms_and_nearly_every_one_of_soft_rooms
 
 
 def test_its_probabilities_are_those_of_the_distances_to_all_rooms(generator):
-    """All 480,000 distances of one blurred picture, one after the other, against the few that the observer needs."""
+    """Distances of a blurred picture, one by one, against the few that the observer needs.
+
+    Rooms with another floor hue are left out here: they are so far away that their probability is 0.
+    """
     rooms = Shapes3D(32)
-    picture = half_soft(rooms.images(rooms.sample_factors(2, generator)), 0.2, generator)[:1]
-    every = torch.cartesian_prod(*(torch.arange(size) for size in rooms.factor_sizes))
+    truth = rooms.sample_factors(2, generator)
+    picture = half_soft(rooms.images(truth), 0.2, generator)[:1]
+    sizes = rooms.factor_sizes[1:]
+    every = torch.cartesian_prod(truth[0, :1], *(torch.arange(size) for size in sizes))
     distances = torch.cat([(rooms.images(some) - picture).square().sum(dim=(1, 2, 3)) for some in every.split(2_000)])
     observer = RoomObserver(32, doubt=0.5)
     weights = (-distances / (2 * 0.5**2)).softmax(dim=0)
     for k, reading in enumerate(readings(observer, picture.clone())):
-        truth = torch.zeros(rooms.factor_sizes[k]).index_add_(0, every[:, k], weights)
-        assert torch.allclose(reading[0], truth, atol=0.01), rooms.factor_names[k]
+        expected = torch.zeros(rooms.factor_sizes[k]).index_add_(0, every[:, k], weights)
+        assert torch.allclose(reading[0], expected, atol=1e-3), rooms.factor_names[k]
 
 
 def test_it_reads_larger_pictures_and_refuses_others(generator):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from wwlib.base.files import load_about
+from wwlib.base.table import Table
 from wwlib.metrics.seen.judges import PartOfRooms, confidence, load_room_judge, readings
 from wwlib.metrics.seen.observer import RoomObserver
 from wwlib.metrics.seen.predictability import VPScore, vp_score
@@ -14,6 +17,8 @@ from wwlib.metrics.seen.quality import PictureQuality, picture_quality
 from wwlib.metrics.seen.traversal import TraversalScore, traversal_score
 from wwlib.models.interface import GeneratorLike
 from wwlib.models.judges import Judge
+from wwlib.models.shipped import load_model
+from wwlib.models.vaes import load_vae
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,57 @@ class Drawings:
         return {name: _rounded(value) for name, value in numbers.items()} | dict(
             codes=[first.name_of(code) for code in range(len(first.matrix))], pictures=self.quality.pictures
         )
+
+    def table(self) -> Table:
+        """Return every score with its value and what it asks."""
+        first, second, quality, sure = self.traversal, self.observed, self.quality, self.trust
+        rows = [
+            ("purity", f"{first.purity:.4f}", "Does each code move one factor only?"),
+            ("compactness", f"{first.compactness:.4f}", "Is each factor moved by one code only?"),
+            ("  purity by the observer", f"{second.purity:.4f}", "The same, read by distances to all rooms."),
+            ("  compactness by the observer", f"{second.compactness:.4f}", ""),
+            (
+                "VP score",
+                f"{self.vp.score:.4f}",
+                f"Can a network name the code that moved (chance: {self.vp.chance:.2f})?",
+            ),
+            ("Frechet distance", f"{quality.distance:.2f}", "How far are drawings from real rooms?"),
+            (
+                "  between real rooms",
+                f"{quality.real:.2f}",
+                f"The same of two samples of {quality.pictures:,} real rooms.",
+            ),
+            (
+                "lowest confidence",
+                f"{min(sure.confidence):.2f}",
+                "How sure is the judge of drawings, of its worst factor?",
+            ),
+            ("lowest agreement", f"{min(sure.agreement):.2f}", "How often do judge and observer read the same value?"),
+        ]
+        return Table(("score", "value", "what it asks"), rows)
+
+    def code_table(self) -> Table:
+        """Return what each code moves, and how much its position tells of that factor."""
+        result = self.traversal
+        rows = [(code, result.name_of(code), f"{row.max():.2f}") for code, row in enumerate(result.matrix)]
+        return Table(("code", "moves", "tells"), rows)
+
+
+def load_drawer(name: str) -> tuple[GeneratorLike, int]:
+    """Return the generator of a model of rooms and the side of its pictures.
+
+    Args:
+        name: of a shipped model, or the file of a GAN or an autoencoder.
+
+    Raises:
+        ValueError: for a model of other pictures, an unknown name or a damaged file.
+        FileNotFoundError: if there is no such file.
+    """
+    autoencoder = Path(name).suffix == ".safetensors" and load_about(name).get("kind") == "vae"
+    model = load_vae(name) if autoencoder else load_model(name)
+    if model.config.dataset != "shapes3d":
+        raise ValueError(f"the model must draw rooms (the data set shapes3d), got one of {model.config.dataset!r}")
+    return model.generator, model.config.resolution
 
 
 def score_drawings(generator: GeneratorLike, resolution: int, seed: int = 0) -> Drawings:

@@ -57,15 +57,12 @@ class RoomObserver:
         # the terms of pairs are never negative, so the best sum without them is a lower bound
         chosen = single.amin(dim=3).sum(dim=2).topk(CANDIDATES, dim=1, largest=False).indices
         single = single.gather(1, chosen[..., None, None].expand(-1, -1, 3, 10))
-        shared = 2 * self._overlaps[chosen][..., None, None] * self._alike  # [B, candidates, 3, 3, 10, 10]
         floor, wall, thing = single.unbind(dim=2)
-        distance = (
-            (floor[..., :, None, None] + wall[..., None, :, None] + thing[..., None, None, :])
-            + shared[:, :, 0, 1][..., :, :, None]
-            + shared[:, :, 0, 2][..., :, None, :]
-            + shared[:, :, 1, 2][..., None, :, :]
-        )
-        distance = distance * 4 * 32**2 / self.resolution**2  # in [-1, 1], and as if there were 32 x 32 pixels
+        both = (2 * self._overlaps[chosen])[..., None, None] * self._alike  # [B, candidates, 3, 3, 10, 10]
+        floor_wall = floor[..., :, None] + wall[..., None, :] + both[:, :, 0, 1]
+        floor_thing, wall_thing = thing[..., None, :] + both[:, :, 0, 2], both[:, :, 1, 2]
+        distance = floor_wall[..., None] + floor_thing[..., :, None, :] + wall_thing[..., None, :, :]
+        distance *= 4 * 32**2 / self.resolution**2  # in [-1, 1], and as if there were 32 x 32 pixels
         room = (-distance / (2 * self.doubt**2)).flatten(1).softmax(dim=1).unflatten(1, distance.shape[1:])
         geometry = room.new_zeros(len(room), len(self._layers)).scatter_(1, chosen, room.sum(dim=(2, 3, 4)))
         geometry = geometry.unflatten(1, Shapes3D.factor_sizes[3:])
