@@ -219,6 +219,29 @@ def test_traversal_change_is_zero_for_a_sleeping_code():
     assert traversal_change(frames).tolist() == [0.0, pytest.approx(2.0)]
 
 
+def test_the_length_of_a_row_is_that_of_its_path():
+    frames = torch.zeros(3, 5, 3, 4, 4)
+    frames[1] = torch.linspace(-1, 1, 5)[:, None, None, None]
+    frames[2, 1::2] = 0.5  # there and back again, twice
+    assert traversals.row_lengths(frames).tolist() == [0.0, pytest.approx(2.0), pytest.approx(2.0)]
+
+
+def test_the_sheet_shows_the_longest_row_first_and_says_which_codes_sleep(network, monkeypatch):
+    frames = torch.zeros(3, 7, 3, 32, 32)
+    frames[1] = torch.linspace(-1, 1, 7)[:, None, None, None]
+    frames[2] = torch.linspace(0, 0.5, 7)[:, None, None, None]
+    sheets = []
+    monkeypatch.setattr(traversals, "traversal", lambda *given: frames)
+    monkeypatch.setattr(traversals, "grid", lambda images, alt, **options: sheets.append((images, options)))
+    traversals.traversal_sheet(network, torch.zeros(3), "rows", names=("a", "b", "c"))
+    ((images, options),) = sheets
+    assert options["row_labels"] == ["1  b", "2  c", "0  a (asleep)"]
+    assert torch.equal(images[:, :-1], frames[[1, 2, 0]])
+    masks = traversals.code_masks(network, torch.zeros(1, 3))[0]
+    stretched = traversals.mask_images(masks, 32, stretch=True)
+    assert torch.equal(images[:, -1, :1], stretched[[1, 2, 0]]), "each row has the mask of its own code"
+
+
 def test_change_maps_are_shares(network):
     maps = change_map(network, torch.zeros(2, 3), 1)
     assert maps.shape == (2, 32, 32)

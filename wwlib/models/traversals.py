@@ -14,6 +14,8 @@ from wwlib.models.layers import GlobalStyle
 from wwlib.models.masks import SpatialConstriction
 from wwlib.models.networks import Generator
 
+ASLEEP = 0.1  # length of a row; along a shorter one nobody sees anything move
+
 
 def has_masks(generator) -> bool:
     """Return whether a generator has a Spatial Constriction module; an autoencoder's decoder never has one."""
@@ -61,6 +63,17 @@ def code_masks(generator: Generator, codes: Tensor, resolution: int | None = Non
     return torch.cat(parts, dim=1)
 
 
+def row_lengths(frames: Tensor) -> Tensor:
+    """Return how far the picture moves along each row `[d]`: the distances of neighbouring frames, added up.
+
+    A distance is the root of the mean squared difference of two pictures in [-1, 1], so that of black to white is 2.
+
+    Args:
+        frames: `[d, steps, C, H, W]`, as `traversal` gives them.
+    """
+    return (frames[:, 1:] - frames[:, :-1]).square().mean(dim=(2, 3, 4)).sqrt().sum(dim=1)
+
+
 def traversal_sheet(
     generator: Generator,
     base: Tensor,
@@ -71,6 +84,9 @@ def traversal_sheet(
     caption: str = "",
 ) -> Picture:
     """Show every code's traversal ("what") and its mask, stretched to full contrast ("where"), side by side.
+
+    The longest row comes first. A row along which the picture hardly moves is called asleep, since its stretched mask
+    looks like any other.
 
     Args:
         generator: G.
@@ -86,7 +102,10 @@ def traversal_sheet(
     frames = traversal(generator, base, span, steps)
     masks = code_masks(generator, base[None])[0]
     masks = mask_images(masks, frames.shape[-1], stretch=True).expand(-1, frames.shape[2], -1, -1)
-    labels = [f"{k}" + (f"  {names[k]}" if names else "") for k in range(len(frames))]
+    lengths = row_lengths(frames.clamp(-1, 1))
+    order = lengths.argsort(descending=True)
+    named = [f"{k}" + (f"  {names[k]}" if names else "") for k in range(len(frames))]
+    labels = [named[k] + (" (asleep)" if lengths[k] < ASLEEP else "") for k in order]
     values = [f"{v:+.1f}" for v in np.linspace(-span, span, steps)]
-    rows = torch.cat([frames, masks[:, None]], dim=1)
+    rows = torch.cat([frames, masks[:, None]], dim=1)[order]
     return grid(rows, alt, row_labels=labels, column_labels=[*values, "mask"], caption=caption)
