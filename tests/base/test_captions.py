@@ -56,12 +56,25 @@ def test_a_figure_with_a_caption_says_the_titles_of_its_panels():
     assert viz.figure_picture(figure, caption="Points.").alt == "Points. Panels: data, samples."
 
 
+def test_masks_beside_their_truth_and_stages_of_a_training_say_their_labels(tmp_path):
+    pictures, masks = torch.zeros(2, 3, 8, 8), torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(0))
+    told = viz.where_truth(pictures, masks, masks > 0.5, ["floor\ncode 8", "wall\ncode 9"], caption="Two masks.")
+    assert told.alt == "Two masks. Rows: image, mask, truth. Columns: floor code 8, wall code 9."
+    stages = [tmp_path / f"{k}.png" for k in range(2)]
+    for stage in stages:
+        Image.new("RGB", (16, 8)).save(stage)
+    strip = viz.filmstrip(stages, labels=["early", "late"], rows=["code 0", "samples"], caption="It gets cleaner.")
+    assert strip.alt == "It gets cleaner. Pictures: early, late. Rows: code 0, samples."
+    assert size(strip)[1] > size(viz.filmstrip(stages, "two stages", ["early", "late"], ["code 0", "samples"]))[1]
+
+
 @pytest.mark.parametrize(
     "show",
     [
         lambda: viz.grid(torch.zeros(1, 3, 8, 8)),
         lambda: viz.curves({"a": ([0, 1], [0, 1])}, x="x", y="y"),
         lambda: viz.figure_picture(Figure()),
+        lambda: viz.where_truth(torch.zeros(1, 3, 8, 8), torch.zeros(1, 8, 8), torch.zeros(1, 8, 8), [""]),
     ],
 )
 def test_a_picture_without_any_words_is_refused(show):

@@ -219,6 +219,29 @@ def test_traversal_change_is_zero_for_a_sleeping_code():
     assert traversal_change(frames).tolist() == [0.0, pytest.approx(2.0)]
 
 
+def test_the_length_of_a_row_is_that_of_its_path():
+    frames = torch.zeros(3, 5, 3, 4, 4)
+    frames[1] = torch.linspace(-1, 1, 5)[:, None, None, None]
+    frames[2, 1::2] = 0.5  # there and back again, twice
+    assert traversals.row_lengths(frames).tolist() == [0.0, pytest.approx(2.0), pytest.approx(2.0)]
+
+
+def test_the_sheet_shows_the_longest_row_first_and_says_which_codes_sleep(network, monkeypatch):
+    frames = torch.zeros(3, 7, 3, 32, 32)
+    frames[1] = torch.linspace(-1, 1, 7)[:, None, None, None]
+    frames[2] = torch.linspace(0, 0.5, 7)[:, None, None, None]
+    sheets = []
+    monkeypatch.setattr(traversals, "traversal", lambda *given: frames)
+    monkeypatch.setattr(traversals, "grid", lambda images, alt, **options: sheets.append((images, options)))
+    traversals.traversal_sheet(network, torch.zeros(3), "rows", names=("a", "b", "c"))
+    ((images, options),) = sheets
+    assert options["row_labels"] == ["1  b", "2  c", "0  a (asleep)"]
+    assert torch.equal(images[:, :-1], frames[[1, 2, 0]])
+    masks = traversals.code_masks(network, torch.zeros(1, 3))[0]
+    stretched = traversals.mask_images(masks, 32, stretch=True)
+    assert torch.equal(images[:, -1, :1], stretched[[1, 2, 0]]), "each row has the mask of its own code"
+
+
 def test_change_maps_are_shares(network):
     maps = change_map(network, torch.zeros(2, 3), 1)
     assert maps.shape == (2, 32, 32)
@@ -287,6 +310,17 @@ def test_tables_read_as_markdown_html_and_text():
     assert repr(table).splitlines()[2] == "x    1"
     with pytest.raises(ValueError, match="same length"):
         Table(["a"], [(1, 2)])
+
+
+def test_a_part_of_a_table_has_the_named_columns_and_rows_in_the_named_order():
+    table = Table(["a", "b", "c"], [("x", 1, 2), ("x", 3, 4), ("z", 5, 6)])
+    assert table.part(("c", "a"), rows=("z", "x")).rows == [["6", "z"], ["2", "x"]]
+    assert table.part(("a", "b")).rows == [["x", "1"], ["x", "3"], ["z", "5"]]
+    assert table.header == ["a", "b", "c"]  # the whole table is as before
+    with pytest.raises(ValueError, match=r"columns must be among \['a', 'b', 'c'\], got \['d'\]"):
+        table.part(("a", "d"))
+    with pytest.raises(ValueError, match=r"rows must be among \['x', 'x', 'z'\], got \['1'\]"):
+        table.part(("a",), rows=("x", "1"))
 
 
 def test_points_may_come_as_an_iterator_of_pairs():

@@ -8,7 +8,7 @@ from wwlib.datasets import shapes3d
 from wwlib.datasets.avatars import Avatars
 from wwlib.datasets.dsprites import DSprites
 from wwlib.datasets.glyphs import Glyphs
-from wwlib.datasets.portraits import Portraits
+from wwlib.datasets.portraits import REGIONS, Portraits
 from wwlib.datasets.shapes3d import Shapes3D, render_layers
 
 
@@ -232,6 +232,30 @@ def test_a_portrait_is_painted_layer_over_layer(generator):
     assert torch.equal(stages[:, -1], data.images(factors))
     assert stages[:, 0].flatten(2).std(dim=2).max() < 1e-6  # a bare background
     assert torch.equal(stages[factors[:, 4] == 0, 0], stages[factors[:, 4] == 0, 1])  # no hair behind: nothing painted
+
+
+@pytest.mark.parametrize("resolution", [32, 64])
+def test_the_regions_of_a_portrait_share_every_pixel(generator, resolution):
+    """A pixel follows the background's colour exactly as far as it shows the background."""
+    data = Portraits(resolution)
+    factors = data.sample_factors(6, generator)
+    shares = data.regions(factors)
+    assert shares.shape == (6, len(REGIONS), resolution, resolution)
+    assert shares.min() >= 0
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(6, resolution, resolution))
+    one, other = (data.images(factors.index_fill(1, torch.tensor([0]), k)) for k in (0, 5))
+    step = one[:, :, 0, 0] - other[:, :, 0, 0]  # a corner is background
+    torch.testing.assert_close(one - other, step[:, :, None, None] * shares[:, :1], atol=1e-5, rtol=0)
+
+
+def test_colours_act_in_their_own_region_of_a_portrait(generator):
+    """Eyebrows have the hair's colour and belong to the face."""
+    data = Portraits(64)
+    factors = data.sample_factors(6, generator)
+    shares = dict(zip(REGIONS, data.regions(factors).unbind(1), strict=True))
+    for colour, region in (("clothes colour", "clothes"), ("skin", "face"), ("hair colour", "hair")):
+        acts = data.footprint(factors, colour)
+        assert (acts & (shares[region] > 0.05)).sum() > (0.95 if colour == "hair colour" else 0.99) * acts.sum(), colour
 
 
 def test_portraits_remake_their_archive(tmp_path):

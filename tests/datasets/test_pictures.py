@@ -225,6 +225,10 @@ stream = PictureStream(ImageFolder(sys.argv[1], 32), workers=2)
 stream.sample_images(4)
 time.sleep(600)
 """
+LATE = """
+import os, time
+os.register_at_fork(after_in_child=lambda: time.sleep(2))  # the workers begin when their parent is gone
+"""
 
 
 @pytest.fixture
@@ -277,8 +281,9 @@ def test_a_signal_reaches_the_workers_too_and_still_the_state_is_saved(folder, t
 
 @LINUX
 @pytest.mark.slow
-def test_workers_of_a_killed_process_end_by_themselves(folder, started, eventually):
-    process, workers = started(sys.executable, "-c", READER, str(folder))
+@pytest.mark.parametrize("before", ["", LATE], ids=["at work", "not begun"])
+def test_workers_of_a_killed_process_end_by_themselves(folder, started, eventually, before):
+    process, workers = started(sys.executable, "-c", before + READER, str(folder))
     process.kill()
     process.communicate(timeout=60)
     eventually(lambda: nobody_left(workers))

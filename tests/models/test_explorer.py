@@ -10,6 +10,7 @@ from wwlib.base import viz
 from wwlib.base.viz import NO_SLIDERS, Picture
 from wwlib.models.explorer import explore
 from wwlib.models.networks import Generator
+from wwlib.models.traversals import traversal_sheet
 
 
 @pytest.fixture
@@ -51,3 +52,10 @@ def test_headless_there_is_the_sheet_alone(shown, generator, monkeypatch):
     monkeypatch.setenv("WW_HEADLESS", "1")
     assert isinstance(explore(generator, torch.zeros(2), steps=3, side=16), Picture)
     assert shown == []
+
+
+def test_a_sheet_with_a_caption_says_its_codes_and_their_values(generator):
+    sheet = traversal_sheet(generator, torch.zeros(2), names=("floor", "wall"), steps=3, caption="Two codes.")
+    assert sheet.alt == "Two codes. Rows: 0  floor, 1  wall. Columns: -2.0, +0.0, +2.0, mask."
+    with pytest.raises(ValueError, match="alt must say"):
+        traversal_sheet(generator, torch.zeros(2))

@@ -16,6 +16,24 @@ class Table:
         if len(widths) != 1:
             raise ValueError(f"header and rows must have the same length, got {sorted(widths)}")
 
+    def part(self, columns: Sequence[str], rows: Sequence[str] | None = None) -> Table:
+        """Return some columns and rows of the table, in the order in which they are named.
+
+        Args:
+            columns: texts of the header.
+            rows: texts of the first cells, of which the first row that has it is taken; all rows if left out.
+
+        Raises:
+            ValueError: for a column or a row that the table has not.
+        """
+        first = [row[0] for row in self.rows]
+        for kind, asked, there in (("columns", columns, self.header), ("rows", rows or (), first)):
+            if unknown := [name for name in asked if name not in there]:
+                raise ValueError(f"{kind} must be among {there}, got {unknown}")
+        places = [self.header.index(name) for name in columns]
+        lines = self.rows if rows is None else [self.rows[first.index(name)] for name in rows]
+        return Table(columns, [[line[place] for place in places] for line in lines])
+
     def markdown(self) -> str:
         """Return the table in Markdown."""
         escaped = [[cell.replace("|", "\\|") for cell in line] for line in (self.header, *self.rows)]

@@ -174,7 +174,9 @@ def overlay(images: Tensor, masks: Tensor, strength: float = 0.75) -> Tensor:
     return (images.clamp(-1, 1) + 1) * (1 - strength + strength * light) - 1
 
 
-def where_truth(images: Tensor, masks: Tensor, footprints: Tensor, labels: Sequence[str], alt: str) -> Picture:
+def where_truth(
+    images: Tensor, masks: Tensor, footprints: Tensor, labels: Sequence[str], alt: str = "", caption: str = ""
+) -> Picture:
     """Show image, mask and true footprint one above the other, with a column for each code.
 
     Args:
@@ -182,24 +184,39 @@ def where_truth(images: Tensor, masks: Tensor, footprints: Tensor, labels: Seque
         masks: `[n, R, R]` in [0, 1].
         footprints: `[n, H, W]` bool.
         labels: `n` texts.
-        alt: what the picture shows.
+        alt: what the picture shows; left out, it is the caption and the labels.
+        caption: a short text below the picture.
+
+    Raises:
+        ValueError: if there is neither an alt text nor a caption.
     """
     colours = images.shape[1]
     seen = mask_images(masks, images.shape[-1], stretch=True).expand(-1, colours, -1, -1)
     truth = (footprints.float() * 2 - 1)[:, None].expand(-1, colours, -1, -1)
     rows = torch.stack([images.cpu(), seen.cpu(), truth.cpu()])
-    return grid(rows, alt, row_labels=("image", "mask", "truth"), column_labels=labels, side=115)
+    return grid(rows, alt, row_labels=("image", "mask", "truth"), column_labels=labels, side=115, caption=caption)
 
 
-def filmstrip(files: Sequence[str | Path], alt: str, labels: Sequence[str] = (), rows: Sequence[str] = ()) -> Picture:
+def filmstrip(
+    files: Sequence[str | Path],
+    alt: str = "",
+    labels: Sequence[str] = (),
+    rows: Sequence[str] = (),
+    caption: str = "",
+) -> Picture:
     """Show pictures saved during a training in two columns, large enough to see what their rows show.
 
     Args:
         files: the pictures, all of one size.
-        alt: what they show, in words.
+        alt: what they show, in words; left out, it is the caption, the titles and the names of the rows.
         labels: a title for each picture.
         rows: names of the equally high rows that each picture consists of.
+        caption: a short text below the pictures.
+
+    Raises:
+        ValueError: if there is neither an alt text nor a caption.
     """
+    alt = alternative(alt, caption, Pictures=labels, Rows=rows)
     pictures = [np.asarray(Image.open(file).convert("RGB")) for file in files]
     labels = labels or [""] * len(pictures)
     lines, shape = -(-len(pictures) // 2), pictures[0].shape
@@ -216,7 +233,7 @@ def filmstrip(files: Sequence[str | Path], alt: str, labels: Sequence[str] = (),
     for axis in axes[len(pictures) :]:
         axis.axis("off")
     figure.subplots_adjust(wspace=0.16, hspace=0.08)
-    return figure_picture(figure, alt)
+    return figure_picture(figure, alt, caption=caption)
 
 
 def gif(frames: Tensor, alt: str, side: int = 64, milliseconds: int = 100) -> Picture:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path, PurePath
 from traceback import clear_frames
@@ -320,7 +321,7 @@ class PictureStream:
             batch_sampler=iter(lambda: list(islice(places, n))[rows], None),
             num_workers=self.workers,
             collate_fn=_stack,
-            worker_init_fn=_ignore_interrupts,
+            worker_init_fn=partial(_prepare_worker, parent=os.getpid()),
             multiprocessing_context="fork" if self.workers and SENDERS_KNOWN else None,
         )
         return iter(loader)
@@ -368,20 +369,23 @@ def _stack(parts: list[Tensor | str]) -> Tensor | str:
     return next((part for part in parts if isinstance(part, str)), None) or torch.stack(parts)
 
 
-def _ignore_interrupts(worker: int) -> None:
-    """Make a worker ignore Ctrl-C and a scheduler's SIGTERM, on which only the training process may act.
+def _prepare_worker(worker: int, parent: int) -> None:
+    """Make a worker end with its parent, and ignore Ctrl-C and a scheduler's SIGTERM, on which only its parent may act.
 
-    A SIGTERM from this worker's parent still ends it, since that is how multiprocessing ends its daemons.
+    A SIGTERM from this worker's parent still ends it, since that is how multiprocessing ends its daemons. PyTorch's own
+    watch takes for the parent whoever it is once the worker has started: for a worker whose parent was killed before,
+    that is process 1, and such a worker would live for ever.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not SENDERS_KNOWN:
         return
-    parent = os.getppid()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
     def obey_parent() -> None:
-        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
-            pass
+        while os.getppid() == parent:
+            sent = signal.sigtimedwait({signal.SIGTERM}, 5)
+            if sent and sent.si_pid == parent:
+                break
         os._exit(0)
 
     threading.Thread(target=obey_parent, daemon=True).start()

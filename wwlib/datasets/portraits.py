@@ -51,6 +51,13 @@ FACTOR_OF = {
     "eyebrows": "eyebrows",
 }
 COLOURS = ("skin", "hair colour", "clothes colour")
+# what a portrait consists of, by the layers that show it; a beard has the hair's colour
+REGIONS = {
+    "background": (),
+    "hair": ("rearHair", "beard", "hair"),
+    "face": ("body", "head", "mouth", "eyes", "eyebrows"),
+    "clothes": ("clothes",),
+}
 ARCHIVE = DATA / "portraits.safetensors"
 SOURCE = "Remix of ToonHead by Johan Melin, CC BY 4.0, https://www.figma.com/community/file/1589627891082866389"
 
@@ -93,18 +100,40 @@ class Portraits(FactorData):
         """Return `[n, stages, 3, H, W]`: the bare background, then the picture after each layer of `LAYERS`."""
         return torch.stack([self._shown(canvas) for canvas in self._paint(factors)], dim=1)
 
+    def regions(self, factors: Tensor) -> Tensor:
+        """Return how much of every pixel shows each of `REGIONS`, `[n, 4, H, W]`: the exact truth; shares add up to 1.
+
+        Args:
+            factors: `[n, 11]`.
+        """
+        chosen = self._chosen(factors)
+        owner = {layer: region for region, layers in enumerate(REGIONS.values()) for layer in layers}
+        shares = torch.zeros(len(factors), len(REGIONS), SIDE, SIDE, device=self.device)
+        shares[:, 0] = 1
+        for name in LAYERS:
+            opacity = self._layer(name, chosen)[:, :1]
+            shares = shares * (1 - opacity)
+            shares[:, owner[name]] += opacity[:, 0]
+        return F.avg_pool2d(shares, SIDE // self.resolution)
+
+    def _chosen(self, factors: Tensor) -> dict[str, Tensor]:
+        """Each factor's values by its name."""
+        return dict(zip(self.factor_names, self.check_factors(factors).unbind(1), strict=True))
+
+    def _layer(self, name: str, chosen: dict[str, Tensor]) -> Tensor:
+        """A layer as each portrait has it, `[n, 7, 64, 64]`."""
+        layer = self._layers[name]
+        return layer[chosen[FACTOR_OF[name]]] if name in FACTOR_OF else layer.expand(len(chosen["skin"]), -1, -1, -1)
+
     def _paint(self, factors: Tensor) -> Iterator[Tensor]:
         """Yield the canvas `[n, 3, 64, 64]` in [0, 1] before the first layer and after each."""
-        chosen = dict(zip(self.factor_names, self.check_factors(factors).unbind(1), strict=True))
+        chosen = self._chosen(factors)
         canvas = self._palettes["background"][chosen["background"]][:, :, None, None].expand(-1, -1, SIDE, SIDE)
         yield canvas
         colours = torch.stack([self._palettes[name][chosen[name]] for name in COLOURS], dim=2)
         for name in LAYERS:
-            layer = self._layers[name]
-            if name in FACTOR_OF:
-                layer = layer[chosen[FACTOR_OF[name]]]
             # a layer holds opacity, the red, green and blue that no factor changes, and one weight for each colour
-            opacity, fixed, weights = layer.expand(len(canvas), -1, -1, -1).split((1, 3, len(COLOURS)), dim=1)
+            opacity, fixed, weights = self._layer(name, chosen).split((1, 3, len(COLOURS)), dim=1)
             paint = torch.baddbmm(fixed.flatten(2), colours, weights.flatten(2)).view_as(fixed)
             canvas = canvas * (1 - opacity) + paint
             yield canvas

@@ -1,4 +1,4 @@
-"""`score` points from anywhere, codes and factors in a file; or a model of pictures, by FID."""
+"""`score` points from anywhere, codes and factors in a file; or a model, by FID or by what it draws."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def _add(parser) -> None:
     parser.usage = (
         "%(prog)s POINTS.npz [options]\n"
         "       %(prog)s CODES.npy FACTORS.npy [options]\n"
-        "       %(prog)s MODEL --pictures FOLDER [--images N]"
+        "       %(prog)s MODEL --pictures FOLDER [--images N]\n"
+        "       %(prog)s MODEL --seen"
     )
     parser.description = (
         "Score points: how well each code stands for one factor. N points have d codes each and K true factors, which\n"
@@ -40,7 +41,7 @@ def _add(parser) -> None:
     width = max(map(len, SCORES))
     parser.epilog = "scores:\n" + "\n".join(f"  {name:{width}}  {score.question}" for name, score in SCORES.items())
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help=f"{EXPECTS}; with --pictures the name or file of a model"
+        "files", nargs="+", metavar="FILE", help=f"{EXPECTS}; with --pictures or --seen the name or file of a model"
     )
     parser.add_argument(
         "--scores", nargs="+", type=_score_names, metavar="NAME", help="such as mig dci (default: all that apply)"
@@ -52,6 +53,7 @@ def _add(parser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of what scores draw at random (default: %(default)s)")
     parser.add_argument("--threads", type=int, help="CPU threads (default: measured at the start)")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="the folder that the model was trained on")
+    parser.add_argument("--seen", action="store_true", help="score what a model of rooms draws")
     parser.add_argument("--images", type=int, help="that the model draws for FID (default: 50000, as FID-50k)")
     parser.add_argument("--device", help="of the model: auto, cpu, cuda (default: auto)")
     parser.set_defaults(wrong=parser.error)
@@ -77,6 +79,11 @@ def _png(text: str) -> Path:
 def _run(options) -> None:
     if options.threads is not None and options.threads < 1:
         raise ValueError(f"--threads must be at least 1, got {options.threads}")
+    if options.seen:
+        if options.scores or options.pictures or len(options.files) > 1:
+            options.wrong("with --seen one model is given, and neither --scores nor --pictures")
+        _score_drawings(options)
+        return
     if options.pictures is not None:
         if options.scores or options.plot or len(options.files) > 1:
             options.wrong("with --pictures one model is given, and neither --scores nor --plot")
@@ -106,6 +113,22 @@ def _score_model(options) -> None:
         print(json.dumps(dict(fid=distance, images=images, pictures=real, seed=options.seed)))
     else:
         print(f"FID {distance:.2f} of {images:,} drawings and {real:,} pictures")
+
+
+def _score_drawings(options) -> None:
+    from wwlib.base.device import choose_threads
+    from wwlib.metrics.seen.drawings import load_drawer, score_drawings
+
+    choose_threads(options.threads)
+    generator, resolution = load_drawer(options.files[0])
+    result = score_drawings(generator, resolution, options.seed)
+    if options.plot:
+        _draw({"traversal score": result.traversal, "VP score": result.vp}).save(options.plot)
+        _note(f"wrote {options.plot}")
+    if options.json:
+        print(json.dumps(dict(wwlib=__version__, seed=options.seed, **result.record()), indent=1, allow_nan=False))
+    else:
+        print(f"{options.files[0]}: {generator.codes} codes\n{result.table()}\n\n{result.code_table()}")
 
 
 def _score_files(options) -> None:
@@ -214,4 +237,6 @@ def _draw(results: dict):
     return Picture(buffer.getvalue(), f"what each score is read off: {values}")
 
 
-COMMANDS = (Command("score", "score codes against true factors, from a file of points; or a model by FID", _run, _add),)
+COMMANDS = (
+    Command("score", "score codes against true factors, from a file of points; or what a model draws", _run, _add),
+)

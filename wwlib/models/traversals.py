@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wwlib.base.viz import grid, mask_images
+from wwlib.base.viz import Picture, grid, mask_images
 from wwlib.models.interface import GeneratorLike
 from wwlib.models.layers import GlobalStyle
 from wwlib.models.masks import SpatialConstriction
 from wwlib.models.networks import Generator
+
+ASLEEP = 0.1  # length of a row; along a shorter one nobody sees anything move
 
 
 def has_masks(generator) -> bool:
@@ -61,21 +63,49 @@ def code_masks(generator: Generator, codes: Tensor, resolution: int | None = Non
     return torch.cat(parts, dim=1)
 
 
+def row_lengths(frames: Tensor) -> Tensor:
+    """Return how far the picture moves along each row `[d]`: the distances of neighbouring frames, added up.
+
+    A distance is the root of the mean squared difference of two pictures in [-1, 1], so that of black to white is 2.
+
+    Args:
+        frames: `[d, steps, C, H, W]`, as `traversal` gives them.
+    """
+    return (frames[:, 1:] - frames[:, :-1]).square().mean(dim=(2, 3, 4)).sqrt().sum(dim=1)
+
+
 def traversal_sheet(
-    generator: Generator, base: Tensor, alt: str, names: Sequence[str] = (), span: float = 2.0, steps: int = 7
-):
+    generator: Generator,
+    base: Tensor,
+    alt: str = "",
+    names: Sequence[str] = (),
+    span: float = 2.0,
+    steps: int = 7,
+    caption: str = "",
+) -> Picture:
     """Show every code's traversal ("what") and its mask, stretched to full contrast ("where"), side by side.
+
+    The longest row comes first. A row along which the picture hardly moves is called asleep, since its stretched mask
+    looks like any other.
 
     Args:
         generator: G.
         base: `[d]`, the codes from which each code in turn moves.
-        alt: what the picture shows.
+        alt: what the picture shows; left out, it is the caption and the labels.
         names: labels of the codes.
         span, steps: of the traversal.
+        caption: a short text below the picture.
+
+    Raises:
+        ValueError: if there is neither an alt text nor a caption.
     """
     frames = traversal(generator, base, span, steps)
     masks = code_masks(generator, base[None])[0]
     masks = mask_images(masks, frames.shape[-1], stretch=True).expand(-1, frames.shape[2], -1, -1)
-    labels = [f"{k}" + (f"  {names[k]}" if names else "") for k in range(len(frames))]
+    lengths = row_lengths(frames.clamp(-1, 1))
+    order = lengths.argsort(descending=True)
+    named = [f"{k}" + (f"  {names[k]}" if names else "") for k in range(len(frames))]
+    labels = [named[k] + (" (asleep)" if lengths[k] < ASLEEP else "") for k in order]
     values = [f"{v:+.1f}" for v in np.linspace(-span, span, steps)]
-    return grid(torch.cat([frames, masks[:, None]], dim=1), alt, row_labels=labels, column_labels=[*values, "mask"])
+    rows = torch.cat([frames, masks[:, None]], dim=1)[order]
+    return grid(rows, alt, row_labels=labels, column_labels=[*values, "mask"], caption=caption)

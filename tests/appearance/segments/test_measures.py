@@ -11,11 +11,10 @@ from wwlib.appearance.segments.measures import (
     fit_mapping,
     foreground_slots,
     mean_iou,
-    named_by_centre,
+    mean_places,
     named_by_oracle,
-    part_centres,
+    named_by_place,
     part_ious,
-    pixel_features,
     repainting,
     static_map,
     tuned_static_map,
@@ -127,24 +126,30 @@ def test_a_tuned_map_overlaps_more_than_the_largest_share():
 def test_clusters_of_a_picture_in_two_colours_are_its_halves():
     image = torch.zeros(3, 8, 8)
     image[0, :, :4], image[2, :, 4:] = 1, 1
-    labels, centres = colour_clusters(image, 0.0, 2)
+    labels = colour_clusters(image, 0.0, 2)
     assert len(labels[:, :4].unique()) == len(labels[:, 4:].unique()) == 1
-    torch.testing.assert_close(centres[labels[0, 0]], torch.tensor([1.0, 0, 0, 0, 0]), rtol=0, atol=1e-6)
+    assert labels[0, 0] != labels[0, 7]
 
 
-def test_features_of_pixels_are_colour_and_weighted_place():
-    features = pixel_features(torch.ones(1, 3, 2, 2), 0.5)
-    assert features.shape == (1, 4, 5)
-    assert features[0, 1].tolist() == [1, 1, 1, 0.25, -0.25]
+def test_coordinates_alone_cut_a_picture_of_one_colour_into_regions():
+    labels = colour_clusters(torch.zeros(3, 8, 8), 1.0, 4)
+    assert sorted(labels.flatten().bincount().tolist()) == [16, 16, 16, 16]
 
 
-def test_clusters_get_the_name_of_the_nearest_centre_or_of_the_answer():
+def test_the_mean_place_of_labels():
+    labels = torch.zeros(1, 2, 2, dtype=torch.long)
+    labels[0, 1] = 2  # the lower two of four pixels, whose centres are half a unit from the middle
+    places = mean_places(labels, 3)
+    assert places[0].tolist() == [0, -0.5]
+    assert places[1].tolist() == [torch.inf, torch.inf]
+    assert places[2].tolist() == [0, 0.5]
+
+
+def test_clusters_get_the_name_of_the_nearest_part_or_of_the_answer():
     made = drawing(1)
     image, parts = made.images[0], made.parts[0]
-    centres = part_centres(made.images, made.parts, 1.0)
-    assert torch.equal(named_by_centre(parts, centres, centres), parts)
     turned = torch.tensor([3, 0, 6, 1, 5, 2, 4])
-    assert torch.equal(named_by_centre(turned[parts], centres[turned.argsort()], centres), parts)
+    assert torch.equal(named_by_place(turned[parts], 8, mean_places(made.parts, 7)), parts)
     assert torch.equal(named_by_oracle(turned[parts], parts, 7), parts)
-    labels, _ = colour_clusters(image, 0.1, 8)
+    labels = colour_clusters(image, 0.0, 8)
     assert mean_iou(named_by_oracle(labels, parts, 8), parts) > 0.4  # its colours are plain

@@ -2,7 +2,9 @@
 
 import ast
 import importlib
+import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from wwlib.base import viz
 from wwlib.base.paths import DATA, ROOT
 from wwlib.course.answers import LESSONS as ANSWERED
+from wwlib.course.answers import exercises
 from wwlib.course.lessons.begin import refuse_unknown_parameters
 from wwlib.course.lessons.notebooks import (
     COST_LINE,
@@ -25,10 +29,17 @@ from wwlib.course.lessons.notebooks import (
     repository_url,
     setup_cell,
     with_addresses,
+    write_notebook,
 )
+from wwlib.course.lessons.release import instructor_copy
 
 LESSONS = lesson_files()
 BY_NAME = pytest.mark.parametrize("lesson", LESSONS, ids=lambda f: f.stem)
+WIDEST = 110  # letters in a line of code that a lesson's page shows without a scroll bar
+LONGEST_CAPTION = 100
+BEFORE_CAPTIONS = ("08", "10", "11", "18", "19", "20")  # their pictures are given short captions on another branch
+CAPTIONED = [lesson for lesson in LESSONS if lesson.name[:2] not in BEFORE_CAPTIONS]
+BY_CAPTIONED = pytest.mark.parametrize("lesson", CAPTIONED, ids=lambda f: f.stem)
 
 
 def cells(lesson, kind=None):
@@ -127,6 +138,62 @@ def test_every_picture_has_a_text_alternative(lesson):
                     assert output["metadata"][kind]["alt"]
 
 
+@BY_CAPTIONED
+def test_no_line_of_a_lessons_own_code_runs_off_the_page(lesson):
+    """The setup cell is for machines; cells of the library are as wide as the library."""
+    own = [source(cell) for cell in cells(lesson, "code")]
+    own = [text for text in own if text != setup_cell() and not text.startswith("# wwlib.")]
+    assert not [line for text in own for line in text.splitlines() if len(line) > WIDEST]
+
+
+def words_of_pictures(lesson):
+    """Return what every call of a function of the library that takes the words of a picture is given: [(alt, caption)].
+
+    A text that is put together in the call counts as long as what is typed; None is a text that is not given.
+    """
+    named, given = {}, []
+    for node in (n for cell in cells(lesson, "code") for n in ast.walk(ast.parse(source(cell)))):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("wwlib"):
+            named |= {alias.asname or alias.name: (node.module, alias.name) for alias in node.names}
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        if re.fullmatch(r"viz\.\w+", called):
+            called = getattr(viz, called.removeprefix("viz."))
+        elif called in named:
+            called = getattr(importlib.import_module(named[called][0]), named[called][1])
+        takes = set(inspect.signature(called).parameters) if inspect.isfunction(called) else set()
+        if takes & {"alt", "caption"}:
+            keywords = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+            texts = inspect.signature(called).bind_partial(*node.args, **keywords).arguments
+            assert "caption" in texts or "caption" not in takes, f"{called.__name__} has no caption in {lesson.name}"
+            given.append(tuple(typed(texts[part]) if part in texts else None for part in ("alt", "caption")))
+    return given
+
+
+def typed(text):
+    """Return the letters of a string in code, whatever is computed between them."""
+    return "".join(node.value for node in ast.walk(text) if isinstance(getattr(node, "value", None), str))
+
+
+@BY_CAPTIONED
+def test_every_picture_has_a_short_caption_below_it(lesson):
+    """An animation has none: it is no figure. What it shows is said as briefly."""
+    given = words_of_pictures(lesson)
+    assert given
+    for alt, caption in given:
+        assert caption is None or 0 < len(caption) <= LONGEST_CAPTION, caption
+        assert alt is None or len(alt) <= LONGEST_CAPTION, alt
+
+
+@BY_CAPTIONED
+def test_captions_are_those_that_the_pictures_were_drawn_with(lesson):
+    for cell in cells(lesson, "code"):
+        drawn = [o["metadata"][kind]["alt"] for o in cell["outputs"] for kind in o.get("data", {}) if "image/" in kind]
+        fixed = re.findall(r'caption="([^"{}]*)"', source(cell))
+        assert not drawn or all(any(caption in alt for alt in drawn) for caption in fixed)
+
+
 @BY_NAME
 def test_the_cost_line_is_what_was_measured(lesson):
     first = source(cells(lesson)[0])
@@ -171,16 +238,30 @@ def test_lessons_import_only_the_library_torch_and_matplotlib(lesson):
             assert {n.split(".")[0] for n in names} <= allowed
 
 
+def told(cell):
+    """What a cell shows as text: results, printed lines, warnings."""
+    outputs = cell["outputs"]
+    return ["".join(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in outputs]
+
+
 @BY_NAME
 @pytest.mark.slow
 def test_papermill_runs_it_offline_at_quick(lesson, tmp_path, request, monkeypatch, colab_packages):
-    """On a machine like Colab's, setup cell and widgets included; where its packages cannot be had, in this one."""
-    output = tmp_path / "out.ipynb"
+    """The instructor's copy, every exercise solved; nbval runs the lesson as learners get it, none solved.
+
+    On a machine like Colab's, setup cell and widgets included; where its packages cannot be had, in this one.
+    """
+    solved, output = tmp_path / lesson.name, tmp_path / "out.ipynb"
+    write_notebook(solved, instructor_copy(json.loads(lesson.read_text(encoding="utf-8"))))
     if colab_packages[0]:
-        request.getfixturevalue("colab").execute(lesson, output, profile="quick")
+        request.getfixturevalue("colab").execute(solved, output, profile="quick")
     else:
-        monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "offline"))
-        execute(lesson, output, profile="quick")
+        monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "offline"), prepend=os.pathsep)
+        execute(solved, output, cwd=lesson.parent, profile="quick")
+    texts = [text for cell in cells(output, "code") for text in told(cell)]
+    assert "Traceback" not in "".join(texts)
+    judged = {text.splitlines()[0] for text in texts if re.match(r"[✓✗…] \d\d\.\d", text)}
+    assert judged == {f"✓ {one.id} {one.title}: right" for one in exercises(lesson.name[:2]).values()}
     for cell in cells(output, "code"):
         assert not [o for o in cell["outputs"] if o["output_type"] == "error"]
         shown = [o.get("data", {}) for o in cell["outputs"]]

@@ -14,10 +14,8 @@ from wwlib.course.lessons.teaching import kinds_table, mistakes_page
 
 EXPERIMENTS = ROOT / "wwlib" / "experiments"
 SOURCES = [*sorted(EXPERIMENTS.glob("*/tables.py")), EXPERIMENTS / "population" / "longer.py"]
-NO_RECORD_YET = {
-    "landmarks",
-    "discovery",
-}  # lessons 14 and 15 are being built: their trainings are not recorded, so no document can show them
+# systems of lessons that are being built: no document can show the tables of lessons that are not there
+NO_RECORD_YET = {"landmarks", "discovery", "portrait_parts", "style"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -84,8 +84,8 @@ def test_a_model_that_knows_the_parts_has_the_best_scores():
 def test_what_learns_nothing_is_scored_alike():
     scores = baselines(draw_figures(80, seed=1), 60)
     assert scores["static"] <= scores["static_tuned"] + 0.05
-    assert scores["centre"] < scores["oracle"] < 1
-    assert {scores["centre_weight"], scores["oracle_weight"]} <= set(runs.WEIGHTS)
+    assert scores["place"] < scores["oracle"] < 1
+    assert {scores["place_weight"], scores["oracle_weight"]} <= set(runs.WEIGHTS)
 
 
 def test_a_short_training_is_recorded_and_its_network_comes_back(tmp_path, monkeypatch, capsys):

@@ -23,10 +23,12 @@ def run(case: str, seed: int) -> dict:
     scores = dict(miou=miou, optimistic=miou + 0.01, foreground_slots=5 + seed, transfer=26.0, copied=15.0, colours=0.0,
                   pose=0.9, ious=dict(head=0.9, torso=miou - 0.1), repainted={"1": slot, "3": dict(slot, inside=0.75)},
                   )  # fmt: skip
+    if case.startswith("textured"):
+        scores["texture"] = 0.3 + 0.1 * seed
     return dict(case=case, seed=seed, scores=scores)
 
 
-BASELINES = dict(static=0.1, static_tuned=0.27, centre=0.3, centre_weight=0.5, oracle=0.6, oracle_weight=0.1)
+BASELINES = dict(static=0.1, static_tuned=0.27, place=0.3, place_weight=0.5, oracle=0.6, oracle_weight=0.1)
 RECORD = dict(runs=[run(case, seed) for case in [*CASES, *SEARCHED] for seed in (0, 1)]
               + [dict(case="baselines", seed=0, scores=BASELINES)])  # fmt: skip
 
@@ -70,7 +72,10 @@ def test_every_case_has_a_line():
     assert [row[0] for row in case_table(RECORD).rows] == list(CASES)
     assert case_table(RECORD).rows[0][1] == "0.810 (0.800 to 0.820)"
     assert [row[0] for row in part_table(RECORD).rows] == list(CASES)
-    assert [row[0] for row in search_table(RECORD).rows] == ["full", "no critic, no KL", *SEARCHED]
+    searched = {row[0]: row[-1] for row in search_table(RECORD).rows}
+    assert list(searched) == ["full", "no critic, no KL", *SEARCHED]
+    assert searched["textured"] == "0.35 (0.30 to 0.40)"
+    assert searched["wide code"] == "–"
 
 
 def test_baselines_stand_beside_both_protocols():

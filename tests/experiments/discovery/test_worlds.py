@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 
 from wwlib.datasets.motions import sample_pairs
-from wwlib.experiments.discovery.worlds import World, correlated, draw_pairs
+from wwlib.datasets.poses import standing
+from wwlib.datasets.puppet import render, sample_appearance
+from wwlib.experiments.discovery.worlds import World, correlated, draw_pairs, waves
 
 
 def test_pairs_show_one_figure_twice_and_follow_their_seed():
@@ -34,3 +36,12 @@ def test_the_torsos_colour_tells_where_a_figure_stands():
     free = sample_pairs(400, torch.Generator().manual_seed(0))
     assert torch.equal(first["left knee"], free[0]["left knee"])
     assert torch.equal(looks.colours[:, 3:], free[2].colours[:, 3:])
+
+
+def test_waves_are_those_that_the_background_is_drawn_with():
+    looks = sample_appearance(3, torch.Generator().manual_seed(0), textured=True)
+    made = render(standing(3), looks)
+    drawn = (made.images.mean(dim=1) + 1) / 2 - looks.colours[:, 0].mean(dim=1)[:, None, None]
+    bare = (made.footprint[:, 0] == 1) & (made.images.amin(dim=1) > -1)  # nothing before it, and not cut off at black
+    torch.testing.assert_close(drawn[bare], waves(looks, 32)[bare], rtol=0, atol=1e-5)
+    assert bare.sum() > 500

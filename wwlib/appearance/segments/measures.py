@@ -7,9 +7,11 @@ from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from wwlib.appearance.landmarks.measures import change_inside
+from wwlib.appearance.warps import pixel_centres
 from wwlib.datasets.puppet import PARTS
 
 FOREGROUND = range(1, len(PARTS))  # the six parts that are not background
@@ -133,48 +135,46 @@ def tuned_static_map(footprint: Tensor, parts: Tensor) -> Tensor:
     return max(maps, key=lambda named: mean_iou(named.expand_as(parts), parts))
 
 
-def colour_clusters(image: Tensor, weight: float, clusters: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Return k-means clusters of a picture's pixels by (red, green, blue, weight x, weight y).
+def colour_clusters(image: Tensor, weight: float, clusters: int, seed: int = 0) -> Tensor:
+    """Return k-means clusters of a picture's pixels by (red, green, blue, weight x, weight y), `[S, S]`.
 
     Args:
         image: `[3, S, S]` in [-1, 1].
         weight: of the coordinates in [-1, 1].
         clusters: how many.
         seed: of the first centres.
-
-    Returns:
-        The cluster of every pixel `[S, S]`, and the clusters' centres `[clusters, 5]`.
     """
     from sklearn.cluster import KMeans
 
-    fitted = KMeans(clusters, n_init=1, random_state=seed).fit(pixel_features(image[None], weight)[0].numpy())
-    labels, centres = fitted.labels_.reshape(image.shape[1:]), fitted.cluster_centers_
-    return torch.from_numpy(labels).long(), torch.from_numpy(centres).float()
+    places = weight * pixel_centres(image.shape[-1]).flatten(0, 1)
+    features = torch.cat([image.flatten(1).T, places], dim=1).numpy()
+    labels = KMeans(clusters, n_init=1, random_state=seed).fit(features).labels_
+    return torch.from_numpy(labels).long().view(image.shape[1:])
 
 
-def pixel_features(images: Tensor, weight: float) -> Tensor:
-    """Return (red, green, blue, weight x, weight y) of every pixel of images `[n, 3, S, S]`, as `[n, S S, 5]`."""
-    from wwlib.appearance.warps import pixel_centres
+def mean_places(labels: Tensor, n: int) -> Tensor:
+    """Return the mean (x, y) of the pixels of every label, `[n, 2]`; far away for one that no pixel has.
 
-    places = weight * pixel_centres(images.shape[-1]).flatten(0, 1)
-    return torch.cat([images.flatten(2).transpose(1, 2), places.expand(len(images), -1, -1)], dim=2)
+    Args:
+        labels: of every pixel, whole numbers below `n`, `[m, S, S]`: all pictures together.
+        n: how many labels there are.
+    """
+    chosen = F.one_hot(labels.flatten(1), n).float()  # [m, pixels, n]
+    total = chosen.sum(dim=0).T @ pixel_centres(labels.shape[-1]).flatten(0, 1)
+    number = chosen.sum(dim=(0, 1))[:, None]
+    return torch.where(number > 0, total / number.clamp_min(1), torch.inf)
 
 
-def part_centres(images: Tensor, parts: Tensor, weight: float) -> Tensor:
-    """Return the mean of `pixel_features` over all pixels that show each part, `[7, 5]`."""
-    features = pixel_features(images, weight).flatten(0, 1)
-    return torch.stack([features[parts.flatten() == part].mean(dim=0) for part in range(len(PARTS))])
-
-
-def named_by_centre(labels: Tensor, centres: Tensor, of_parts: Tensor) -> Tensor:
-    """Return a picture's pixels named by the part whose centre lies nearest to their cluster's, `[S, S]`.
+def named_by_place(labels: Tensor, clusters: int, of_parts: Tensor) -> Tensor:
+    """Return a picture's pixels named by the part whose mean place lies nearest to their cluster's, `[S, S]`.
 
     Args:
         labels: cluster of every pixel, `[S, S]`.
-        centres: of the clusters, `[clusters, 5]`.
-        of_parts: `part_centres` of known pictures.
+        clusters: how many there are.
+        of_parts: `mean_places` of the parts of known pictures, `[7, 2]`.
     """
-    return torch.cdist(centres, of_parts).argmin(dim=1)[labels]
+    distances = (mean_places(labels[None], clusters)[:, None] - of_parts).square().sum(dim=2)
+    return distances.argmin(dim=1)[labels]
 
 
 def named_by_oracle(labels: Tensor, parts: Tensor, clusters: int) -> Tensor:

@@ -15,9 +15,9 @@ from wwlib.appearance.segments.measures import (
     fit_mapping,
     foreground_slots,
     mean_iou,
-    named_by_centre,
+    mean_places,
     named_by_oracle,
-    part_centres,
+    named_by_place,
     part_ious,
     repainting,
     static_map,
@@ -27,12 +27,12 @@ from wwlib.base.paths import DATA
 from wwlib.base.shelf import Shelf, named_run, rounded
 from wwlib.datasets.motions import sample_triplets
 from wwlib.datasets.puppet import PARTS, Appearance, Drawing, render
-from wwlib.experiments.discovery.worlds import World, draw_pairs
+from wwlib.experiments.discovery.worlds import World, draw_pairs, waves
 from wwlib.experiments.parts import SEEDS, chosen_parts, record_runs
 
 DISCOVERY = Shelf(DATA / "discovery-weights.safetensors", DATA / "discovery.json", "python -m wwlib remake discovery")
 PAIRS, VALIDATION, TESTED, TEST_SEED = 5_000, 1_500, 600, 7_000
-WEIGHTS = (0.1, 0.25, 0.5, 1.0)  # of the coordinates in k-means
+WEIGHTS = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0)  # of the coordinates in k-means
 REPAINTED = 200  # test pictures whose slots are repainted
 TUNED = 150  # validation pictures on which k-means' weight is chosen
 _NO_CRITIC = Schedule(critic=False, beta=0.0)
@@ -106,7 +106,7 @@ def draw_figures(n: int, seed: int, textured: bool = False) -> Figures:
 
 @torch.no_grad()
 def measure(model: DiscoveryModel, figures: Figures, known: int, seed: int) -> dict:
-    """Return every measure of a model.
+    """Return every measure of a model: overlap, slots, transfer, and what its shape code tells (R^2).
 
     Args:
         model: to be measured.
@@ -127,6 +127,9 @@ def measure(model: DiscoveryModel, figures: Figures, known: int, seed: int) -> d
     some = tested.rows(slice(REPAINTED))
     part_of = {slot: int(mapping[slot]) for slot in active}
     repainted = repainting(model, some.onto.images, some.given.images, some.onto.parts, part_of)
+    targets = {"colours": figures.looks.colours[:, 1:], "pose": figures.onto.joints}
+    if figures.looks.texture.any():
+        targets["texture"] = waves(figures.looks)
     return dict(
         miou=mean_iou(named, parts[known:]),
         ious=dict(zip(PARTS[1:], part_ious(named, parts[known:]), strict=True)),
@@ -136,9 +139,8 @@ def measure(model: DiscoveryModel, figures: Figures, known: int, seed: int) -> d
         foreground_slots=len(active),
         transfer=psnr(transferred, tested.answer.images),
         copied=psnr(tested.onto.images, tested.answer.images),
-        colours=max(probe(codes, figures.looks.colours[:, 1:], known)),
-        pose=max(probe(codes, figures.onto.joints, known)),
         repainted={str(slot): asdict(scores) for slot, scores in repainted.items()},
+        **{name: max(probe(codes, target, known)) for name, target in targets.items()},
     )
 
 
@@ -152,39 +154,29 @@ def baselines(figures: Figures, known: int, clusters: int = 8) -> dict:
 
     Args:
         figures: to be cut.
-        known: how many of them thresholds, weights and centres are chosen on; the rest are scored.
+        known: how many of them threshold, weight and places are chosen on; the rest are scored.
         clusters: of k-means.
     """
     footprint, parts, images = figures.onto.footprint[:known], figures.onto.parts, figures.onto.images
     scored = parts[known:]
     first, tuned = static_map(footprint), tuned_static_map(footprint, parts[:known])
-    chosen = {}
-    for name in ("centre", "oracle"):
-        validated = {w: _k_means_miou(images[:TUNED], parts[:TUNED], figures, known, w, clusters)[name]
-                     for w in WEIGHTS}  # fmt: skip
-        chosen[name] = max(validated, key=validated.get)
-    tested = {w: _k_means_miou(images[known:], scored, figures, known, w, clusters) for w in set(chosen.values())}
-    return dict(
-        static=mean_iou(first.expand_as(scored), scored),
-        static_tuned=mean_iou(tuned.expand_as(scored), scored),
-        centre=tested[chosen["centre"]]["centre"],
-        centre_weight=chosen["centre"],
-        oracle=tested[chosen["oracle"]]["oracle"],
-        oracle_weight=chosen["oracle"],
+    places = mean_places(parts[:known], len(PARTS))
+
+    def clustered(which: slice, weight: float) -> dict[str, float]:
+        labels = [colour_clusters(image, weight, clusters) for image in images[which]]
+        by_place = [named_by_place(each, clusters, places) for each in labels]
+        by_oracle = [named_by_oracle(each, true, clusters) for each, true in zip(labels, parts[which], strict=True)]
+        return {name: mean_iou(torch.stack(named), parts[which])
+                for name, named in (("place", by_place), ("oracle", by_oracle))}  # fmt: skip
+
+    validated = {weight: clustered(slice(TUNED), weight) for weight in WEIGHTS}
+    scores = dict(
+        static=mean_iou(first.expand_as(scored), scored), static_tuned=mean_iou(tuned.expand_as(scored), scored)
     )
-
-
-def _k_means_miou(
-    images: Tensor, parts: Tensor, figures: Figures, known: int, weight: float, clusters: int
-) -> dict[str, float]:
-    """The mIoU of k-means with a weight of the coordinates, its clusters named by centre and by oracle."""
-    of_parts = part_centres(figures.onto.images[:known], figures.onto.parts[:known], weight)
-    by_centre, by_oracle = [], []
-    for image, true in zip(images, parts, strict=True):
-        labels, centres = colour_clusters(image, weight, clusters)
-        by_centre.append(named_by_centre(labels, centres, of_parts))
-        by_oracle.append(named_by_oracle(labels, true, clusters))
-    return dict(centre=mean_iou(torch.stack(by_centre), parts), oracle=mean_iou(torch.stack(by_oracle), parts))
+    for name in ("place", "oracle"):
+        best = max(WEIGHTS, key=lambda weight: validated[weight][name])
+        scores |= {name: clustered(slice(known, None), best)[name], f"{name}_weight": best}
+    return scores
 
 
 def run_case(name: str, case: Case, keep: bool) -> dict:

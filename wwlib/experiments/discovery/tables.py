@@ -14,7 +14,7 @@ from wwlib.experiments.discovery.runs import CASES, SEARCHED, load_record
 from wwlib.experiments.records import made_from
 
 # goals of the pilot: mIoU and its differences, slots, IoU, shares of a change's energy, R^2
-OVERLAP, WARPED_OVERLAP, OVER_CENTRE, OVER_ORACLE, OVER_STATIC = 0.65, 0.58, 0.25, 0.10, 0.35
+OVERLAP, WARPED_OVERLAP, OVER_PLACE, OVER_ORACLE, OVER_STATIC = 0.65, 0.58, 0.25, 0.10, 0.35
 SLOTS, EVERY_PART, INSIDE, NEAR, COLOUR, FALL = 6, 0.4, 0.80, 0.95, 0.1, 0.4
 
 
@@ -72,7 +72,7 @@ def criteria_table(record: dict) -> Table:
     rows = [
         criterion("foreground mIoU", full("miou"), OVERLAP, True),
         criterion("warped copies: foreground mIoU", discovery_values(record, "warped", "miou"), WARPED_OVERLAP, True),
-        criterion("mIoU less that of k-means named by centres", full("miou") - simple["centre"], OVER_CENTRE, True),
+        criterion("mIoU less that of k-means named by place", full("miou") - simple["place"], OVER_PLACE, True),
         criterion("mIoU less that of k-means named by an oracle", full("miou") - simple["oracle"], OVER_ORACLE, True),
         criterion("mIoU less that of one map for all", full("miou") - simple["static_tuned"], OVER_STATIC, True),
         criterion("slots that are foreground", full("foreground_slots"), SLOTS, True, ".1f"),
@@ -99,7 +99,11 @@ def case_table(record: dict) -> Table:
 @made_from(load_record)
 def search_table(record: dict) -> Table:
     """The settings that look for the critic's use, each with and without critic and divergence."""
-    return Table(["model", *COLUMNS], [_line(record, case) for case in ("full", "no critic, no KL", *SEARCHED)])
+    rows = []
+    for case in ("full", "no critic, no KL", *SEARCHED):
+        texture = [run["scores"]["texture"] for run in runs_of(record, case) if "texture" in run["scores"]]
+        rows.append((*_line(record, case), mean_and_range(np.array(texture)) if texture else "–"))
+    return Table(["model", *COLUMNS, "texture from shape, R²"], rows)
 
 
 @made_from(load_record)
@@ -109,7 +113,7 @@ def baseline_table(record: dict) -> Table:
     rows = [
         ("one map for all pictures, largest share", f"{scores['static']:.3f}"),
         ("one map for all pictures, tuned threshold", f"{scores['static_tuned']:.3f}"),
-        (f"k-means, coordinates × {scores['centre_weight']:g}, named by centres", f"{scores['centre']:.3f}"),
+        (f"k-means, coordinates × {scores['place_weight']:g}, named by place", f"{scores['place']:.3f}"),
         (f"k-means, coordinates × {scores['oracle_weight']:g}, named by an oracle", f"{scores['oracle']:.3f}"),
         ("slots, names from other pictures", mean_and_range(discovery_values(record, "full", "miou"), ".3f")),
         ("slots, names from scored pictures", mean_and_range(discovery_values(record, "full", "optimistic"), ".3f")),

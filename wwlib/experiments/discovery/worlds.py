@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from wwlib.appearance.robust import Pairs
+from wwlib.appearance.warps import pixel_centres
 from wwlib.datasets.motions import sample_pairs
 from wwlib.datasets.poses import RANGES, Pose
 from wwlib.datasets.puppet import Appearance, hsv_to_rgb, render
@@ -59,3 +60,10 @@ def _placed(pose: Pose, t: Tensor, generator: torch.Generator) -> Pose:
         share = (0.8 * t + 0.2 * torch.rand(len(t), generator=generator)).clamp(0, 1)
         values[:, column] = low + (high - low) * share
     return Pose(values)
+
+
+def waves(looks: Appearance, resolution: int = 8) -> Tensor:
+    """Return the heights of the backgrounds' waves, as if no figure stood before them, `[n, S, S]`."""
+    x, y = pixel_centres(resolution).unbind(dim=-1)
+    height, across, down, phase = (column[:, None, None] for column in looks.texture.T)
+    return height * (2 * torch.pi * (across * x / 2 + down * y / 2 + phase)).sin()

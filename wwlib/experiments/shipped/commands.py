@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wwlib.base.command import Command
+from wwlib.base.command import Command, parts_command
 
 
 def _add_shipped(parser) -> None:
@@ -61,9 +61,22 @@ def _memory(_) -> None:
     save_json(MEMORY, memory_record())
 
 
+def _seen(parts: list[str], seeds: list[int] | None) -> None:
+    from wwlib.experiments.shipped.seen import remake_seen
+
+    remake_seen(parts, seeds)
+
+
 REMAKES = (
     Command("shipped", "score a finished run and put its model and record into data/", _shipped, _add_shipped),
     Command("scores", "score shipped models with today's scores and update their records", _scores, _add_scores),
+    parts_command(
+        "seen",
+        "train the judges of rooms, and score what the shipped models of rooms draw",
+        _seen,
+        parts="judge-32, judge-64, shapes3d-32-seed0",
+        seeds="of the measures (default: 0)",
+    ),
     Command("costs", "measure what each recipe costs on this CPU", _costs, _add_costs),
     Command("memory", "compute what every recipe needs on its device", _memory),
 )

@@ -1,0 +1,159 @@
+"""One step of both players: who learns from what, and that a short training begins to look right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from wwlib.appearance.style import Schedule
+from wwlib.appearance.styles import training
+from wwlib.appearance.styles.judges import mean_hue
+from wwlib.appearance.styles.training import Batch, StyleTraining, crops, draw_batch, train_style
+
+SHORT = Schedule(steps=4, batch=3, warm_up=0)
+TERMS = {"real", "family", "image", "content", "triplet", "disentangle", "critic", "penalty"}
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def gradients(schedule: Schedule, batch: Batch | None = None) -> set[str]:
+    """The networks that learn from the loss of the drawing networks."""
+    one = StyleTraining(schedule)
+    _, loss, _ = one._drawing_loss(batch or draw_batch(schedule, seeded()))
+    loss.backward()
+    moved = [name for name, p in one.model.named_parameters() if p.grad is not None and p.grad.abs().max() > 0]
+    return {name.split(".")[0] for name in moved}
+
+
+def test_a_batch_has_two_photos_and_two_references_a_row_often_of_one_family():
+    schedule = Schedule(batch=2_000)
+    batch = draw_batch(schedule, seeded())
+    assert batch.photos.shape == batch.references.shape == (4_000, 3, 32, 32)
+    same = (batch.families[:2_000] == batch.families[2_000:]).double().mean().item()
+    assert same == pytest.approx(0.7 + 0.3 / 3, abs=0.03)
+    assert batch.partners is batch.references
+
+
+def test_partners_are_other_paintings_in_the_same_style():
+    batch = draw_batch(replace(SHORT, siblings=True, batch=40), seeded())
+    hue = mean_hue(batch.references), mean_hue(batch.partners)
+    assert (2 * torch.pi * (hue[0] - hue[1])).cos().min() > 0.95
+    assert (batch.references - batch.partners).abs().mean(dim=(1, 2, 3)).min() > 0.02
+
+
+def test_crops_are_parts_at_random_places():
+    x = torch.arange(32.0) + 32 * torch.arange(32.0)[:, None]
+    seen = crops(x.expand(300, 1, 32, 32), 24, seeded())
+    assert seen.shape == (300, 1, 24, 24)
+    corner = seen[:, 0, 0, 0].long()
+    assert set((corner % 32).tolist()) == set((corner // 32).tolist()) == set(range(9))
+    torch.testing.assert_close(seen - seen[:, :, :1, :1], (x[:24, :24] - x[0, 0]).expand(300, 1, 24, 24))
+
+
+def test_a_step_moves_both_players_and_tells_every_term():
+    one = StyleTraining(SHORT)
+    before = [[p.detach().clone() for p in player.parameters()] for player in (one.model, one.critic)]
+    terms = one.step(draw_batch(SHORT, seeded()))
+    assert set(terms) == TERMS
+    still = []
+    for player, old in zip((one.model, one.critic), before, strict=True):
+        pairs = zip(player.named_parameters(), old, strict=True)
+        still += [name for (name, p), q in pairs if torch.equal(p, q)]
+    # as long as all verdicts lie within the margins, real and drawn pictures pull equally at these two numbers
+    assert set(still) <= {"scales.0.real.bias", "scales.1.real.bias"}
+    assert set(one.step(draw_batch(SHORT, seeded()))) == TERMS - {"penalty"}  # which is taken every fourth step
+
+
+def test_the_critic_learns_nothing_from_the_step_of_the_drawing_networks():
+    one = StyleTraining(SHORT)
+    one.critic.requires_grad_(False)
+    _, loss, _ = one._drawing_loss(draw_batch(SHORT, seeded()))
+    loss.backward()
+    assert all(p.grad is None for p in one.critic.parameters())
+
+
+def test_without_contrast_all_three_networks_learn_from_drawn_pictures():
+    assert gradients(SHORT) == {"content", "style", "decode"}
+
+
+def test_under_contrast_the_style_encoder_learns_from_real_crops_alone():
+    assert gradients(replace(SHORT, contrast=1.0)) == {"content", "style", "decode"}
+    one, two = (StyleTraining(replace(SHORT, contrast=1.0, **change)) for change in ({}, dict(
+        triplet=0.0, disentangle=0.0, image=0.0, content=0.0, adversarial=0.0, family=0.0)))  # fmt: skip
+    grads = []
+    for trained in (one, two):
+        _, loss, _ = trained._drawing_loss(draw_batch(SHORT, seeded()))
+        loss.backward()
+        grads.append(torch.cat([p.grad.flatten() for p in trained.model.style.parameters()]))
+    torch.testing.assert_close(*grads)
+    assert grads[0].abs().max() > 0
+
+
+def test_under_contrast_the_triplet_still_teaches_decoder_and_content_encoder():
+    only = replace(SHORT, contrast=1.0, disentangle=0.0, image=0.0, content=0.0, adversarial=0.0, family=0.0)
+    one = StyleTraining(only)
+    _, _, terms = one._drawing_loss(draw_batch(only, seeded()))
+    terms["triplet"].backward()
+    learned = {name.split(".")[0] for name, p in one.model.named_parameters() if p.grad is not None}
+    assert learned == {"content", "decode"}
+
+
+@pytest.mark.parametrize(
+    ("weight", "term"),
+    [("adversarial", "real"), ("family", "family"), ("image", "image"), ("content", "content"), ("triplet", "triplet"),
+     ("disentangle", "disentangle"), ("features", "features")],
+)  # fmt: skip
+def test_the_loss_weighs_its_terms_as_the_schedule_says(weight, term):
+    nothing = dict.fromkeys(("adversarial", "family", "image", "content", "triplet", "disentangle"), 0.0)
+    schedule = replace(SHORT, **nothing | {weight: 3.0})
+    _, loss, terms = StyleTraining(schedule)._drawing_loss(draw_batch(schedule, seeded()))
+    torch.testing.assert_close(loss, 3 * terms[term])
+
+
+def test_the_three_drawings_are_photo_and_style_as_the_losses_take_them(monkeypatch):
+    """x1 = (x, s), x2 = (x, s'), x3 = (x', s)."""
+    seen = {}
+    for name in ("fixpoint_triplet_loss", "disentanglement_loss", "image_loss", "deception_loss"):
+        real = getattr(training, name)
+        monkeypatch.setattr(
+            training, name, lambda *given, name=name, real=real: seen.update({name: given}) or real(*given)
+        )
+    schedule = replace(SHORT, crop=32)  # a crop is then the whole picture
+    one, batch = StyleTraining(schedule), draw_batch(schedule, seeded())
+    drawn, _, _ = one._drawing_loss(batch)
+    (x, x_other), (y, y_other) = batch.photos.split(3), batch.references.split(3)
+    transfer, style = one.model.transfer, one.model.style
+    expected = [transfer(x, y), transfer(x, y_other), transfer(x_other, y)]
+    torch.testing.assert_close(drawn, torch.cat(expected))
+    codes = [style(images) for images in (y, y_other, *expected)]
+    for given, right in zip(seen["fixpoint_triplet_loss"], codes[:4], strict=False):
+        torch.testing.assert_close(given, right)
+    for given, k in zip(seen["disentanglement_loss"], (0, 2, 4), strict=True):
+        torch.testing.assert_close(given, codes[k])
+    torch.testing.assert_close(seen["image_loss"][1], torch.cat([x, x, x_other]))
+    assert torch.equal(seen["deception_loss"][1], torch.cat([batch.families, batch.families[:3]]))
+
+
+def test_a_training_follows_its_seed_and_returns_a_frozen_model_and_its_history():
+    (first, history), (again, _) = train_style(SHORT), train_style(SHORT)
+    assert [entry["step"] for entry in history] == [0, 3]
+    assert set(history[0]) == {*TERMS, "step"}
+    assert not any(p.requires_grad for p in first.parameters())
+    for one, two in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_a_short_training_draws_photos_as_dark_as_they_are():
+    _, history = train_style(Schedule(steps=40, batch=4, warm_up=5, image=100.0))
+    assert history[-1]["image"] < 0.6 * history[0]["image"]
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(monkeypatch):
+    broken = lambda *given: torch.tensor(torch.nan)  # noqa: E731
+    monkeypatch.setattr(training, "image_loss", broken)
+    with pytest.raises(FloatingPointError, match="a loss is not finite at step 0"):
+        train_style(SHORT)

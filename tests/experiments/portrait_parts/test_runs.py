@@ -1,0 +1,59 @@
+"""Both methods on portraits, scaled down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from wwlib.datasets.portraits import REGIONS
+from wwlib.experiments.portrait_parts import runs
+from wwlib.experiments.portrait_parts.places import Acting
+from wwlib.experiments.portrait_parts.truth import draw_sitters
+
+
+@pytest.mark.parametrize("case", runs.METHODS)
+def test_a_method_trains_on_portraits_and_gives_every_pixel_a_slot(case):
+    method, images = runs.METHODS[case], draw_sitters(20, seed=1).images
+    schedule = replace(method.schedule(3), steps=3)
+    model, history = method.train(images, schedule)
+    assert schedule.seed == 3
+    assert history[-1]["step"] == 2
+    slots = method.slots(model, images)
+    assert slots.shape == (20, 32, 32)
+    assert set(slots.unique().tolist()) <= set(range(method.count(schedule)))
+    rebuilt = method.build(schedule)
+    rebuilt.load_state_dict(model.state_dict())
+    assert torch.equal(method.slots(rebuilt.eval(), images), slots)
+
+
+def test_a_segmenter_that_knows_the_layers_has_every_overlap(monkeypatch):
+    """Its slots are the regions in another order, one of them cut in two; four codes change a region each."""
+    order, few = torch.tensor([3, 0, 2, 1]), draw_sitters(8, seed=2)
+    acting = Acting(few.images, few.shares, F.one_hot(few.regions, len(REGIONS)).movedim(3, 1).float())
+    known, tested = few, {"drawn": few, "warped": few.warped(0)}
+    for name, value in (("known_sitters", known), ("tested_sitters", tested), ("acting_codes", acting)):
+        monkeypatch.setattr(runs, name, lambda value=value: value)
+    answers = [(one.images, one.regions) for one in (few, *tested.values())]
+
+    def slots(images):
+        regions = next(regions for pictures, regions in answers if torch.equal(pictures, images))
+        found = order[regions]
+        found[:, :4][found[:, :4] == 3] = 4  # the upper background
+        return found
+
+    measured = runs.measure(slots, 5)
+    assert measured["mapping"] == [1, 3, 2, 0, 0]
+    assert all(set(view.values()) == {1.0} for view in measured["scores"].values())
+    assert sum(measured["shares"]) == pytest.approx(1)
+    fits = {tuple(REGIONS)[line["region"]]: line["change"] for line in measured["codes"]}
+    assert list(fits) == list(REGIONS)
+    assert fits.pop("background") < 1  # no slot holds all of it
+    assert set(fits.values()) == {1.0}
+
+
+def test_an_unknown_case_is_refused():
+    with pytest.raises(ValueError, match="parts must be among"):
+        runs.make(["segments"])

@@ -1,0 +1,55 @@
+"""The tables of portraits' parts from runs whose scores are known, and from the record."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from wwlib.experiments.portrait_parts.runs import BASELINES, METHODS
+from wwlib.experiments.portrait_parts.tables import agreement_table, codes_table, overlap_table, overlap_values
+
+
+def run(case: str, seed: int) -> dict:
+    """A run with two codes."""
+    view = dict(hair=0.6, face=0.7 + 0.1 * seed, clothes=0.8)
+    line = dict(code=12, slot=3, region=1, share=0.1, change=0.5, change_shifted=0.4, mask=0.2, mask_shifted=0.2,
+                own=0.3)  # fmt: skip
+    codes = [line, line | dict(code=11, slot=1, region=2, change=0.7)]
+    return dict(case=case, seed=seed, scores=dict(drawn=view, warped=dict.fromkeys(view, 0.5)), codes=codes)
+
+
+STATIC = dict(drawn=dict(hair=0.58, face=0.83, clothes=0.87), warped=dict(hair=0.38, face=0.64, clothes=0.52))
+RECORD = dict(
+    runs=[*(run(case, seed) for case in METHODS for seed in (0, 1)),
+          dict(case=BASELINES, seed=0, scores={"static map": STATIC})]
+)  # fmt: skip
+
+
+def test_overlaps_are_means_over_regions_for_every_seed():
+    np.testing.assert_allclose(overlap_values(RECORD, "slots", "drawn"), [0.7, 0.7 + 0.1 / 3])
+    np.testing.assert_allclose(overlap_values(RECORD, "slots", "drawn", "face"), [0.7, 0.8])
+    np.testing.assert_allclose(overlap_values(RECORD, "landmarks", "warped"), [0.5, 0.5])
+
+
+def test_baselines_stand_below_both_methods():
+    table = overlap_table(RECORD)
+    assert [row[0] for row in table.rows] == ["landmarks of lesson 14", "slots of lesson 15", "static map"]
+    assert table.rows[1][2] == "0.75 (0.70 to 0.80)"
+    assert table.rows[2] == ["static map", "0.58", "0.83", "0.87", "0.76", "0.51"]
+
+
+def test_codes_are_sorted_by_how_well_a_slot_fits_and_have_their_names():
+    first, second = codes_table(RECORD).rows
+    assert first[:3] == ["11: skin colour", "1 (face)", "0.70"]
+    assert second[:3] == ["12: hair colour", "3 (hair)", "0.50"]
+
+
+def test_agreement_is_the_mean_over_codes():
+    table = agreement_table(RECORD)
+    assert table.rows[0][1] == "0.60 (0.60 to 0.60)"
+    assert table.rows[0][2] == "0.40 (0.40 to 0.40)"
+
+
+def test_an_unknown_case_is_refused():
+    with pytest.raises(ValueError, match="case must be one of"):
+        overlap_values(RECORD, "static", "drawn")

@@ -1,0 +1,178 @@
+"""How content and style learn in lesson 16: one step of the critic and one of the drawing networks, in turn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wwlib.appearance.style import Critic, Schedule, StyleModel
+from wwlib.appearance.styles.losses import (
+    content_loss,
+    contrast_loss,
+    critic_loss,
+    deception_loss,
+    disentanglement_loss,
+    feature_loss,
+    fixpoint_triplet_loss,
+    gradient_penalty,
+    image_loss,
+)
+from wwlib.base.descent import falling_rate
+from wwlib.base.device import Compute, own_modes
+from wwlib.datasets.styles.paintings import FAMILIES, paintings, sample_styles, shifted
+from wwlib.datasets.styles.scenes import photographs, sample_scenes
+
+PENALISED = 4  # the gradient is penalised in one of so many steps, so many times as much
+FALLS_FROM, NOTED = 0.6, 25  # share of the steps after which the rate falls; steps between two notes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step sees: pictures `[2 B, 3, 32, 32]` in [-1, 1].
+
+    Args:
+        photos: the first half is x, the second half x'.
+        references: paintings; the first half is y, the second half y'.
+        partners: paintings in the styles of the references, from which the second crops of a contrast are taken.
+        families: of the references, `[2 B]`.
+    """
+
+    photos: Tensor
+    references: Tensor
+    partners: Tensor
+    families: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+
+def draw_batch(schedule: Schedule, generator: torch.Generator) -> Batch:
+    """Return a batch of fresh photos and paintings, every one of another scene."""
+    n = schedule.batch
+    photos = photographs(sample_scenes(2 * n, generator), generator)
+    families = torch.randint(len(FAMILIES), (2 * n,), generator=generator)
+    same = torch.rand(n, generator=generator) < schedule.same_family
+    families[n:] = torch.where(same, families[:n], families[n:])
+    styles = sample_styles(2 * n, generator, families, schedule.angles)
+    references = paintings(sample_scenes(2 * n, generator), styles)
+    partners = references
+    if schedule.siblings:
+        partners = paintings(sample_scenes(2 * n, generator), shifted(styles, generator))
+    return Batch(photos, references, partners, families)
+
+
+def crops(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """Return a part `[B, C, side, side]` of every picture `[B, C, H, W]`, each at a random place."""
+    height, width = images.shape[2:]
+    rows = torch.randint(height - side + 1, (len(images),), generator=generator).tolist()
+    columns = torch.randint(width - side + 1, (len(images),), generator=generator).tolist()
+    return torch.stack(
+        [image[:, y : y + side, x : x + side] for image, y, x in zip(images, rows, columns, strict=True)]
+    )
+
+
+class StyleTraining:
+    """A model in training, and its critic."""
+
+    def __init__(self, schedule: Schedule, compute: Compute | None = None):
+        self.schedule, self.compute = schedule, compute or Compute(torch.device("cpu"))
+        place = dict(device=self.compute.device, memory_format=torch.channels_last)
+        self.model, self.critic = StyleModel(schedule.seed).to(**place), Critic(schedule.seed + 1).to(**place)
+        players = self.model, self.critic
+        self.optimisers = [
+            torch.optim.Adam(player.parameters(), lr=schedule.rate, betas=(0.5, 0.99), fused=True) for player in players
+        ]
+        warm_ups = schedule.warm_up, 0
+        self.falling = [
+            falling_rate(optimiser, schedule.steps, FALLS_FROM, warm_up)
+            for optimiser, warm_up in zip(self.optimisers, warm_ups, strict=True)
+        ]
+        self.generator = torch.Generator().manual_seed(1_000 + schedule.seed)
+        self.taken = 0
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """Train both players on a batch; return what their losses are made of, not weighted."""
+        self.critic.requires_grad_(False)
+        with self.compute.autocast():
+            drawn, loss, terms = self._drawing_loss(batch)
+        self._move(0, loss)
+        self.critic.requires_grad_(True)
+        with self.compute.autocast():
+            terms["critic"] = critic_loss(self.critic(batch.references), self.critic(drawn.detach()), batch.families)
+        loss = terms["critic"]
+        if self.taken % PENALISED == 0 and self.schedule.penalty:
+            real = batch.references.clone().requires_grad_()
+            terms["penalty"] = gradient_penalty(self.critic(real), real)  # a gradient of a gradient, in float32
+            loss = loss + PENALISED * self.schedule.penalty / 2 * terms["penalty"]
+        self._move(1, loss)
+        self.taken += 1
+        return terms
+
+    def _move(self, player: int, loss: Tensor) -> None:
+        optimiser = self.optimisers[player]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_((self.model, self.critic)[player].parameters(), self.schedule.clip)
+        optimiser.step()
+        self.falling[player].step()
+
+    def _drawing_loss(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """What the three networks draw of a batch, their loss, and what it is made of."""
+        schedule, model, n = self.schedule, self.model, self.schedule.batch
+        some = lambda images: crops(images, schedule.crop, self.generator)  # noqa: E731
+        content, first = model.content(batch.photos), some(batch.references)
+        codes = model.style(first)
+        terms = {}
+        if schedule.contrast:
+            terms["contrast"] = contrast_loss(codes, model.style(some(batch.partners)))
+            codes = codes.detach()
+        s, s_other = codes.split(n)
+        # x1 = (x, s), x2 = (x, s'), x3 = (x', s)
+        photos = torch.cat([batch.photos[:n], batch.photos])
+        content = torch.cat([content[:n], content])
+        families = torch.cat([batch.families, batch.families[:n]])
+        drawn = model.decode(content, torch.cat([s, s_other, s]))
+        read, read_other, read_elsewhere = self._read(some(drawn)).split(n)
+        verdicts = self.critic(drawn)
+        terms["real"], terms["family"] = deception_loss(verdicts, families)
+        terms["image"] = image_loss(drawn, photos)
+        terms["content"] = content_loss(model.content(drawn), content)
+        terms["triplet"] = fixpoint_triplet_loss(s, s_other, read, read_other, schedule.margin)
+        terms["disentangle"] = disentanglement_loss(s, read, read_elsewhere)
+        if schedule.features:
+            terms["features"] = feature_loss(verdicts, self.critic(torch.cat([batch.references, batch.references[:n]])))
+        weights = vars(schedule) | dict(real=schedule.adversarial)
+        return drawn, sum(weights[name] * term for name, term in terms.items()), terms
+
+    def _read(self, images: Tensor) -> Tensor:
+        """The style codes of drawn pictures; under contrast, the encoder does not learn from them."""
+        style = self.model.style
+        if not self.schedule.contrast:
+            return style(images)
+        frozen = {name: parameter.detach() for name, parameter in style.named_parameters()}
+        return torch.func.functional_call(style, frozen, (images,))
+
+
+@own_modes()
+def train_style(schedule: Schedule, compute: Compute | None = None) -> tuple[StyleModel, list[dict]]:
+    """Train content and style; return the model frozen, and its losses every 25 steps.
+
+    Args:
+        schedule: of the training.
+        compute: where it runs and in which number format; codes, pictures and losses stay in float32.
+
+    Raises:
+        FloatingPointError: if a loss that is noted is not finite.
+    """
+    training, history = StyleTraining(schedule, compute), []
+    for step in range(schedule.steps):
+        terms = training.step(draw_batch(schedule, training.generator).to(training.compute.device))
+        if step % NOTED == 0 or step == schedule.steps - 1:
+            history.append({"step": step} | {name: term.item() for name, term in terms.items()})
+            if not all(map(math.isfinite, history[-1].values())):
+                raise FloatingPointError(f"a loss is not finite at step {step}: {history[-1]}")
+    return training.model.eval().requires_grad_(False), history

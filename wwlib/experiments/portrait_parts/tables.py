@@ -1,0 +1,76 @@
+"""Parts of drawn portraits as tables, for lesson 15; no other module turns their numbers into text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wwlib.base.files import load_json
+from wwlib.base.paths import DATA
+from wwlib.base.shelf import named_run, runs_of
+from wwlib.base.table import Table
+from wwlib.datasets.portraits import REGIONS
+from wwlib.experiments.criteria import mean_and_range
+from wwlib.experiments.portrait_parts.runs import BASELINES, METHODS, load_record
+from wwlib.experiments.portrait_parts.truth import SCORED
+from wwlib.experiments.records import made_from
+
+NAMES = DATA / "lesson11-names.json"  # what a language model called the codes
+LABELS = {"slots": "slots of lesson 15", "landmarks": "landmarks of lesson 14"}
+
+
+def overlap_values(record: dict, case: str, view: str, region: str | None = None) -> np.ndarray:
+    """Return the IoU `[seeds]` of a method's parts with the artist's layers.
+
+    Args:
+        record: of every run.
+        case: of `METHODS`.
+        view: "drawn", or "warped" for portraits that are turned, moved, scaled and bent.
+        region: "hair", "face" or "clothes"; None for the mean of the three.
+
+    Raises:
+        ValueError: for an unknown case.
+    """
+    scores = [run["scores"][view] for run in runs_of(record, case)]
+    return np.array([np.mean([one[name] for name in ((region,) if region else SCORED)]) for one in scores])
+
+
+@made_from(load_record)
+def overlap_table(record: dict) -> Table:
+    """Both methods beside what needs no training: IoU with each of the artist's layers, and on warped portraits."""
+    rows = []
+    for case in METHODS:
+        show = lambda view, region=None, case=case: mean_and_range(overlap_values(record, case, view, region))  # noqa: E731
+        rows.append((LABELS[case], *(show("drawn", region) for region in SCORED), show("drawn"), show("warped")))
+    for name, scores in named_run(record, BASELINES)["scores"].items():
+        mean = lambda view, scores=scores: f"{np.mean([scores[view][region] for region in SCORED]):.2f}"  # noqa: E731
+        own = (f"{scores['drawn'][region]:.2f}" for region in SCORED)
+        rows.append((name, *own, mean("drawn"), mean("warped")))
+    return Table(["method", *SCORED, "mean", "mean, warped portraits"], rows)
+
+
+@made_from(load_record)
+def codes_table(record: dict) -> Table:
+    """Each active code of lesson 11's generator and the slot that fits best where it acts (seed 0)."""
+    called, rows = load_json(NAMES)["codes"], []
+    for line in sorted(named_run(record, "slots")["codes"], key=lambda line: -line["change"]):
+        show = lambda name, line=line: f"{line[name]:.2f}"  # noqa: E731
+        slot = f"{line['slot']} ({tuple(REGIONS)[line['region']]})"
+        rows.append((f"{line['code']}: {called[line['code']]}", slot, show("change"), show("change_shifted"),
+                     show("mask"), show("mask_shifted"), show("own")))  # fmt: skip
+    header = ["code", "slot that fits best", "changed pixels and slot", "the same, next picture's slot",
+              "mask and slot", "the same, next picture's slot", "mask and changed pixels"]  # fmt: skip
+    return Table(header, rows)
+
+
+@made_from(load_record)
+def agreement_table(record: dict) -> Table:
+    """Means over the active codes, for both methods and all seeds: how well slots fit changed pixels and masks."""
+    rows = []
+    for case in METHODS:
+        mean = lambda name, case=case: mean_and_range(  # noqa: E731
+            np.array([np.mean([line[name] for line in run["codes"]]) for run in runs_of(record, case)])
+        )
+        rows.append((LABELS[case], mean("change"), mean("change_shifted"), mean("mask"), mean("mask_shifted")))
+    header = ["method", "changed pixels and best slot", "the same, next picture's slot", "mask and that slot",
+              "the same, next picture's slot"]  # fmt: skip
+    return Table(header, rows)

@@ -1,0 +1,113 @@
+"""What the shipped models of rooms show, as tables: traversal score beside the scores of the recogniser, and judges."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wwlib.base.shelf import named_run
+from wwlib.base.table import Result, Table
+from wwlib.experiments.records import made_from
+from wwlib.experiments.shipped.seen import load_record, rooms_models
+from wwlib.metrics.seen.judges import PLANS, PartOfRooms
+from wwlib.metrics.seen.traversal import TraversalScore, from_matrix
+from wwlib.models.shipped import shipped_record
+
+
+@made_from(load_record)
+def seen_table(record: dict) -> Table:
+    """What every shipped model of rooms shows, beside what its recogniser reads and where its codes act."""
+    rows = []
+    for name in rooms_models():
+        scores, seen = shipped_record(name)["scores"], named_run(record, name)["scores"]
+        rows.append(
+            (
+                name,
+                f"{scores['factor_vae']:.3f}",
+                f"{scores['where']:.2f}",
+                f"{seen['purity']:.2f} / {seen['compactness']:.2f}",
+                f"{seen['observer_purity']:.2f} / {seen['observer_compactness']:.2f}",
+                f"{seen['vp']:.2f}",
+                f"{seen['distance'] / seen['real']:.0f}",
+            )
+        )
+    header = ["model", "FactorVAE score", "where score", "purity / compactness", "the same by the observer", "VP score",
+              "Fréchet distance to real rooms, in distances between real ones"]  # fmt: skip
+    return Table(header, rows)
+
+
+@made_from(load_record)
+def shown_table(record: dict) -> Table:
+    """How much the code that shows a factor best tells of it, and which codes move nothing."""
+    rows = []
+    for name in rooms_models():
+        seen = named_run(record, name)["scores"]
+        silent = [str(code) for code, moves in enumerate(seen["codes"]) if moves == "nothing"]
+        rows.append((name, *(f"{value:.2f}" for value in seen["shown"]), ", ".join(silent) or "none"))
+    return Table(["model", *PartOfRooms.factor_names, "codes that move no factor"], rows)
+
+
+@made_from(load_record)
+def judge_table(record: dict) -> Table:
+    """How the judges of rooms were made, how they read rooms they never saw, and how sure they are of drawings."""
+    rows = []
+    for plan in PLANS:
+        judge = record["judges"][plan.name]
+        drawn = [run["scores"] for run in record["runs"] if _resolution(run) == plan.resolution]
+        rows.append(
+            (
+                f"{plan.resolution} px",
+                judge["seed"],
+                f"{judge['steps'] * judge['batch']:,}",
+                f"{judge['seconds']:.0f}",
+                f"{min(judge['accuracy']):.3f} / {min(judge['soft_accuracy']):.3f}",
+                f"{min(judge['confidence']):.2f} / {min(judge['soft_confidence']):.2f}",
+                f"{min(min(scores['confidence']) for scores in drawn):.2f}",
+                f"{min(min(scores['agreement']) for scores in drawn):.2f}",
+            )
+        )
+    header = ["judge", "seed", "pictures shown", "seconds", "right, held-out rooms: clear / soft",
+              "sure of: clear / soft", "sure of drawings", "reads drawings as the observer does"]  # fmt: skip
+    return Table(header, rows)
+
+
+def _resolution(run: dict) -> int:
+    return shipped_record(run["case"])["config"]["resolution"]
+
+
+def shown_matrix(name: str, record: dict | None = None) -> TraversalScore:
+    """Return the recorded traversal score of a shipped model; its `plot` is a picture of what each code moves.
+
+    Args:
+        name: of a shipped model of rooms.
+        record: left out, that in `data/`.
+
+    Raises:
+        ValueError: for a model that is not in the record.
+    """
+    run = named_run(load_record() if record is None else record, name)
+    return from_matrix(np.array(run["scores"]["matrix"]), PartOfRooms.factor_names)
+
+
+RESULTS = (
+    Result(
+        "06",
+        "What the generators show",
+        "Purity and compactness are read off the drawings by a judge and by the observer; the FactorVAE score asks the "
+        "recogniser about real rooms. The two do not rank the models alike.",
+        seen_table,
+    ),
+    Result(
+        "06",
+        "Which factors are shown",
+        "How much the best code's position tells of each factor, as a share of all there is to tell: a small number "
+        "means that no row of the traversals shows the factor.",
+        shown_table,
+    ),
+    Result(
+        "06",
+        "The judges of rooms",
+        "Of each judge the worst of six factors: how often it is right and how sure it is on rooms that it never saw, "
+        "how sure it is of drawings, and how often it names the value that the observer names there.",
+        judge_table,
+    ),
+)
