@@ -9,19 +9,16 @@ import torch
 
 from wwlib.appearance.discovery import (
     HEAD_START,
-    LOOK,
-    Critics,
     DiscoveryModel,
     Schedule,
     discovery_loss,
     exchange,
-    painted,
-    pooled,
     segment,
     train_discovery,
 )
 from wwlib.appearance.robust import Pairs
 from wwlib.appearance.segments.losses import hard
+from wwlib.appearance.segments.networks import LOOK
 from wwlib.base.device import Compute
 from wwlib.datasets.motions import sample_pairs
 from wwlib.datasets.puppet import render
@@ -76,16 +73,6 @@ def test_the_background_starts_ahead_and_only_where_there_is_one():
     assert ahead[:, 1:].abs().max() == 0
 
 
-def test_a_look_is_the_mean_under_its_mask_and_an_empty_mask_has_none():
-    maps = torch.arange(32.0).view(1, 2, 4, 4)
-    masks = torch.zeros(1, 3, 4, 4)
-    masks[0, 0, 0, :2], masks[0, 1, 3, 3] = 1, 0.5
-    looks = pooled(maps, masks)
-    assert looks[0, 0].tolist() == [0.5, 16.5]
-    assert looks[0, 1].tolist() == [7.5, 15.5]  # half a pixel: half the mean
-    assert looks[0, 2].tolist() == [0, 0]
-
-
 def test_the_first_three_numbers_of_a_look_are_the_colour_under_the_mask():
     x = torch.zeros(1, 3, 32, 32)
     x[:, 0, :16], x[:, 1, 16:] = 1.0, 0.5  # red above, a weaker green below
@@ -93,14 +80,6 @@ def test_the_first_three_numbers_of_a_look_are_the_colour_under_the_mask():
     masks[:, 0, :16], masks[:, 1, 16:] = 1, 1
     looks = DiscoveryModel(Schedule()).looks(x, masks)
     torch.testing.assert_close(looks[0, :2, :3], torch.tensor([[1.0, 0, 0], [0, 0.5, 0]]))
-
-
-def test_a_look_is_painted_where_its_mask_is():
-    looks = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
-    masks = torch.zeros(1, 2, 2, 2)
-    masks[0, 0, 0], masks[0, 1, 1] = 1, 1
-    assert painted(looks, masks)[0, :, 0, 0].tolist() == [1, 2]
-    assert painted(looks, masks)[0, :, 1, 1].tolist() == [3, 4]
 
 
 def test_a_picture_is_drawn_from_its_own_masks_and_the_looks_of_its_partner():
@@ -167,29 +146,6 @@ def test_the_background_is_spared_only_where_there_is_one():
     assert spared["trace"] != asked["trace"]
     assert spared["separation"] != asked["separation"]
     assert spared["area"] == asked["area"]
-
-
-def test_the_encoder_pays_for_what_t_sees_and_nothing_reaches_t_or_the_looks():
-    critics = Critics(8, 2 * LOOK, Schedule())
-    code = torch.randn(6, 8, generator=seeded()).requires_grad_()
-    looks = torch.randn(6, 2, LOOK, generator=seeded(1)).requires_grad_()
-    critics.multiplier = 1.0
-    critics.penalty(code, looks).backward()
-    assert code.grad.abs().max() > 0
-    assert looks.grad is None
-    assert all(w.grad is None for critic in critics.both for w in critic.parameters())
-
-
-def test_both_critics_learn_to_see_codes_that_hold_the_looks():
-    """The code is part of the looks: the multiplier rises as T sees it, and T' sees it as well."""
-    critics, g = Critics(4, LOOK, Schedule()), seeded()
-    for _ in range(300):
-        looks = torch.randn(12, 1, LOOK, generator=g)
-        critics.penalty(looks[:, 0, :4].clone(), looks)
-        saw = critics.learn()
-    assert saw["reported"] > 0.5
-    assert saw["watched"] > 0.5
-    assert critics.multiplier > 1
 
 
 def test_a_short_training_draws_better_than_it_began_and_follows_its_seed():

@@ -13,33 +13,32 @@ slots. The paper reads each slot's appearance from the masked picture; here it i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from wwlib.appearance.blocks import WIDTHS, Normal, Pyramid, block, doubled, kl, normal_of
-from wwlib.appearance.information_critic import (
-    Constraint,
-    InformationCritic,
-    critic_optimiser,
-    frozen_scores,
-    information,
-    standardised,
-    step_critic,
-)
+from wwlib.appearance.blocks import Normal, kl
+from wwlib.appearance.information_critic import Constraint
 from wwlib.appearance.robust import Pairs
+from wwlib.appearance.segments.critics import Critics
 from wwlib.appearance.segments.losses import area_loss, compactness_losses, entropy_loss, hard, variation_loss
+from wwlib.appearance.segments.networks import (
+    CHANNELS,
+    GLOBAL,
+    LOOK,
+    SIDE,
+    Decoder,
+    LookReader,
+    MaskDecoder,
+    ShapeEncoder,
+)
 from wwlib.appearance.warps import moments, sample_warp
 from wwlib.base.checks import check_numbers
 from wwlib.base.descent import descend
 from wwlib.base.device import Compute
 from wwlib.base.seeds import drawn_from
 
-SIDE, CHANNELS, GLOBAL = 4, 16, 32  # side and channels of the shape code; length of one that has no places
-LOOK = 12  # averages under a mask: red, green, blue and nine features
-DRAWN = (64, 64, 48, 32, 24)  # channels of the mask decoder, at 4, 4, 8, 16 and 32 px
 HEAD_START = 2.5  # added to the background's logit
 CPU = Compute(torch.device("cpu"), torch.bfloat16)
 
@@ -98,105 +97,6 @@ class Schedule:
                                        "rebuilt", "noise", "soft", "bound", "falls_from"))  # fmt: skip
         if self.slots < 2:
             raise ValueError(f"slots must be 2 or more, got {self.slots}")
-
-
-class ShapeEncoder(nn.Module):
-    """Reads the shape code: 16 numbers and their noise at each of 4 x 4 places, from a picture and its coordinates.
-
-    Args:
-        channels: numbers at each place; 0 for 32 numbers of the whole picture.
-    """
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.pyramid, self.more = Pyramid(3), block(WIDTHS[3], WIDTHS[3])
-        outputs = 2 * (channels or GLOBAL)
-        self.head = (
-            nn.Conv2d(WIDTHS[3], outputs, 1)
-            if channels
-            else nn.Sequential(nn.Flatten(), nn.Linear(WIDTHS[3] * SIDE**2, outputs))
-        )
-
-    def forward(self, images: Tensor) -> Normal:
-        """Return the distributions of the codes, `[B, channels, 4, 4]` or `[B, 32]`, of images `[B, 3, 32, 32]`."""
-        return normal_of(self.head(self.more(self.pyramid(images)[-1])))
-
-
-class MaskDecoder(nn.Module):
-    """Draws the slots' logits at 32 px from a shape code and nothing else.
-
-    Args:
-        slots: how many.
-        channels: of the shape code; 0 for 32 numbers without places.
-    """
-
-    def __init__(self, slots: int, channels: int):
-        super().__init__()
-        self.spread = None if channels else nn.Linear(GLOBAL, CHANNELS * SIDE**2)
-        self.blocks = nn.ModuleList(block(a, b) for a, b in pairwise((channels or CHANNELS, *DRAWN)))
-        self.draw = nn.Conv2d(DRAWN[-1], slots, 3, padding=1)
-        with torch.no_grad():
-            self.draw.weight.mul_(2)
-
-    def forward(self, code: Tensor) -> Tensor:
-        """Return logits `[B, P, 32, 32]` of shape codes."""
-        h = code if self.spread is None else self.spread(code).unflatten(1, (CHANNELS, SIDE, SIDE))
-        for k, step in enumerate(self.blocks):
-            h = step(doubled(h) if k > 1 else h)  # the first two blocks are at 4 px
-        return self.draw(h).float()
-
-
-class LookReader(nn.Module):
-    """Averages of a picture under each mask: three colours and nine features of one map that all slots share."""
-
-    def __init__(self):
-        super().__init__()
-        self.features = nn.Sequential(block(3, 16), nn.Conv2d(16, LOOK - 3, 3, padding=1))
-
-    def forward(self, images: Tensor, masks: Tensor) -> Tensor:
-        """Return the looks `[B, P, 12]` of images `[B, 3, 32, 32]` under masks `[B, P, 32, 32]`."""
-        return pooled(torch.cat([images, self.features(images).float()], dim=1), masks)
-
-
-def pooled(maps: Tensor, masks: Tensor) -> Tensor:
-    """Return the mean of maps `[B, C, S, S]` under every mask, `[B, P, C]`.
-
-    A mask with less than one pixel gives less than the mean, and an empty one 0: no division by almost nothing.
-
-    Args:
-        maps: to be averaged.
-        masks: shares of the slots, `[B, P, S, S]`.
-    """
-    with torch.autocast(maps.device.type, enabled=False):
-        total = masks.flatten(2) @ maps.flatten(2).transpose(1, 2)
-    return total / masks.sum(dim=(2, 3)).clamp_min(1)[..., None]
-
-
-def painted(looks: Tensor, masks: Tensor) -> Tensor:
-    """Return each pixel's look, `[B, C, S, S]`: the looks `[B, P, C]` in the shares of masks `[B, P, S, S]`."""
-    with torch.autocast(looks.device.type, enabled=False):
-        return (looks.transpose(1, 2) @ masks.flatten(2)).unflatten(2, masks.shape[2:])
-
-
-class Decoder(nn.Module):
-    """Draws a picture from masks and painted looks: the painted colours, and what one 3 x 3 convolution adds.
-
-    Its field of view is 3 pixels: more would let it draw parts that no mask shows.
-
-    Args:
-        slots: how many.
-    """
-
-    def __init__(self, slots: int):
-        super().__init__()
-        self.add = nn.Sequential(
-            nn.Conv2d(slots + LOOK, 32, 3, padding=1), nn.SiLU(), nn.Conv2d(32, 32, 1), nn.SiLU(), nn.Conv2d(32, 3, 1)
-        )
-
-    def forward(self, masks: Tensor, looks: Tensor) -> Tensor:
-        """Return pictures `[B, 3, 32, 32]` for masks `[B, P, 32, 32]` and looks `[B, P, 12]`."""
-        paint = painted(looks, masks)
-        return paint[:, :3] + self.add(torch.cat([masks, paint], dim=1)).float()
 
 
 class DiscoveryModel(nn.Module):
@@ -316,45 +216,8 @@ def discovery_loss(seen: Seen, images: Tensor, schedule: Schedule, done: float) 
     return sum(weights[name] * term for name, term in terms.items()), terms
 
 
-class Critics:
-    """T, which the encoder must satisfy, and T', which only watches: both learn at every step.
-
-    Args:
-        code, look: lengths of the shape code and of all looks together.
-        schedule: says what T asks for.
-    """
-
-    def __init__(self, code: int, look: int, schedule: Schedule):
-        self.both = [InformationCritic(code, look, seed=schedule.seed + k) for k in (1, 2)]
-        self.optimisers = [critic_optimiser(critic) for critic in self.both]
-        self.constraint = Constraint(schedule.bound, schedule.mu, schedule.multiplier_step)
-        self.multiplier, self.pairs = 0.0, None
-
-    def to(self, device: torch.device) -> Critics:
-        """Move both critics to a device, before the first step."""
-        for critic in self.both:
-            critic.to(device)
-        return self
-
-    def penalty(self, code: Tensor, looks: Tensor) -> Tensor:
-        """Return what the encoder pays for codes and looks that tell of each other; remember them for `learn`.
-
-        Args:
-            code: drawn shape codes, `[n, ...]`.
-            looks: of the other pictures of the same figures, `[n, P, 12]`.
-        """
-        self.pairs = code.flatten(1), standardised(looks.detach().flatten(1))
-        return self.constraint.penalty(information(frozen_scores(self.both[0], *self.pairs)), self.multiplier)
-
-    def learn(self) -> dict[str, float]:
-        """Train both critics on the remembered codes; return what each saw before, nats."""
-        saw = [step_critic(c, o, *self.pairs) for c, o in zip(self.both, self.optimisers, strict=True)]
-        self.multiplier = self.constraint.raised(self.multiplier, saw[0])
-        return {"reported": saw[0], "watched": saw[1], "multiplier": self.multiplier}
-
-
 def train_discovery(
-    pairs: Pairs, schedule: Schedule, compute: Compute = CPU, progress=None
+    pairs: Pairs, schedule: Schedule, compute: Compute = CPU
 ) -> tuple[DiscoveryModel, list[dict[str, float]]]:
     """Train slots on pairs of pictures; return the model frozen, and its losses every 25 steps.
 
@@ -368,12 +231,15 @@ def train_discovery(
     """
     model = DiscoveryModel(schedule).to(compute.device, memory_format=torch.channels_last)
     length = SIDE**2 * schedule.channels or GLOBAL
-    critics = Critics(length, schedule.slots * LOOK, schedule).to(compute.device) if schedule.critic else None
+    constraint = Constraint(schedule.bound, schedule.mu, schedule.multiplier_step)
+    critics = Critics(length, schedule.slots * LOOK, constraint, schedule.seed, compute.device)
     generator = torch.Generator().manual_seed(1_000 + schedule.seed)
     history: list[dict[str, float]] = []
 
     def loss_at(step: int) -> Tensor:
-        watched = critics.learn() if critics and step else {}  # on the last step's codes, whose gradients are done
+        watched = (
+            critics.learn() if schedule.critic and step else {}
+        )  # on the last step's codes, whose gradients are done
         first, second = pairs.draw(schedule.batch, generator)
         if schedule.warped:
             second = sample_warp(len(first), generator).apply(first)
@@ -382,12 +248,10 @@ def train_discovery(
         with compute.autocast():
             seen = exchange(model, images, schedule.noise, done >= schedule.soft, generator)
         loss, terms = discovery_loss(seen, images, schedule, done)
-        if critics:
+        if schedule.critic:
             loss = loss + critics.penalty(seen.code[: len(first)], seen.looks[: len(first)])
         if step % 25 == 0 or step == schedule.steps - 1:
             history.append({"step": step} | {name: term.item() for name, term in terms.items()} | watched)
-            if progress:
-                progress(model, history[-1])
         return loss
 
     descend(model, loss_at, schedule.steps, schedule.rate, clip=schedule.clip, falls_from=schedule.falls_from)

@@ -7,7 +7,8 @@ import torch
 
 from wwlib.experiments.portrait_parts import pictures
 
-LINE = dict(slot=1, region=2, share=0.1, change=0.5, change_shifted=0.4, mask=0.2, mask_shifted=0.2, own=0.3)
+FIT = dict(change=0.5, next=0.4, mask=0.2)
+LINE = dict(own=0.3, slot=dict(FIT, number=1), region=dict(FIT, number=0))
 
 
 @pytest.fixture(autouse=True)
@@ -37,17 +38,18 @@ def test_portraits_stand_above_layers_and_named_slots(monkeypatch):
     assert torch.equal(images[3], images[4])
 
 
-def test_every_code_has_a_column_with_mask_change_and_best_slot(monkeypatch):
+def test_every_code_has_a_column_with_mask_change_best_slot_and_region(monkeypatch):
     images, options = shown(monkeypatch, pictures.where_sheet, "slots", 2)
-    assert images.shape == (4, 4, 3, 32, 32)
+    assert images.shape == (5, 4, 3, 32, 32)
     assert options["column_labels"] == ["11: skin colour", "12: hair colour"] * 2
-    portraits, masks, changes, best = images
+    portraits, masks, changes, slot, region = images
     assert torch.equal(portraits[0], portraits[1])  # the first picture's two codes
     assert not torch.equal(portraits[1], portraits[2])
     assert not torch.equal(masks[0], masks[1])
     assert changes[0].max() == 1
-    assert (best[..., 16:] == 1).all()
-    assert (best[..., :16] == -1).all()
+    assert (slot[..., 16:] == 1).all()
+    assert (slot[..., :16] == -1).all()
+    assert torch.equal(region, -slot)  # the other half, which is named background
 
 
 def test_sheets_say_in_words_what_they_show():

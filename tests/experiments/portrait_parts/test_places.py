@@ -29,14 +29,14 @@ def test_a_code_that_changes_nothing_is_not_compared(acting):
 
 def test_a_slot_that_follows_the_change_fits_it_and_the_next_pictures_does_not(acting):
     slots = torch.stack([square(0), square(16)]).long() * 2
+    slots[slots == 0] = torch.arange(32)[:, None].expand(2, 32, 32)[slots == 0] % 2  # every second row
     line, everything = code_scores(acting, slots, torch.tensor([0, 0, 3]))
-    assert (line["code"], line["slot"], line["region"]) == (0, 2, 3)
-    assert line["change"] == 1
-    assert line["change_shifted"] == 0
-    assert line["mask"] == line["mask_shifted"] == line["own"] == 0.5  # the mask is right in one picture of two
-    assert line["share"] == pytest.approx(1 / 16)
-    assert everything["slot"] == 0
-    assert everything["change"] == pytest.approx(15 / 16)
+    assert line["slot"] == dict(number=2, change=1, next=0, mask=0.5)  # the mask is right in one picture of two
+    assert line["region"] == dict(number=3, change=1, next=0, mask=0.5)
+    assert (line["code"], line["own"]) == (0, 0.5)
+    assert everything["slot"]["change"] == pytest.approx(15 / 32)
+    assert everything["region"]["number"] == 0
+    assert everything["region"]["change"] == pytest.approx(15 / 16)
 
 
 def test_a_dark_mask_marks_no_place(acting):

@@ -12,9 +12,9 @@ from wwlib.experiments.portrait_parts.tables import agreement_table, codes_table
 def run(case: str, seed: int) -> dict:
     """A run with two codes."""
     view = dict(hair=0.6, face=0.7 + 0.1 * seed, clothes=0.8)
-    line = dict(code=12, slot=3, region=1, share=0.1, change=0.5, change_shifted=0.4, mask=0.2, mask_shifted=0.2,
-                own=0.3)  # fmt: skip
-    codes = [line, line | dict(code=11, slot=1, region=2, change=0.7)]
+    slot, region = dict(number=3, change=0.2, next=0.1, mask=0.1), dict(number=1, change=0.5, next=0.4, mask=0.3)
+    line = dict(code=12, own=0.6, slot=slot, region=region)
+    codes = [line, line | dict(code=11, region=dict(number=2, change=0.7, next=0.4, mask=0.3))]
     return dict(case=case, seed=seed, scores=dict(drawn=view, warped=dict.fromkeys(view, 0.5)), codes=codes)
 
 
@@ -38,16 +38,15 @@ def test_baselines_stand_below_both_methods():
     assert table.rows[2] == ["static map", "0.58", "0.83", "0.87", "0.76", "0.51"]
 
 
-def test_codes_are_sorted_by_how_well_a_slot_fits_and_have_their_names():
+def test_codes_are_sorted_by_how_well_a_region_fits_and_have_their_names():
     first, second = codes_table(RECORD).rows
-    assert first[:3] == ["11: skin colour", "1 (face)", "0.70"]
-    assert second[:3] == ["12: hair colour", "3 (hair)", "0.50"]
+    assert first == ["11: skin colour", "0.60", "3: 0.20", "face: 0.70", "0.40", "0.30"]
+    assert second[:4] == ["12: hair colour", "0.60", "3: 0.20", "hair: 0.50"]
 
 
 def test_agreement_is_the_mean_over_codes():
     table = agreement_table(RECORD)
-    assert table.rows[0][1] == "0.60 (0.60 to 0.60)"
-    assert table.rows[0][2] == "0.40 (0.40 to 0.40)"
+    assert table.rows[0][1:4] == ["0.20 (0.20 to 0.20)", "0.60 (0.60 to 0.60)", "0.40 (0.40 to 0.40)"]
 
 
 def test_an_unknown_case_is_refused():

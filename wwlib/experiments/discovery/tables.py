@@ -15,6 +15,16 @@ from wwlib.experiments.records import made_from
 
 # goals of the pilot: mIoU and its differences, slots, IoU, shares of a change's energy, R^2
 OVERLAP, WARPED_OVERLAP, OVER_PLACE, OVER_ORACLE, OVER_STATIC = 0.65, 0.58, 0.25, 0.10, 0.35
+# IoU of parts in the table on the paper's page: Zhang 2018 and Jakab 2018, whose key points a random field turned into
+# segments, Lorenz 2019 (lesson 14's method), and part discovery. The page numbers its rivals; the names are those of
+# the folders of baselines in the public code.
+PAPER_RIVALS = ("Zhang 2018", "Jakab 2018", "Lorenz 2019")
+PAPER_IOU = {
+    "DeepFashion": (".292", ".104", ".290", ".452"),
+    "Exercise": (".227", ".223", ".336", ".326"),
+    "PennAction": (".243", ".189", ".171", ".257"),
+    "CUB (birds)": (".257", ".148", ".305", ".446"),
+}
 SLOTS, EVERY_PART, INSIDE, NEAR, COLOUR, FALL = 6, 0.4, 0.80, 0.95, 0.1, 0.4
 
 
@@ -130,3 +140,14 @@ def part_table(record: dict) -> Table:
         each = [np.array([run["scores"]["ious"][name] for run in runs_of(record, case)]) for name in names]
         rows.append((case, *(mean_and_range(values) for values in each)))
     return Table(["model", *names], rows)
+
+
+@made_from(load_record)
+def paper_table(record: dict) -> Table:
+    """IoU of parts in the paper and here; other pictures and other parts, so only the order within a line compares."""
+    rows = [(f"paper: {name}", *values) for name, values in PAPER_IOU.items()]
+    ours = mean_and_range(discovery_values(record, "full", "miou"), ".3f")
+    warped = mean_and_range(discovery_values(record, "warped", "miou"), ".3f")
+    none = ("–",) * len(PAPER_RIVALS)
+    rows += [("ours: puppets, pairs of poses", *none, ours), ("ours: puppets, warped copies", *none, warped)]
+    return Table(["pictures", *PAPER_RIVALS, "part discovery"], rows)

@@ -44,7 +44,7 @@ def part_sheet(n: int = 6, side: int = 64) -> Picture:
 
 
 def where_sheet(case: str = "slots", pictures: int = 2, seed: int = 1, side: int = 64) -> Picture:
-    """Return a sheet of generated portraits: each active code's mask, the change it makes, and the slot that fits best.
+    """Return a sheet of generated portraits: for each active code its mask, its change, and what fits it best.
 
     Args:
         case: the segmenter, "slots" or "landmarks".
@@ -53,21 +53,22 @@ def where_sheet(case: str = "slots", pictures: int = 2, seed: int = 1, side: int
         side: of one picture on the page, pixels.
     """
     lines = named_run(load_record(), case)["codes"]
-    slots, _ = load_slots(case)
+    slots, names = load_slots(case)
     acting, called = draw_acting(pictures, seed), load_json(NAMES)["codes"]
     seen, codes = slots(acting.images), [line["code"] for line in lines]
     maps = {
         "mask": acting.masks[:, codes],
         "change": acting.changes[:, codes],
-        "best slot": torch.stack([(seen == line["slot"]).float() for line in lines], dim=1),
+        "best slot": torch.stack([(seen == line["slot"]["number"]).float() for line in lines], dim=1),
+        "best region": torch.stack([(names[seen] == line["region"]["number"]).float() for line in lines], dim=1),
     }
     rows = [acting.images.repeat_interleave(len(codes), dim=0)]
     rows += [mask_images(map.flatten(0, 1), 32, stretch=name == "mask").expand(-1, 3, -1, -1)
              for name, map in maps.items()]  # fmt: skip
     alt = (
         f"{pictures} generated portraits, each in {len(codes)} columns, one for each code that acts. Rows: the "
-        "portrait, the code's mask in the generator, the pixels that change with the code, and the slot of the "
-        "segmenter that fits the change best."
+        "portrait, the code's mask in the generator, the pixels that change with the code, and the segmenter's slot "
+        "and region that fit the change best."
     )
     labels = [f"{code}: {called[code]}" for code in codes] * pictures
     return grid(torch.stack(rows), alt, row_labels=["portrait", *maps], column_labels=labels, side=side)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wwlib.base.viz import stretched
+from wwlib.datasets.portraits import REGIONS
 from wwlib.metrics.where import change_map, iou
 from wwlib.models.shipped import load_model
 from wwlib.models.traversals import code_masks
@@ -63,26 +64,34 @@ def draw_acting(n: int, seed: int) -> Acting:
 
 
 def code_scores(acting: Acting, slots: Tensor, mapping: Tensor) -> list[dict]:
-    """Return, for every active code, the slot that fits best the pixels that it changes, and how well both fit.
+    """Return, for every active code, what fits best the pixels that it changes: one slot, and all slots of one region.
 
-    `change` and `mask` are the mean IoU of that slot with the changed pixels and with the mask; `change_shifted` and
-    `mask_shifted` are those with the same slot in the next picture, which any two places that stay in the middle of
-    all pictures reach as well; `own` is the IoU of the code's mask with the pixels that it changes.
+    Each of `slot` and `region` holds its `number`, the mean IoU of its pixels with the changed ones (`change`) and with
+    the code's mask (`mask`), and `next`: the IoU of the changed pixels with it in the next picture, which places that
+    are the same in all pictures reach as well. `own` is the IoU of the code's mask with the pixels that it changes.
 
     Args:
         acting: portraits with the places of all codes.
         slots: that a segmenter gives every pixel of them, `[n, 32, 32]`.
         mapping: region of each slot, `[P]`.
     """
-    seen = F.one_hot(slots, len(mapping)).movedim(3, 1).bool()
+    seen = {"slot": _places(slots, len(mapping)), "region": _places(mapping[slots], len(REGIONS))}
     scores = []
     for code in acting.active:
         changed, masked = acting.changed[:, code, None], acting.masked[:, code, None]
-        slot = int(iou(changed, seen).mean(dim=0).argmax())
-        own = seen[:, slot, None]
-        mean = lambda a, b: float(iou(a, b).mean())  # noqa: E731
-        scores.append(dict(code=code, slot=slot, region=int(mapping[slot]), share=float(own.float().mean()),
-                           change=mean(changed, own), change_shifted=mean(changed, own.roll(1, dims=0)),
-                           mask=mean(masked, own), mask_shifted=mean(masked, own.roll(1, dims=0)),
-                           own=mean(masked, changed)))  # fmt: skip
+        fits = {name: _best(changed, masked, places) for name, places in seen.items()}
+        scores.append(dict(code=code, own=float(iou(masked, changed).mean()), **fits))
     return scores
+
+
+def _places(labels: Tensor, n: int) -> Tensor:
+    """Where each of `n` labels is, `[m, n, 32, 32]` bool."""
+    return F.one_hot(labels, n).movedim(3, 1).bool()
+
+
+def _best(changed: Tensor, masked: Tensor, places: Tensor) -> dict:
+    number = int(iou(changed, places).mean(dim=0).argmax())
+    own = places[:, number, None]
+    mean = lambda place, other: float(iou(place, other).mean())  # noqa: E731
+    return dict(number=number, change=mean(changed, own), next=mean(changed, own.roll(1, dims=0)),
+                mask=mean(masked, own))  # fmt: skip

@@ -50,27 +50,30 @@ def overlap_table(record: dict) -> Table:
 
 @made_from(load_record)
 def codes_table(record: dict) -> Table:
-    """Each active code of lesson 11's generator and the slot that fits best where it acts (seed 0)."""
+    """Each active code of lesson 11's generator, and what the segmenter (seed 0) sees where it acts."""
     called, rows = load_json(NAMES)["codes"], []
-    for line in sorted(named_run(record, "slots")["codes"], key=lambda line: -line["change"]):
-        show = lambda name, line=line: f"{line[name]:.2f}"  # noqa: E731
-        slot = f"{line['slot']} ({tuple(REGIONS)[line['region']]})"
-        rows.append((f"{line['code']}: {called[line['code']]}", slot, show("change"), show("change_shifted"),
-                     show("mask"), show("mask_shifted"), show("own")))  # fmt: skip
-    header = ["code", "slot that fits best", "changed pixels and slot", "the same, next picture's slot",
-              "mask and slot", "the same, next picture's slot", "mask and changed pixels"]  # fmt: skip
+    for line in sorted(named_run(record, "slots")["codes"], key=lambda line: -line["region"]["change"]):
+        region, slot = line["region"], line["slot"]
+        rows.append((f"{line['code']}: {called[line['code']]}", f"{line['own']:.2f}",
+                     f"{slot['number']}: {slot['change']:.2f}",
+                     f"{tuple(REGIONS)[region['number']]}: {region['change']:.2f}", f"{region['next']:.2f}",
+                     f"{region['mask']:.2f}"))  # fmt: skip
+    header = ["code", "its mask and the pixels that it changes", "changed pixels and best slot",
+              "changed pixels and best region", "the same region in the next picture",
+              "mask and that region"]  # fmt: skip
     return Table(header, rows)
 
 
 @made_from(load_record)
 def agreement_table(record: dict) -> Table:
-    """Means over the active codes, for both methods and all seeds: how well slots fit changed pixels and masks."""
+    """Means over the active codes, for both methods and all seeds: how well slots and regions fit where codes act."""
     rows = []
     for case in METHODS:
-        mean = lambda name, case=case: mean_and_range(  # noqa: E731
-            np.array([np.mean([line[name] for line in run["codes"]]) for run in runs_of(record, case)])
+        show = lambda place, name, case=case: mean_and_range(  # noqa: E731
+            np.array([np.mean([line[place][name] for line in run["codes"]]) for run in runs_of(record, case)])
         )
-        rows.append((LABELS[case], mean("change"), mean("change_shifted"), mean("mask"), mean("mask_shifted")))
-    header = ["method", "changed pixels and best slot", "the same, next picture's slot", "mask and that slot",
-              "the same, next picture's slot"]  # fmt: skip
+        rows.append((LABELS[case], show("slot", "change"), show("region", "change"), show("region", "next"),
+                     show("region", "mask")))  # fmt: skip
+    header = ["method", "changed pixels and best slot", "changed pixels and best region",
+              "the same region in the next picture", "mask and that region"]  # fmt: skip
     return Table(header, rows)
