@@ -172,8 +172,24 @@ def test_bfloat16_autocast_keeps_masks_looks_and_pictures_in_float32():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"), [(dict(slots=1), "slots must be 2 or more"), (dict(area=-1.0), "area must be 0 or more")]
+    ("wrong", "message"),
+    [
+        (dict(slots=1), "slots must be 2 or more, got 1"),
+        (dict(area=-1.0), "area must be 0 or more"),
+        (dict(rise=(0.5, 0.5)), r"rise must be two rising shares .* got \(0.5, 0.5\)"),
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         Schedule(**wrong)
+
+
+@pytest.mark.parametrize("schedule", [Schedule(), GLOBAL])
+def test_a_model_makes_every_tensor_where_its_inputs_lie(schedule):
+    model, x = DiscoveryModel(schedule), both()
+    expected = model.transfer(x, x.flip(0), [0, 2])
+    seen = exchange(model, x, 0.5, True, seeded())
+    loss, _ = discovery_loss(seen, x, schedule, 1.0)
+    with torch.device("meta"):
+        torch.testing.assert_close(model.transfer(x, x.flip(0), [0, 2]), expected)
+        torch.testing.assert_close(discovery_loss(seen, x, schedule, 1.0)[0], loss)

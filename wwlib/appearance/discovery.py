@@ -97,6 +97,9 @@ class Schedule:
                                        "rebuilt", "noise", "soft", "bound", "falls_from"))  # fmt: skip
         if self.slots < 2:
             raise ValueError(f"slots must be 2 or more, got {self.slots}")
+        start, end = self.rise
+        if not 0 <= start < end <= 1:
+            raise ValueError(f"rise must be two rising shares of the training, got {self.rise}")
 
 
 class DiscoveryModel(nn.Module):
