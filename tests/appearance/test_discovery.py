@@ -138,6 +138,17 @@ def test_divergence_entropy_and_variation_rise_between_a_fifth_and_a_half():
     torch.testing.assert_close(at[0.5], at[1.0])
 
 
+def test_the_penalty_on_area_can_rise_from_the_start():
+    names = ("rebuilt", "entropy", "trace", "separation", "variation", "beta")
+    at_once, x = replace(Schedule(), **dict.fromkeys(names, 0.0)), both()
+    slowly = replace(at_once, area_rise=0.2)
+    seen = exchange(DiscoveryModel(at_once), x, 0.5, False, seeded())
+    whole = discovery_loss(seen, x, at_once, 0.0)[0]
+    assert discovery_loss(seen, x, slowly, 0.0)[0] == 0
+    torch.testing.assert_close(discovery_loss(seen, x, slowly, 0.05)[0], whole / 4)
+    torch.testing.assert_close(discovery_loss(seen, x, slowly, 0.9)[0], whole)
+
+
 def test_the_background_is_spared_only_where_there_is_one():
     x = both()
     seen = exchange(DiscoveryModel(Schedule()), x, 0.5, False, seeded())

@@ -57,8 +57,9 @@ CASES = {
     "no background, no area": Case(Schedule(background=False, area=0.0)),
     "four slots": Case(Schedule(slots=4)),
 }
-# settings in which the critic may have something to do, each with and without critic and divergence
+# settings in which the critic may have something to do, each with and without critic and divergence; "warped" is above
 SEARCHED = {
+    "warped, no critic": Case(replace(_NO_CRITIC, warped=True)),
     "textured": Case(world=World(textured=True)),
     "textured, no critic": Case(_NO_CRITIC, World(textured=True)),
     "correlated": Case(world=World(correlated=True)),

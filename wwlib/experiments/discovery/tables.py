@@ -110,7 +110,7 @@ def case_table(record: dict) -> Table:
 def search_table(record: dict) -> Table:
     """The settings that look for the critic's use, each with and without critic and divergence."""
     rows = []
-    for case in ("full", "no critic, no KL", *SEARCHED):
+    for case in ("full", "no critic, no KL", "warped", *SEARCHED):
         texture = [run["scores"]["texture"] for run in runs_of(record, case) if "texture" in run["scores"]]
         rows.append((*_line(record, case), mean_and_range(np.array(texture)) if texture else "–"))
     return Table(["model", *COLUMNS, "texture from shape, R²"], rows)
