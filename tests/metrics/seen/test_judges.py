@@ -7,6 +7,7 @@ from wwlib.metrics.seen.judges import (
     PLANS,
     JudgePlan,
     PartOfRooms,
+    StridedJudge,
     confidence,
     fitness,
     load_room_judge,
@@ -40,6 +41,8 @@ def test_the_seed_decides_a_judge_and_its_readings_are_probabilities_of_clipped_
         assert torch.equal(reading, clipped)
     with pytest.raises(ValueError, match=r"resolution must be one of \(32, 64\), got 16"):
         new_room_judge(16)
+    with pytest.raises(ValueError, match="resolution must be a multiple of 32, got 48"):
+        StridedJudge((2,), resolution=48)
 
 
 def test_confidence_is_the_probability_of_what_is_named():

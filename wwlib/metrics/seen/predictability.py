@@ -68,7 +68,7 @@ def vp_score(
     codes: chance is 1 over their number.
 
     Args:
-        generator: G, or the decoder of an autoencoder; its pictures have a side that is a multiple of 16.
+        generator: G, or the decoder of an autoencoder; the side of its pictures is a multiple of 32.
         pairs: of each run.
         share: of the pairs on which the network trains.
         runs: how many networks.
@@ -88,8 +88,9 @@ def vp_score(
     for run in range(runs):
         random = torch.Generator().manual_seed(seed + run)
         changes, moved = pairs_of_pictures(generator, pairs, random)
+        changes /= changes[:few].std().clamp(min=1e-12)  # all are 0 where codes are ignored
         network = _trained(changes[:few], moved[:few], generator.codes, steps, rate, seed + run, random)
-        said = torch.cat([network.verdict(some)[:, 0] for some in (changes[few:] / changes[:few].std()).split(500)])
+        said = torch.cat([network.verdict(some)[:, 0] for some in changes[few:].split(500)])
         every.append(float((said == moved[few:]).float().mean()))
         named.index_put_((moved[few:], said), torch.ones(1), accumulate=True)
     shares = named / named.sum(dim=1, keepdim=True).clamp(min=1)
@@ -118,13 +119,12 @@ def pairs_of_pictures(generator: GeneratorLike, pairs: int, random: torch.Genera
 
 def _trained(changes: Tensor, moved: Tensor, codes: int, steps: int, rate: float, seed: int, random: torch.Generator):
     """Train a network to name the code that moved and return it frozen."""
-    scaled = changes / changes.std().clamp(min=1e-12)
     with drawn_from(seed):
         network = StridedJudge((codes,), channels=changes.shape[1], resolution=changes.shape[-1], width=16)
 
     def loss_at(_: int) -> Tensor:
         rows = torch.randint(len(moved), (BATCH,), generator=random)
-        return F.cross_entropy(network(scaled[rows])[0], moved[rows])
+        return F.cross_entropy(network(changes[rows])[0], moved[rows])
 
     descend(network, loss_at, steps, rate)
     return network
