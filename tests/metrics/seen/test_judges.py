@@ -3,11 +3,14 @@
 import pytest
 import torch
 
+from wwlib.base.shelf import Shelf, rounded
+from wwlib.metrics.seen import judges
 from wwlib.metrics.seen.judges import (
     JudgePlan,
     PartOfRooms,
     StridedJudge,
     confidence,
+    load_room_judge,
     new_room_judge,
     readings,
     train_room_judge,
@@ -45,3 +48,15 @@ def test_the_seed_decides_a_judge_and_its_readings_are_probabilities_of_clipped_
 def test_confidence_is_the_probability_of_what_is_named():
     judge = lambda images: [torch.tensor([[0.9, 0.1], [0.3, 0.7]]).log()]  # noqa: E731
     assert confidence(judge, torch.zeros(2, 3, 4, 4)) == [pytest.approx(0.8)]
+
+
+def test_a_stored_judge_comes_back_as_it_was_stored_and_a_missing_one_is_named(tmp_path, monkeypatch):
+    shelf = Shelf(tmp_path / "weights.safetensors", tmp_path / "record.json", "python -m wwlib remake seen")
+    monkeypatch.setattr(judges, "SHELF", shelf)
+    judge = rounded(new_room_judge(32, seed=5))
+    shelf.keep({"judge-32": judge}, half=True)
+    images = torch.zeros(1, 3, 32, 32)
+    for stored, original in zip(readings(load_room_judge(32), images), readings(judge, images), strict=True):
+        assert torch.equal(stored, original)
+    with pytest.raises(FileNotFoundError, match="'judge-64'; make it with: python -m wwlib remake seen"):
+        load_room_judge(64)
