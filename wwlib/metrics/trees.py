@@ -358,5 +358,4 @@ def _best_split(features, residual, order, inverse, room, a, b, total, state, pe
                     best, best_feature, best_at = exact, f, a + p + 1
     permutation[:known] = constants[:known]
     constants[known : known + new_constants] = permutation[known : known + new_constants]
-    # as it came, in 32 bits: numba would compile this function once more for a wider state
-    return best_feature, best_at, last_feature, np.uint32(state), constant
+    return best_feature, best_at, last_feature, state, constant
