@@ -42,13 +42,19 @@ def fresh(colab, colab_packages, tmp_path):
     return Machine(tmp_path / "session", colab_packages[0], colab.repository)
 
 
-@pytest.fixture
-def emptied(colab):
-    """The module's machine with every package there and an empty /content, as it is again for the next test."""
+@pytest.fixture(scope="module")
+def furnished(colab):
+    """The module's machine with every package there."""
     colab.run(setup_cell())
-    shutil.rmtree(colab.content / "ww")
-    yield colab
-    shutil.rmtree(colab.content / "ww", ignore_errors=True)
+    return colab
+
+
+@pytest.fixture
+def emptied(furnished):
+    """That machine with an empty /content, as it is again for the next test."""
+    shutil.rmtree(furnished.content / "ww", ignore_errors=True)
+    yield furnished
+    shutil.rmtree(furnished.content / "ww", ignore_errors=True)
 
 
 def versions(machine):

@@ -138,6 +138,17 @@ def test_divergence_entropy_and_variation_rise_between_a_fifth_and_a_half():
     torch.testing.assert_close(at[0.5], at[1.0])
 
 
+def test_the_penalty_on_area_can_rise_from_the_start():
+    names = ("rebuilt", "entropy", "trace", "separation", "variation", "beta")
+    at_once, x = replace(Schedule(), **dict.fromkeys(names, 0.0)), both()
+    slowly = replace(at_once, area_rise=0.2)
+    seen = exchange(DiscoveryModel(at_once), x, 0.5, False, seeded())
+    whole = discovery_loss(seen, x, at_once, 0.0)[0]
+    assert discovery_loss(seen, x, slowly, 0.0)[0] == 0
+    torch.testing.assert_close(discovery_loss(seen, x, slowly, 0.05)[0], whole / 4)
+    torch.testing.assert_close(discovery_loss(seen, x, slowly, 0.9)[0], whole)
+
+
 def test_the_background_is_spared_only_where_there_is_one():
     x = both()
     seen = exchange(DiscoveryModel(Schedule()), x, 0.5, False, seeded())
@@ -172,8 +183,24 @@ def test_bfloat16_autocast_keeps_masks_looks_and_pictures_in_float32():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"), [(dict(slots=1), "slots must be 2 or more"), (dict(area=-1.0), "area must be 0 or more")]
+    ("wrong", "message"),
+    [
+        (dict(slots=1), "slots must be 2 or more, got 1"),
+        (dict(area=-1.0), "area must be 0 or more"),
+        (dict(rise=(0.5, 0.5)), r"rise must be two rising shares .* got \(0.5, 0.5\)"),
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         Schedule(**wrong)
+
+
+@pytest.mark.parametrize("schedule", [Schedule(), GLOBAL])
+def test_a_model_makes_every_tensor_where_its_inputs_lie(schedule):
+    model, x = DiscoveryModel(schedule), both()
+    expected = model.transfer(x, x.flip(0), [0, 2])
+    seen = exchange(model, x, 0.5, True, seeded())
+    loss, _ = discovery_loss(seen, x, schedule, 1.0)
+    with torch.device("meta"):
+        torch.testing.assert_close(model.transfer(x, x.flip(0), [0, 2]), expected)
+        torch.testing.assert_close(discovery_loss(seen, x, schedule, 1.0)[0], loss)

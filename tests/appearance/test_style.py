@@ -7,7 +7,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from wwlib.appearance.style import CODE, CONTENT, PERIOD, Critic, Schedule, StyledBlock, StyleModel, plane_waves
+from wwlib.appearance.style import (
+    CODE,
+    CONTENT,
+    PERIOD,
+    WAVES,
+    Critic,
+    Schedule,
+    StyledBlock,
+    StyleModel,
+    directions,
+    waves_along,
+)
 from wwlib.datasets.styles.paintings import paintings, sample_styles
 from wwlib.datasets.styles.scenes import photographs, sample_scenes
 
@@ -76,7 +87,7 @@ def test_another_style_changes_the_picture_and_another_code_alone_suffices():
 
 
 def test_waves_are_fifteen_degrees_apart_and_repeat_every_five_pixels():
-    waves = plane_waves()
+    waves = waves_along(directions(WAVES))
     assert waves.shape == (12, 32, 32)
     step = int(PERIOD)
     torch.testing.assert_close(waves[0, :, step:], waves[0, :, :-step], rtol=0, atol=1e-4)  # the first runs across
@@ -87,6 +98,21 @@ def test_waves_are_fifteen_degrees_apart_and_repeat_every_five_pixels():
     away = (torch.rad2deg(torch.atan2(down, across)) - 15 * torch.arange(12) + 90) % 180 - 90
     assert away.abs().max() < 2
     torch.testing.assert_close(torch.hypot(down, across), torch.full((12,), 1 / PERIOD), rtol=0.03, atol=0)
+
+
+def test_a_wave_runs_along_its_vector_and_has_a_shorter_period_where_that_is_longer():
+    wave, twice = waves_along(torch.tensor([[0.6, 0.8], [1.2, 1.6]]))
+    torch.testing.assert_close(wave[4:, 3:], wave[:-4, :-3], rtol=0, atol=1e-4)  # one period on
+    torch.testing.assert_close(wave[3:, :-4], wave[:-3, 4:], rtol=0, atol=1e-4)  # along its crest
+    torch.testing.assert_close(twice, 2 * wave.square() - 1, rtol=0, atol=1e-4)  # cos 2a = 2 cos^2 a - 1
+
+
+def test_the_style_steers_waves_where_there_are_any():
+    model, (photos, references) = StyleModel(steered=3), pictures()
+    torch.testing.assert_close(model.decode.steer.bias.view(3, 2), directions(3))
+    model.transfer(photos, references).square().mean().backward()
+    assert model.decode.steer.weight.grad.abs().max() > 0
+    assert StyleModel().decode.steer is None
 
 
 def test_the_critic_sees_the_picture_at_two_scales():

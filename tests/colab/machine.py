@@ -134,7 +134,8 @@ def commit(folder: Path, tag: str | None = None) -> str:
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
     who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    commands = [["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "as it is"]]
+    plain = [["config", name, "0"] for name in ("core.compression", "pack.window")]  # else a clone computes for 6 s
+    commands = [["init", "-q"], *plain, ["add", "."], [*who, "commit", "-q", "-m", "as it is"]]
     for command in [*commands, ["tag", tag]] if tag else commands:
         subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
     return f"file://{folder}"

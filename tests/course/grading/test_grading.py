@@ -204,7 +204,7 @@ def test_a_batch_killed_half_way_continues(tmp_path):
     folder.mkdir()
     for number in range(4):
         put(folder, f"quick{number}", PERFECT)
-    put(folder, "zzz", first_answer("import time\ntime.sleep(60)"))
+    put(folder, "zzz", first_answer("import time\ntime.sleep(6)"))
     command = [sys.executable, "-m", "wwlib", "grade", str(folder), "--out", str(out), "--jobs", "1"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     for _ in range(1200):

@@ -88,6 +88,18 @@ def test_what_learns_nothing_is_scored_alike():
     assert {scores["place_weight"], scores["oracle_weight"]} <= set(runs.WEIGHTS)
 
 
+def test_baselines_are_recorded_for_both_backgrounds_whatever_the_seeds(tmp_path, monkeypatch):
+    shelf = Shelf(tmp_path / "weights.safetensors", tmp_path / "discovery.json", "remake")
+    monkeypatch.setattr(runs, "DISCOVERY", shelf)
+    for name, value in (("VALIDATION", 20), ("TESTED", 10), ("TUNED", 5), ("WEIGHTS", (0.0, 0.25))):
+        monkeypatch.setattr(runs, name, value)
+    make(["baselines"], [0, 1])
+    assert [(run["case"], run["seed"]) for run in shelf.read()["runs"]] == [
+        ("baselines", 0),
+        ("baselines, textured", 0),
+    ]
+
+
 def test_a_short_training_is_recorded_and_its_network_comes_back(tmp_path, monkeypatch, capsys):
     shelf = Shelf(tmp_path / "discovery-weights.safetensors", tmp_path / "discovery.json", "remake")
     short = replace(CASES["full"], schedule=Schedule(steps=30, batch=4))
@@ -116,9 +128,10 @@ def test_each_case_differs_from_the_full_one_as_its_name_says():
 
 
 def test_every_searched_setting_comes_with_and_without_the_critic():
-    settings = [name for name in SEARCHED if not name.endswith(", no critic")]
-    for name in settings:
-        with_it, without = SEARCHED[name], SEARCHED[f"{name}, no critic"]
+    free = [name for name in SEARCHED if name.endswith(", no critic")]
+    assert len(free) == 4
+    for name in free:
+        with_it, without = (CASES | SEARCHED)[name.removesuffix(", no critic")], SEARCHED[name]
         assert with_it.world == without.world
         assert replace(with_it.schedule, critic=False, beta=0.0) == without.schedule
         assert with_it != CASES["full"]

@@ -38,20 +38,24 @@ def test_portraits_stand_above_layers_and_named_slots(monkeypatch):
     assert torch.equal(images[3], images[4])
 
 
-def test_every_code_has_a_column_with_mask_change_best_slot_and_region(monkeypatch):
+def test_every_code_has_a_row_with_mask_change_best_slot_and_region(monkeypatch):
     images, options = shown(monkeypatch, pictures.where_sheet, "slots", 2)
-    assert images.shape == (5, 4, 3, 32, 32)
-    assert options["column_labels"] == ["11: skin colour", "12: hair colour"] * 2
-    portraits, masks, changes, slot, region = images
-    assert torch.equal(portraits[0], portraits[1])  # the first picture's two codes
-    assert not torch.equal(portraits[1], portraits[2])
-    assert not torch.equal(masks[0], masks[1])
-    assert changes[0].max() == 1
+    assert options["row_labels"] == ["11: skin colour", "12: hair colour"]
+    assert options["column_labels"] == ["portrait", "mask", "change", "best slot", "best region"] * 2
+    assert images.shape == (2, 10, 3, 32, 32)
+    portrait, mask, change, slot, region = images[:, :5].unbind(1)
+    assert torch.equal(portrait[0], portrait[1])  # the same picture for both codes
+    assert not torch.equal(portrait[0], images[0, 5])
+    assert not torch.equal(mask[0], mask[1])
+    assert change[0].max() == 1
     assert (slot[..., 16:] == 1).all()
     assert (slot[..., :16] == -1).all()
     assert torch.equal(region, -slot)  # the other half, which is named background
 
 
 def test_sheets_say_in_words_what_they_show():
-    assert "2 generated portraits, each in 2 columns" in pictures.where_sheet().alt
+    assert (
+        "2 rows, one for each code that acts, and 5 columns for each of 2 generated portraits"
+        in pictures.where_sheet().alt
+    )
     assert "12 columns, 6 portraits as drawn and the same ones warped" in pictures.part_sheet().alt

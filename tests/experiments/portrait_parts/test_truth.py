@@ -7,8 +7,8 @@ import torch
 
 from wwlib.datasets.portraits import REGIONS
 from wwlib.experiments.portrait_parts.truth import (
-    CENTRE,
     ORACLE,
+    PLACE,
     SCORED,
     STILL,
     WEIGHTS,
@@ -66,10 +66,10 @@ def test_a_static_map_suits_portraits_as_drawn_and_not_warped_ones(known, tested
 
 def test_clusters_named_by_their_answer_overlap_most(known, tested):
     scores = cluster_scores(known, tested, clusters=8, few=3, seed=0)
-    assert list(scores) == [CENTRE, STILL, ORACLE]
+    assert list(scores) == [PLACE, STILL, ORACLE]
     for view in tested:
         mean = {name: sum(one[view].values()) / len(SCORED) for name, one in scores.items()}
         assert 0.7 < mean[ORACLE] < 1
-        assert mean[ORACLE] > max(mean[CENTRE], mean[STILL])
+        assert mean[ORACLE] > max(mean[PLACE], mean[STILL])
     assert all(one["weight"] in WEIGHTS for one in scores.values())
     assert len(REGIONS) == len(SCORED) + 1

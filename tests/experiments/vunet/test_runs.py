@@ -201,10 +201,10 @@ def test_a_measure_of_the_right_answer_itself():
 
 
 def test_a_short_training_shows_copying_live():
-    """Scaled down to 250 steps: the free second code already has the larger gap."""
+    """Scaled down to 120 steps: the free second code already has the larger gap."""
     gap = {}
     for name, schedule in (("paid", Schedule()), ("free", Schedule(fine=True, beta=0.0))):
-        model, _ = train_vunet(replace(schedule, steps=250, batch=16))
+        model, _ = train_vunet(replace(schedule, steps=120, batch=16))
         scores = measure(model, draw_triplets(90, seed=8), load_joint_judge(), seed=0)
         gap[name] = scores["rebuilt"] - scores["transfer"]
     assert gap["free"] > gap["paid"] + 1

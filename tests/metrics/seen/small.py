@@ -6,7 +6,7 @@ from wwlib.metrics.seen import drawings
 from wwlib.metrics.seen.judges import new_room_judge
 
 SMALL = dict(
-    traversal_score=dict(bases=2),
+    traversal_scores=dict(bases=2),
     vp_score=dict(pairs=66, runs=1, steps=2),
     picture_quality=dict(pictures=60),
     trust=dict(n=20),

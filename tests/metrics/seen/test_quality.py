@@ -23,7 +23,7 @@ def test_a_generator_that_draws_real_rooms_is_as_near_as_real_pictures_are():
 
 
 def test_blurred_and_grey_rooms_are_further_away():
-    blurred = quality(lambda codes: torch.nn.functional.avg_pool2d(rooms_of(codes), 5, stride=1, padding=2))
+    blurred = quality(lambda codes: torch.nn.functional.avg_pool2d(rooms_of(codes), 9, stride=1, padding=4))
     grey = quality(lambda codes: rooms_of(codes) * 0)
     assert 2 < blurred.ratio < grey.ratio
 

@@ -28,11 +28,11 @@ def values(codes, size):
     return (torch.special.ndtr(codes) * size).long().clamp(min=0).minimum(torch.as_tensor(size) - 1)
 
 
-LEVELS, NAMES, SIDE = 5, ("left", "right"), 16
+LEVELS, NAMES, SIDE = 5, ("left", "right"), 32
 
 
 def two_levels(codes):
-    """Pictures of 16 px in two halves, left and right, whose five levels of grey the first two codes decide."""
+    """Pictures of 32 px in two halves, left and right, whose five levels of grey the first two codes decide."""
     grey = values(codes[:, :2], LEVELS) / (LEVELS - 1) * 2 - 1
     return grey[:, None, None].repeat_interleave(SIDE // 2, dim=3).expand(-1, 1, SIDE, SIDE)
 
@@ -49,16 +49,13 @@ def turned(codes):
     return codes @ torch.tensor([[1.0, -1.0], [1.0, 1.0]]) / 2**0.5
 
 
-def textures(count, channels, side, amplitude=0.02):
-    """Faint patterns of random signs `[count, channels, side, side]`."""
-    patterns = torch.randn(count, channels, side, side, generator=torch.Generator().manual_seed(9)).sign()
-    return amplitude * patterns
-
-
-def hidden(codes, picture):
-    """One and the same picture `[C, H, W]`, in which every code scales a faint texture of its own."""
-    patterns = textures(codes.shape[1], *picture.shape[:2])
-    return picture + torch.tensordot(codes.tanh(), patterns, dims=1)
+def hidden(codes, picture, amplitude=0.02):
+    """One and the same picture `[C, H, W]`, in which every code scales faint stripes of a direction of its own."""
+    side, count = picture.shape[-1], codes.shape[1]
+    y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    angles = torch.pi * torch.arange(count)[:, None, None] / count
+    stripes = amplitude * torch.cos(2 * torch.pi / 6 * (x * angles.cos() + y * angles.sin()))
+    return picture + torch.tensordot(codes.tanh(), stripes, dims=1)[:, None]
 
 
 def rooms_of(codes, resolution=32):

@@ -81,7 +81,10 @@ class StyleTraining:
     def __init__(self, schedule: Schedule, compute: Compute | None = None):
         self.schedule, self.compute = schedule, compute or Compute(torch.device("cpu"))
         place = dict(device=self.compute.device, memory_format=torch.channels_last)
-        self.model, self.critic = StyleModel(schedule.seed).to(**place), Critic(schedule.seed + 1).to(**place)
+        self.model, self.critic = (
+            StyleModel(schedule.seed, schedule.steered).to(**place),
+            Critic(schedule.seed + 1).to(**place),
+        )
         players = self.model, self.critic
         self.optimisers = [
             torch.optim.Adam(player.parameters(), lr=schedule.rate, betas=(0.5, 0.99), fused=True) for player in players

@@ -57,8 +57,9 @@ CASES = {
     "no background, no area": Case(Schedule(background=False, area=0.0)),
     "four slots": Case(Schedule(slots=4)),
 }
-# settings in which the critic may have something to do, each with and without critic and divergence
+# settings in which the critic may have something to do, each with and without critic and divergence; "warped" is above
 SEARCHED = {
+    "warped, no critic": Case(replace(_NO_CRITIC, warped=True)),
     "textured": Case(world=World(textured=True)),
     "textured, no critic": Case(_NO_CRITIC, World(textured=True)),
     "correlated": Case(world=World(correlated=True)),
@@ -217,8 +218,10 @@ def make(parts: list[str], seeds: list[int] | None = None) -> None:
 
     def runs_of_part(part: str, seed: int) -> list[dict]:
         if part == "baselines":
-            scores = baselines(draw_figures(VALIDATION + TESTED, TEST_SEED), VALIDATION)
-            return [dict(case=part, seed=0, tested=TESTED, scores=scores)]
+            figures = {name: draw_figures(VALIDATION + TESTED, TEST_SEED, textured)
+                       for name, textured in (("baselines", False), ("baselines, textured", True))}  # fmt: skip
+            return [dict(case=name, seed=0, tested=TESTED, scores=baselines(some, VALIDATION))
+                    for name, some in figures.items()]  # fmt: skip
         case = replace(cases[part], schedule=replace(cases[part].schedule, seed=seed))
         return [run_case(part, case, keep=seed == 0 and part in SHIPPED)]
 
@@ -227,7 +230,7 @@ def make(parts: list[str], seeds: list[int] | None = None) -> None:
 
 def _summary(run: dict) -> str:
     scores = run["scores"]
-    if run["case"] == "baselines":
+    if "static" in scores:
         return ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
     return (
         f"{run['seconds']:.0f} s, mIoU {scores['miou']:.3f} (optimistic {scores['optimistic']:.3f}, worst part "

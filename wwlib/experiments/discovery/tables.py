@@ -110,7 +110,7 @@ def case_table(record: dict) -> Table:
 def search_table(record: dict) -> Table:
     """The settings that look for the critic's use, each with and without critic and divergence."""
     rows = []
-    for case in ("full", "no critic, no KL", *SEARCHED):
+    for case in ("full", "no critic, no KL", "warped", *SEARCHED):
         texture = [run["scores"]["texture"] for run in runs_of(record, case) if "texture" in run["scores"]]
         rows.append((*_line(record, case), mean_and_range(np.array(texture)) if texture else "–"))
     return Table(["model", *COLUMNS, "texture from shape, R²"], rows)
@@ -118,17 +118,20 @@ def search_table(record: dict) -> Table:
 
 @made_from(load_record)
 def baseline_table(record: dict) -> Table:
-    """Foreground mIoU of what learns no segments, beside the model's."""
-    scores = named_run(record, "baselines")["scores"]
+    """Foreground mIoU of what learns no segments, beside the model's, on plain and on textured backgrounds."""
+    plain, textured = (named_run(record, case)["scores"] for case in ("baselines", "baselines, textured"))
+    both = lambda name: (f"{plain[name]:.3f}", f"{textured[name]:.3f}")  # noqa: E731
+    ours = lambda measure: [mean_and_range(discovery_values(record, case, measure), ".3f")  # noqa: E731
+                            for case in ("full", "textured")]  # fmt: skip
     rows = [
-        ("one map for all pictures, largest share", f"{scores['static']:.3f}"),
-        ("one map for all pictures, tuned threshold", f"{scores['static_tuned']:.3f}"),
-        (f"k-means, coordinates × {scores['place_weight']:g}, named by place", f"{scores['place']:.3f}"),
-        (f"k-means, coordinates × {scores['oracle_weight']:g}, named by an oracle", f"{scores['oracle']:.3f}"),
-        ("slots, names from other pictures", mean_and_range(discovery_values(record, "full", "miou"), ".3f")),
-        ("slots, names from scored pictures", mean_and_range(discovery_values(record, "full", "optimistic"), ".3f")),
-    ]  # fmt: skip
-    return Table(["method", "foreground mIoU"], rows)
+        ("one map for all pictures, largest share", *both("static")),
+        ("one map for all pictures, tuned threshold", *both("static_tuned")),
+        ("k-means, clusters named by place", *both("place")),
+        ("k-means, clusters named by each picture's answer", *both("oracle")),
+        ("slots, named on other pictures", *ours("miou")),
+        ("slots, named on the scored pictures", *ours("optimistic")),
+    ]
+    return Table(["method", "plain background", "textured background"], rows)
 
 
 @made_from(load_record)

@@ -7,7 +7,7 @@ import torch
 from wwlib.appearance.segments.pictures import coloured_slots
 from wwlib.base.files import load_json
 from wwlib.base.shelf import named_run
-from wwlib.base.viz import Picture, grid, mask_images
+from wwlib.base.viz import Picture, grid, stretched
 from wwlib.datasets.portraits import REGIONS
 from wwlib.experiments.portrait_parts.places import draw_acting
 from wwlib.experiments.portrait_parts.runs import TEST_SEED, WARP_SEED, load_record, load_slots
@@ -56,19 +56,20 @@ def where_sheet(case: str = "slots", pictures: int = 2, seed: int = 1, side: int
     slots, names = load_slots(case)
     acting, called = draw_acting(pictures, seed), load_json(NAMES)["codes"]
     seen, codes = slots(acting.images), [line["code"] for line in lines]
-    maps = {
-        "mask": acting.masks[:, codes],
-        "change": acting.changes[:, codes],
-        "best slot": torch.stack([(seen == line["slot"]["number"]).float() for line in lines], dim=1),
-        "best region": torch.stack([(names[seen] == line["region"]["number"]).float() for line in lines], dim=1),
+    white = lambda places: (2 * places.float() - 1)[:, :, None].expand(-1, -1, 3, -1, -1)  # noqa: E731
+    columns = {
+        "portrait": acting.images[:, None].expand(-1, len(codes), -1, -1, -1),
+        "mask": white(stretched(acting.masks[:, codes])),
+        "change": white(acting.changes[:, codes]),
+        "best slot": white(torch.stack([seen == line["slot"]["number"] for line in lines], dim=1)),
+        "best region": white(torch.stack([names[seen] == line["region"]["number"] for line in lines], dim=1)),
     }
-    rows = [acting.images.repeat_interleave(len(codes), dim=0)]
-    rows += [mask_images(map.flatten(0, 1), 32, stretch=name == "mask").expand(-1, 3, -1, -1)
-             for name, map in maps.items()]  # fmt: skip
     alt = (
-        f"{pictures} generated portraits, each in {len(codes)} columns, one for each code that acts. Rows: the "
-        "portrait, the code's mask in the generator, the pixels that change with the code, and the segmenter's slot "
-        "and region that fit the change best."
+        f"{len(codes)} rows, one for each code that acts, and {len(columns)} columns for each of {pictures} generated "
+        "portraits: the portrait, the code's mask in the generator, the pixels that change with the code, and the "
+        "segmenter's slot and region that fit the change best."
     )
-    labels = [f"{code}: {called[code]}" for code in codes] * pictures
-    return grid(torch.stack(rows), alt, row_labels=["portrait", *maps], column_labels=labels, side=side)
+    sheet = torch.stack(list(columns.values()), dim=1).transpose(0, 2)  # [code, column, picture, 3, 32, 32]
+    labels = [f"{code}: {called[code]}" for code in codes]
+    return grid(sheet.transpose(1, 2).flatten(1, 2), alt, row_labels=labels, column_labels=[*columns] * pictures,
+                side=side)  # fmt: skip

@@ -12,8 +12,9 @@ from torch import Tensor
 from wwlib.appearance.segments.measures import (
     colour_clusters,
     fit_mapping,
-    named_by_centre,
-    part_centres,
+    mean_places,
+    named_by_oracle,
+    named_by_place,
     part_ious,
     static_map,
     tuned_static_map,
@@ -21,9 +22,9 @@ from wwlib.appearance.segments.measures import (
 from wwlib.appearance.warps import sample_warp
 from wwlib.datasets.portraits import REGIONS, Portraits
 
-WEIGHTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)  # of the place in k-means, tried on known pictures
+WEIGHTS = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0)  # of the place in k-means, tried on known pictures
 SCORED = tuple(REGIONS)[1:]  # all but the background
-CENTRE, STILL, ORACLE = "k-means, named by centre", "k-means, named by the static map", "k-means, named by an oracle"
+PLACE, STILL, ORACLE = "k-means, named by place", "k-means, named by the static map", "k-means, named by an oracle"
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,9 @@ def static_scores(known: Sitters, tested: dict[str, Sitters]) -> dict[str, dict]
 def cluster_scores(known: Sitters, tested: dict[str, Sitters], clusters: int, few: int, seed: int) -> dict[str, dict]:
     """Return the overlaps of k-means on colour and place, for three ways to name the clusters of a picture.
 
-    By centre: the region whose mean colour and place in known portraits lies nearest. By the static map: the region
-    that it shows most under the cluster. By an oracle: the region that the cluster shows most, which nobody knows.
-    Each has the weight of the place that suits it best on known portraits.
+    By place: the region whose mean place in known portraits lies nearest. By the static map: the region that the map
+    shows most under the cluster. By an oracle: the region that the cluster shows most, which nobody knows. Each has the
+    weight of the place that suits it best on known portraits.
 
     Args:
         known: portraits to learn from.
@@ -98,26 +99,21 @@ def cluster_scores(known: Sitters, tested: dict[str, Sitters], clusters: int, fe
         few: how many known portraits choose the weight.
         seed: of the first centres.
     """
-    still = static_map(known.shares)
-    cut = cache(lambda view, weight: _clusters(known[:few] if view is None else tested[view], weight, clusters, seed))
+    still, of_regions = static_map(known.shares), mean_places(known.regions, len(REGIONS))
+    naming: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        PLACE: lambda labels, _: named_by_place(labels, clusters, of_regions),
+        STILL: lambda labels, _: fit_mapping(labels, still, clusters)[labels],
+        ORACLE: lambda labels, regions: named_by_oracle(labels, regions, clusters),
+    }
+    views = {None: known[:few]} | tested
+    cut = cache(lambda view, weight: [colour_clusters(x, weight, clusters, seed) for x in views[view].images])
 
     def overlaps(name: str, view: str | None, weight: float) -> dict[str, float]:
-        sitters = known[:few] if view is None else tested[view]
-        of_regions = part_centres(known.images, known.regions, weight)[: len(REGIONS)]
-        naming: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-            CENTRE: lambda labels, centres, _: named_by_centre(labels, centres, of_regions),
-            STILL: lambda labels, *_: fit_mapping(labels, still, clusters)[labels],
-            ORACLE: lambda labels, _, regions: fit_mapping(labels, regions, clusters)[labels],
-        }
-        pairs = zip(cut(view, weight), sitters.regions, strict=True)
-        return region_ious(torch.stack([naming[name](*found, regions) for found, regions in pairs]), sitters)
+        pairs = zip(cut(view, weight), views[view].regions, strict=True)
+        return region_ious(torch.stack([naming[name](labels, regions) for labels, regions in pairs]), views[view])
 
     scores = {}
-    for name in (CENTRE, STILL, ORACLE):
+    for name in naming:
         best = max(WEIGHTS, key=lambda weight, name=name: sum(overlaps(name, None, weight).values()))
         scores[name] = {view: overlaps(name, view, best) for view in tested} | dict(weight=best)
     return scores
-
-
-def _clusters(sitters: Sitters, weight: float, clusters: int, seed: int) -> list[tuple[Tensor, Tensor]]:
-    return [colour_clusters(image, weight, clusters, seed) for image in sitters.images]

@@ -47,6 +47,7 @@ REMEDIES = {
     "contrast of two paintings, small crops": replace(CONTRAST, siblings=True, crop=16),
     "angles vary": replace(CONTRAST, angles=True),
     "angles vary, contrast of two paintings": replace(CONTRAST, angles=True, siblings=True),
+    "angles vary, steered waves": replace(CONTRAST, angles=True, steered=4),
 }
 SHIPPED = ("paper", "contrast", "no triplet", "contrast of two paintings")  # what the lesson draws with
 

@@ -14,7 +14,7 @@ from wwlib.metrics.seen.judges import PartOfRooms, confidence, load_room_judge, 
 from wwlib.metrics.seen.observer import RoomObserver
 from wwlib.metrics.seen.predictability import VPScore, vp_score
 from wwlib.metrics.seen.quality import PictureQuality, picture_quality
-from wwlib.metrics.seen.traversal import TraversalScore, traversal_score
+from wwlib.metrics.seen.traversal import TraversalScore, traversal_scores
 from wwlib.models.interface import GeneratorLike
 from wwlib.models.judges import Judge
 from wwlib.models.shipped import load_model
@@ -128,7 +128,7 @@ def score_drawings(generator: GeneratorLike, resolution: int, seed: int = 0) -> 
     judge, observer = load_room_judge(resolution), RoomObserver(resolution)
     rooms = PartOfRooms(resolution, held_out=True)
     return Drawings(
-        *(traversal_score(generator, reader, rooms.factor_names, seed=seed) for reader in (judge, observer)),
+        *traversal_scores(generator, (judge, observer), rooms.factor_names, seed=seed),
         vp_score(generator, seed=seed),
         picture_quality(generator, judge, rooms, seed=seed),
         trust(generator, judge, observer, seed=seed),

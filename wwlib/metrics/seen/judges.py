@@ -32,9 +32,12 @@ class StridedJudge(Judge):
     Args:
         factor_sizes: number of values of each factor.
         channels: of the images.
-        resolution: side of the images, a multiple of 16.
+        resolution: side of the images, a multiple of 32.
         features: length of the feature vector.
         width: channels of the first convolution.
+
+    Raises:
+        ValueError: for another resolution.
     """
 
     def __init__(
@@ -45,7 +48,9 @@ class StridedJudge(Judge):
         features: int = 64,
         width: int = 16,
     ):
-        super().__init__(factor_sizes, channels, resolution, features, width)
+        if resolution < 32 or resolution % 32:
+            raise ValueError(f"resolution must be a multiple of 32, got {resolution}")
+        super().__init__(factor_sizes, channels, 32, features, width)  # the last map has 4 x 4 places at any resolution
         widths, step = (channels, width, 2 * width, 2 * width), resolution // 16
         self.convolutions = nn.ModuleList(
             nn.Conv2d(a, b, 2 * stride, stride, padding=stride // 2)

@@ -57,9 +57,9 @@ def vp_score(
 
     Both codes of a pair are drawn from N(0, I) and agree except in one position; all positions are equally frequent,
     and the two pictures share their noise. A network of three strided convolutions gets the difference of the two
-    pictures, divided by the standard deviation of all differences that it trains on. It trains on a share of the
-    pairs, and the score is its accuracy on the others, averaged over runs, each with pairs and a network of its own.
-    The authors take the best accuracy along the training; here it is that at the end.
+    pictures, divided by the standard deviation of all differences. It trains on a share of the pairs, and the score is
+    its accuracy on the others, averaged over runs: each has a network of its own, which trains on other pairs. The
+    authors take the best accuracy along the training; here it is that at the end.
 
     The score needs no labels, and is blind to three things. It does not ask whether a change can be seen: codes that
     hide in a faint texture are as predictable as codes that move objects. It does not ask whether a change is one
@@ -68,30 +68,35 @@ def vp_score(
     codes: chance is 1 over their number.
 
     Args:
-        generator: G, or the decoder of an autoencoder; its pictures have a side that is a multiple of 16.
-        pairs: of each run.
-        share: of the pairs on which the network trains.
-        runs: how many networks.
+        generator: G, or the decoder of an autoencoder; the side of its pictures is a multiple of 32.
+        pairs: how many are drawn.
+        share: of the pairs on which a network trains.
+        runs: how many networks, no two of which train on the same pair.
         steps, rate: of Adam, 50 pairs a step; the rate falls linearly to 0.
-        seed: of the first run; the next ones count up.
+        seed: of codes, noise and networks.
 
     Raises:
-        ValueError: for a generator with one code, no run, or a share that leaves nothing to train or test on.
+        ValueError: for a generator with one code, no run, a share that leaves nothing to train or test on, or too few
+            pairs for so many runs.
     """
     check_whole(runs=runs, steps=steps)
     check_whole(2, pairs=pairs, codes=generator.codes)
     few = round(share * pairs)
-    if not 1 <= few < pairs:
-        raise ValueError(f"share must leave pairs to train and to test on, got {share} of {pairs} pairs")
+    if not 1 <= few < pairs or few * runs > pairs:
+        raise ValueError(f"share must leave pairs to test on, and to train every run, got {share} of {pairs} pairs")
+    random = torch.Generator().manual_seed(seed)
+    changes, moved = pairs_of_pictures(generator, pairs, random)
+    changes /= changes.std().clamp(min=1e-12)  # all are 0 where codes are ignored
     named = torch.zeros(generator.codes, generator.codes)
     every = []
     for run in range(runs):
-        random = torch.Generator().manual_seed(seed + run)
-        changes, moved = pairs_of_pictures(generator, pairs, random)
-        network = _trained(changes[:few], moved[:few], generator.codes, steps, rate, seed + run, random)
-        said = torch.cat([network.verdict(some)[:, 0] for some in (changes[few:] / changes[:few].std()).split(500)])
-        every.append(float((said == moved[few:]).float().mean()))
-        named.index_put_((moved[few:], said), torch.ones(1), accumulate=True)
+        trains = torch.zeros(pairs, dtype=torch.bool)
+        trains[run * few : (run + 1) * few] = True
+        network = _trained(changes[trains], moved[trains], generator.codes, steps, rate, seed + run, random)
+        truth = moved[~trains]
+        said = torch.cat([network.verdict(some)[:, 0] for some in changes[~trains].split(500)])
+        every.append(float((said == truth).float().mean()))
+        named.index_put_((truth, said), torch.ones(1), accumulate=True)
     shares = named / named.sum(dim=1, keepdim=True).clamp(min=1)
     return VPScore(float(np.mean(every)), every, shares.double().numpy())
 
@@ -118,13 +123,12 @@ def pairs_of_pictures(generator: GeneratorLike, pairs: int, random: torch.Genera
 
 def _trained(changes: Tensor, moved: Tensor, codes: int, steps: int, rate: float, seed: int, random: torch.Generator):
     """Train a network to name the code that moved and return it frozen."""
-    scaled = changes / changes.std().clamp(min=1e-12)
     with drawn_from(seed):
         network = StridedJudge((codes,), channels=changes.shape[1], resolution=changes.shape[-1], width=16)
 
     def loss_at(_: int) -> Tensor:
         rows = torch.randint(len(moved), (BATCH,), generator=random)
-        return F.cross_entropy(network(scaled[rows])[0], moved[rows])
+        return F.cross_entropy(network(changes[rows])[0], moved[rows])
 
     descend(network, loss_at, steps, rate)
     return network

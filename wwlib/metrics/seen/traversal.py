@@ -5,8 +5,9 @@ Defined here. The recogniser has no part in it, so a code that hides in a textur
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,27 +63,22 @@ class TraversalScore:
         return heat_map(self.matrix, "code", "factor", title, self.factor_names)
 
 
-@torch.no_grad()
 def traversal_score(
     generator: GeneratorLike,
     judge: Callable[[Tensor], list[Tensor]],
     factor_names: tuple[str, ...],
-    bases: int = 100,
-    positions: int = 9,
-    span: float = 2.0,
-    least: float = 0.05,
-    seed: int = 0,
+    **settings: Any,
 ) -> TraversalScore:
     """Return how separately a generator's codes show the true factors.
 
-    From a base code drawn from N(0, I), code i alone takes `positions` equally spaced values from -span to span, with
+    From a base code drawn from N(0, I), code i alone takes nine equally spaced values from -2 to 2, with
     the noise fixed. At each position the judge gives its probabilities of every factor's values. What the position
     tells of factor k is the entropy of the mean reading less the mean entropy of the readings: 0 if the reading stays
     the same, large if it is sure everywhere and differs. Divided by the logarithm of the factor's number of values and
     averaged over base codes, it is entry (i, k) of the matrix. With n positions it is at most log n over that
     logarithm.
 
-    A code is silent if its largest entry is below `least`; its row counts as zero, since such small numbers are the
+    A code is silent if its largest entry is below 0.05; its row counts as zero, since such small numbers are the
     judge's own doubt. Purity is 1 less the entropy of a row in units of log K: a pure code moves one factor. Codes
     count by the sum of their rows, as in DCI. Compactness is the same of the columns: a compact factor is moved by one
     code. A hue is a circle, so two codes may well share it, and compactness is then below 1 for a good reason. If all
@@ -97,25 +93,50 @@ def traversal_score(
         generator: G, or the decoder of an autoencoder.
         judge: images to a list of logits `[B, size]`, one for each factor. It must never have been shown to the model.
         factor_names: of the factors that the judge names.
+        settings: as for `traversal_scores`.
+
+    Raises:
+        ValueError: as `traversal_scores`.
+    """
+    return traversal_scores(generator, (judge,), factor_names, **settings)[0]
+
+
+@torch.no_grad()
+def traversal_scores(
+    generator: GeneratorLike,
+    judges: Sequence[Callable[[Tensor], list[Tensor]]],
+    factor_names: tuple[str, ...],
+    bases: int = 100,
+    positions: int = 9,
+    span: float = 2.0,
+    least: float = 0.05,
+    seed: int = 0,
+) -> list[TraversalScore]:
+    """Return the traversal score as each of several judges reads the same drawings.
+
+    Args:
+        generator, factor_names: as for `traversal_score`.
+        judges: each as for `traversal_score`.
         bases: number of base codes.
         positions, span: of each traversal.
         least: the largest entry that a code needs, to count.
         seed: of base codes and noise.
 
     Raises:
-        ValueError: for fewer than one base code or two positions, or names that do not fit the judge.
+        ValueError: for fewer than one base code or two positions, or names that do not fit a judge.
     """
     check_whole(bases=bases)
     check_whole(2, positions=positions)
     random = torch.Generator().manual_seed(seed)
-    total = torch.zeros(generator.codes, len(factor_names))
+    totals = torch.zeros(len(judges), generator.codes, len(factor_names))
     for base in torch.randn(bases, generator.codes, generator=random):
         frames = traversal(generator, base, span, positions, generator.sample_noise(1, random))
-        probabilities = readings(judge, frames.flatten(0, 1))
-        if len(probabilities) != len(factor_names):
-            raise ValueError(f"factor_names must name the judge's {len(probabilities)} factors, got {factor_names}")
-        total += torch.stack([told(p.unflatten(0, frames.shape[:2])) for p in probabilities], dim=1)
-    return from_matrix((total / bases).double().numpy(), tuple(factor_names), least)
+        for total, judge in zip(totals, judges, strict=True):
+            probabilities = readings(judge, frames.flatten(0, 1))
+            if len(probabilities) != len(factor_names):
+                raise ValueError(f"factor_names must name the judge's {len(probabilities)} factors, got {factor_names}")
+            total += torch.stack([told(p.unflatten(0, frames.shape[:2])) for p in probabilities], dim=1)
+    return [from_matrix((total / bases).double().numpy(), tuple(factor_names), least) for total in totals]
 
 
 def told(probabilities: Tensor) -> Tensor:
@@ -134,7 +155,7 @@ def entropy(probabilities: Tensor) -> Tensor:
 
 
 def from_matrix(matrix: np.ndarray, factor_names: tuple[str, ...], least: float = 0.05) -> TraversalScore:
-    """Return the score of a matrix `[d, K]` that was measured before; `least` as for `traversal_score`."""
+    """Return the score of a matrix `[d, K]` that was measured before; `least` as for `traversal_scores`."""
     silent = matrix.max(axis=1) < least
     heard = np.where(silent[:, None], 0.0, matrix)
     return TraversalScore(disentanglement(heard), completeness(heard), matrix, silent, factor_names)
