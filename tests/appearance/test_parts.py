@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from wwlib.appearance.blocks import with_coordinates
 from wwlib.appearance.parts import (
     BACKGROUND,
     DRAWN,
@@ -27,7 +28,7 @@ from wwlib.datasets.poses import sample_pose
 from wwlib.datasets.puppet import render, sample_appearance
 
 RAW = Schedule(raw=True, separation=0.0, trace=0.0)
-CASES = [Schedule(), Schedule(landmarks=12, reach=0.18), RAW, replace(RAW, jitter=False)]
+CASES = [Schedule(), Schedule(coordinates=True), Schedule(landmarks=12, reach=0.18), RAW, replace(RAW, jitter=False)]
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -61,6 +62,15 @@ def test_landmarks_looks_and_pictures_have_their_shapes_and_every_weight_learns(
     still = [name for name, p in model.named_parameters() if p.grad is None or p.grad.abs().max() == 0]
     # a softmax does not see what is added to a whole map
     assert still in ([], ["reader.maps.bias"])
+
+
+def test_only_a_reader_that_is_told_where_pixels_lie_tells_two_places_of_one_grey_apart():
+    grey = torch.zeros(1, 3, 32, 32)
+    inner = (slice(None), slice(None), slice(7, 9), slice(7, 9))  # far from the edge, which padding shows
+    for coordinates, apart in ((False, False), (True, True)):
+        model = PartModel(Schedule(coordinates=coordinates))
+        maps = model.reader.maps(model.reader.enter(with_coordinates(grey) if coordinates else grey))[inner]
+        assert (maps.flatten(2).std(dim=2).min() > 1e-4) == apart
 
 
 def test_the_pixels_of_a_landmark_are_its_own_and_the_rest_is_background():

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wwlib.appearance.blocks import block, doubled
+from wwlib.appearance.blocks import block, doubled, with_coordinates
 from wwlib.appearance.landmarks.losses import covariance_loss, mean_loss, separation_loss, trace_loss
 from wwlib.appearance.warps import (
     Jitter,
@@ -49,6 +49,7 @@ class Schedule:
     Args:
         landmarks: how many there are.
         raw: whether the decoder sees the maps that landmarks are read from, in place of drawn landmarks.
+        coordinates: whether the reader is told where each pixel lies.
         jitter: whether the second view is recoloured.
         mean_weight, covariance_weight: of the two losses that ask landmarks to move with the picture.
         separation, reach: weight of the penalty on landmarks closer than about `reach`; the picture is 2 wide.
@@ -59,6 +60,7 @@ class Schedule:
 
     landmarks: int = 8
     raw: bool = False
+    coordinates: bool = False
     jitter: bool = True
     mean_weight: float = 5.0
     covariance_weight: float = 0.1
@@ -81,22 +83,24 @@ class Shape(NamedTuple):
 class LandmarkReader(nn.Module):
     """A U-Net from pictures `[B, 3, 32, 32]` to a map for each landmark at 16 px.
 
-    It is not told where a pixel lies: what it reads can only depend on what is there.
+    Unless it is told where each pixel lies, what it reads depends on what is there, and little on where.
 
     Args:
         landmarks: how many.
+        coordinates: whether it is told where each pixel lies.
     """
 
-    def __init__(self, landmarks: int):
+    def __init__(self, landmarks: int, coordinates: bool = False):
         super().__init__()
-        self.enter = nn.Sequential(block(3, 24, stride=2), block(24, 32))
+        self.coordinates = coordinates
+        self.enter = nn.Sequential(block(5 if coordinates else 3, 24, stride=2), block(24, 32))
         self.to_8, self.to_4 = block(32, 48, stride=2), block(48, 64, stride=2)
         self.from_4, self.from_8 = block(64 + 48, 48), block(48 + 32, 32)
         self.maps = nn.Conv2d(32, landmarks, 1)
 
     def forward(self, images: Tensor) -> Shape:
         """Return the landmarks of pictures."""
-        at_16 = self.enter(images)
+        at_16 = self.enter(with_coordinates(images) if self.coordinates else images)
         at_8 = self.to_8(at_16)
         h = self.from_4(torch.cat([doubled(self.to_4(at_8)), at_8], dim=1))
         h = self.from_8(torch.cat([doubled(h), at_16], dim=1))
@@ -173,7 +177,7 @@ class PartModel(nn.Module):
     def __init__(self, schedule: Schedule):
         super().__init__()
         with drawn_from(schedule.seed):
-            self.reader, self.look_reader = LandmarkReader(schedule.landmarks), LookReader()
+            self.reader, self.look_reader = LandmarkReader(schedule.landmarks, schedule.coordinates), LookReader()
             self.decoder = Decoder(schedule.landmarks)
         self.raw = schedule.raw
 

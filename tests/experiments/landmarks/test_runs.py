@@ -57,14 +57,18 @@ def test_the_foreground_says_more_about_joints_than_the_mean_pose():
     assert errors["foreground"] < 0.8 * errors["mean_pose"]
 
 
-def test_only_the_raw_cases_leave_landmarks_free_and_only_one_case_is_not_equivariant():
+def test_cases_differ_in_what_their_names_say():
     assert [case for case, s in CASES.items() if s.raw] == ["raw maps, no jitter", "raw maps, jitter"]
     assert [case for case, s in CASES.items() if s.separation == 0] == [
         "raw maps, no jitter",
         "raw maps, jitter",
         "no separation, no trace",
     ]
-    assert [case for case, s in CASES.items() if s.mean_weight == 0] == ["no equivariance"]
+    assert [case for case, s in CASES.items() if s.mean_weight == 0] == [
+        "no equivariance",
+        "coordinates, no equivariance",
+    ]
+    assert [case for case, s in CASES.items() if s.coordinates] == ["coordinates", "coordinates, no equivariance"]
     assert [case for case, s in CASES.items() if not s.jitter] == ["no jitter", "raw maps, no jitter"]
 
 

@@ -38,12 +38,15 @@ CASES = {
     "full": Schedule(),
     "twelve landmarks": Schedule(landmarks=12, reach=0.18),
     "no equivariance": Schedule(mean_weight=0.0, covariance_weight=0.0),
+    "coordinates": Schedule(coordinates=True),
+    "coordinates, no equivariance": Schedule(coordinates=True, mean_weight=0.0, covariance_weight=0.0),
     "no jitter": Schedule(jitter=False),
     "raw maps, no jitter": replace(_RAW, jitter=False),
     "raw maps, jitter": _RAW,
     "no separation, no trace": Schedule(separation=0.0, trace=0.0),
 }
-SHIPPED = ("full", "no equivariance", "raw maps, no jitter", "raw maps, jitter")  # what the lesson draws with
+# what the lesson draws with
+SHIPPED = ("full", "coordinates, no equivariance", "raw maps, no jitter", "raw maps, jitter")
 
 
 def load_record() -> dict:

@@ -72,11 +72,17 @@ def criteria_table(record: dict) -> Table:
             ("transfer less copying, dB", "over copying", OVER_COPYING, True, ".1f"),
         )
     ]
-    free, hidden, jittered = "no equivariance", "raw maps, no jitter", "raw maps, jitter"
-    worse = lambda measure: landmark_values(record, free, measure) / landmark_values(record, "full", measure)  # noqa: E731
+    hidden, jittered = "raw maps, no jitter", "raw maps, jitter"
+    worse = lambda free, than, measure: (  # noqa: E731
+        landmark_values(record, free, measure) / landmark_values(record, than, measure)
+    )
+    for free, than in (("no equivariance", "full"), ("coordinates, no equivariance", "coordinates")):
+        rows += [
+            criterion(f"{free}: joints, times worse", worse(free, than, "joints"), JOINTS_WORSE, True, ".1f"),
+            criterion(f"{free}: equivariance, times worse", worse(free, than, "equivariance"), MOVED_WORSE, True,
+                      ".1f"),
+        ]  # fmt: skip
     rows += [
-        criterion("no equivariance: joints, times worse", worse("joints"), JOINTS_WORSE, True, ".1f"),
-        criterion("no equivariance: equivariance, times worse", worse("equivariance"), MOVED_WORSE, True, ".1f"),
         criterion(f"{hidden}: rebuilt less transfer, dB", landmark_values(record, hidden, "gap"), LEAK, True, ".1f"),
         criterion(f"{jittered}: rebuilt less transfer, dB", landmark_values(record, jittered, "gap"), NO_LEAK, False,
                   ".1f"),
