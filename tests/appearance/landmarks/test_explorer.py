@@ -75,5 +75,5 @@ def test_without_sliders_a_sheet_says_what_it_shows(scene, monkeypatch):
 
 def test_a_name_that_is_no_part_is_refused(scene):
     model, motion, wearer, looks, _ = scene
-    with pytest.raises(ValueError, match="name must be one of .* got 'hat'"):
+    with pytest.raises(ValueError, match=r"name must be one of .* got 'hat'"):
         exchanged(model, motion, wearer, looks, "hat", [0])

@@ -97,7 +97,13 @@ def merged_by_average(mean, covariance, share):
         rows.append(
             torch.stack(
                 [
-                    (weights[..., 0] * (covariance[..., i, j] + (mean[..., i] - middle[:, None, i]) * (mean[..., j] - middle[:, None, j]))).sum(1)
+                    (
+                        weights[..., 0]
+                        * (
+                            covariance[..., i, j]
+                            + (mean[..., i] - middle[:, None, i]) * (mean[..., j] - middle[:, None, j])
+                        )
+                    ).sum(1)
                     for j in range(2)
                 ],
                 dim=1,

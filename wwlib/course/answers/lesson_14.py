@@ -160,7 +160,8 @@ def _shuffled(seed: int):
 
 _SCORE = (
     Property("a number from 0 to 1, whatever is given",
-             lambda f, s: all(0 <= float(f(*x)) <= 1 for x in (_good(s), _standing(s), _on_one_spot(s), _off(s, 0, 8)))),
+             lambda f, s: all(0 <= float(f(*given)) <= 1
+                              for given in (_good(s), _standing(s), _on_one_spot(s), _off(s, 0, 8)))),
     Property("good landmarks (spread 3 px, off by 0.4 px under warps and 0.1 px under new colours) score above 0.6",
              lambda f, s: float(f(*_good(s))) > 0.6),
     Property("landmarks that stand still score below 0.3, though no colour moves them",
@@ -298,7 +299,7 @@ QUESTIONS = (
     Question(
         "14.b",
         "4424840d0adbd375",
-        "A pixel of the warped view stands for more or less of the picture, and a mean over the picture must weigh it so.",
+        "A pixel of the warped view stands for more or less of the picture, and must count accordingly.",
         dict(
             a="Where the map folds over, its sign changes; but we take its size and weigh every pixel.",
             b="The softmax has the sum 1 already; what changes is how much of the picture each pixel stands for.",
