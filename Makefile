@@ -31,7 +31,7 @@ check: lint  ## what to run at every save: lint, types, the architecture and the
 	WW_HEADLESS=1 WW_THREADS=1 $(PY) -m pytest tests -m 'not slow' -n 2 --dist loadfile --durations=5 --durations-min=3
 
 test: $(READY)  ## run every test: library, each lesson under nbval, one papermill pass
-	WW_HEADLESS=1 WW_THREADS=1 WW_CONSTRAINTS=$(CONSTRAINTS) $(PY) -m pytest tests notebooks -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_OPTIONS)
+	WW_HEADLESS=1 WW_THREADS=1 WW_CONSTRAINTS=$(CONSTRAINTS) $(PY) -m pytest tests notebooks -n 2 --dist loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_OPTIONS)
 
 lessons: $(READY)  ## execute every lesson at the quick profile and store its outputs, cleaned
 	$(PY) -m wwlib remake lessons

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import tomllib
 from itertools import chain
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import setuptools
@@ -15,6 +17,7 @@ import torch
 import yaml
 from packaging.version import Version
 
+from tests.conftest import pytest_collection_modifyitems
 from wwlib.__main__ import offered
 from wwlib.base.paths import DATA, ROOT
 from wwlib.course.lessons.readme import GENERATED, with_tables
@@ -68,6 +71,19 @@ if constraints := os.environ.get("WW_CONSTRAINTS"):
         """Only where `make test CONSTRAINTS=…` made the environment: elsewhere newer releases are welcome."""
         lines = [line for line in (ROOT / constraints).read_text().splitlines() if not line.startswith("#")]
         assert [line for line in lines if installed(line.split("==")[0]) != line.split("==")[1]] == []
+
+
+def test_files_with_slow_tests_and_lessons_are_begun_first_and_stay_whole():
+    """`make test` hands files out in this order; a slow one begun last would keep one core waiting."""
+
+    def item(file, mark=None):
+        return SimpleNamespace(path=Path(file), get_closest_marker=lambda name: name if name == mark else None)
+
+    quick, slow, lesson = item("a.py"), item("b.py", "slow"), item("c.ipynb")
+    items = [quick, item("a.py"), item("b.py"), slow, lesson]
+    pytest_collection_modifyitems(items)
+    assert [one.path.name for one in items] == ["b.py", "b.py", "c.ipynb", "a.py", "a.py"]
+    assert "--dist loadfile --no-loadscope-reorder" in (ROOT / "Makefile").read_text()
 
 
 @pytest.mark.parametrize(("given", "option"), [("", 0), ("CONSTRAINTS=constraints.txt", 1)])

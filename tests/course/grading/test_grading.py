@@ -199,7 +199,7 @@ def test_a_batch_that_was_stopped_goes_on_and_keeps_what_is_done(batch, tmp_path
     assert before == {path.name: path.stat().st_mtime_ns for path in (out / "graded").iterdir()}
 
 
-def test_a_batch_killed_half_way_continues(tmp_path):
+def test_a_batch_killed_half_way_continues(tmp_path, eventually):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for number in range(4):
@@ -207,10 +207,7 @@ def test_a_batch_killed_half_way_continues(tmp_path):
     put(folder, "zzz", first_answer("import time\ntime.sleep(6)"))
     command = [sys.executable, "-m", "wwlib", "grade", str(folder), "--out", str(out), "--jobs", "1"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    for _ in range(1200):
-        if len(list((out / "graded").glob("*.json"))) >= 2:
-            break
-        time.sleep(0.1)
+    eventually(lambda: len(list((out / "graded").glob("*.json"))) >= 2)
     process.kill()
     process.wait()
     done = {path: path.stat().st_mtime_ns for path in (out / "graded").glob("02-quick*.json")}

@@ -1,51 +1,56 @@
 """A population shared by several processes through a real database server, one of them killed."""
 
+import multiprocessing
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
-
-from wwlib.base.paths import ROOT
-from wwlib.experiments.population.work_queue import open_study
-
-HEARTBEAT = 3
-# the population's command with eight tiny members and scores that cost nothing; a victim stops in its first member
-WORKER = """
-import sys, time
-from pathlib import Path
-from types import SimpleNamespace
 import torch
+
 import wwlib.experiments.population.runs as population
+from tests.tiny import PRELOAD
 from wwlib.__main__ import main
+from wwlib.experiments.population.work_queue import open_study
 from wwlib.models.vaes import VAEConfig
 
-role, storage, folder, heartbeat = sys.argv[1:]
+HEARTBEAT = 3
 
-def stuck(config, path, data):
-    (Path(folder) / "victim.txt").write_text(path.stem)
-    time.sleep(600)
 
-def scores(model, data, distance, images):
-    time.sleep(0.5)
-    found = dict(factor_vae=0.5, dci=0.5, where=0.5, tpl=model.config.strength, active_codes=6)
-    return found, {"codes": torch.zeros(1)}
+def join(role, storage, folder, log):
+    """What a worker does: the population's command with eight tiny members and scores that cost nothing.
 
-population.members = lambda seeds=2: {
-    f"beta-vae-{s}-seed{k}": VAEConfig("beta-vae", s, images=64, seed=k) for s in (1.0, 2.0, 3.0, 4.0) for k in (0, 1)
-}
-population.PerceptualDistance = lambda net: SimpleNamespace(provenance="none")
-population.score_member, population.other_lengths = scores, lambda *_, **__: {}
-if role == "victim":
-    population.train_member = stuck
-sys.exit(main(["population", "--storage", storage, "--folder", folder, "--heartbeat", heartbeat]))
-"""
+    A victim stops in its first member.
+    """
+    sys.stdout = sys.stderr = log.open("w", encoding="utf-8", buffering=1)
+    os.environ["WW_THREADS"] = "1"
+    torch.set_num_threads(1)
+
+    def stuck(config, path, data):
+        (folder / "victim.txt").write_text(path.stem)
+        time.sleep(600)
+
+    def scores(model, data, distance, images):
+        time.sleep(0.5)
+        found = dict(factor_vae=0.5, dci=0.5, where=0.5, tpl=model.config.strength, active_codes=6)
+        return found, {"codes": torch.zeros(1)}
+
+    strengths = (1.0, 2.0, 3.0, 4.0)
+    population.members = lambda seeds=2: {
+        f"beta-vae-{s}-seed{k}": VAEConfig("beta-vae", s, images=64, seed=k) for s in strengths for k in (0, 1)
+    }
+    population.PerceptualDistance = lambda net: SimpleNamespace(provenance="none")
+    population.score_member, population.other_lengths = scores, lambda *_, **__: {}
+    if role == "victim":
+        population.train_member = stuck
+    sys.exit(main(["population", "--storage", storage, "--folder", str(folder), "--heartbeat", str(HEARTBEAT)]))
 
 
 def programs():
@@ -81,22 +86,28 @@ def server():
     shutil.rmtree(folder)
 
 
-def worker(role, storage, folder):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "WW_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", WORKER, role, storage, str(folder), str(HEARTBEAT)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def start(role, storage, folder, log):
+    """Start a worker, forked from a process that imported torch once for all."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOAD, "wwlib.experiments.population.runs"])
+    process = context.Process(target=join, args=(role, storage, folder, log))
+    process.start()
+    return process
 
 
 @pytest.mark.slow
 def test_when_a_worker_is_killed_no_member_is_lost_and_none_is_done_twice(server, tmp_path, eventually):
-    victim = worker("victim", server, tmp_path)
+    victim = start("victim", server, tmp_path, tmp_path / "log-victim")
     name = eventually(lambda: (tmp_path / "victim.txt").is_file() and (tmp_path / "victim.txt").read_text())
-    others = [worker("honest", server, tmp_path) for _ in range(2)]
-    eventually(lambda: list(tmp_path.glob("*.json")) or any(process.poll() for process in others))  # one may fail
-    victim.send_signal(signal.SIGKILL)
-    victim.communicate()
-    said = [process.communicate(timeout=300)[0] for process in others]
-    assert [process.returncode for process in others] == [0, 0], said
+    logs = [tmp_path / "log-0", tmp_path / "log-1"]
+    others = [start("honest", server, tmp_path, log) for log in logs]
+    eventually(lambda: list(tmp_path.glob("*.json")) or any(process.exitcode for process in others))  # one may fail
+    assert victim.is_alive()
+    victim.kill()
+    for process in (victim, *others):
+        process.join(300)
+    said = [log.read_text() for log in logs]
+    assert [process.exitcode for process in others] == [0, 0], said
 
     wanted = [f"beta-vae-{strength}-seed{seed}" for strength in (1.0, 2.0, 3.0, 4.0) for seed in (0, 1)]
     assert sorted(path.stem for path in tmp_path.glob("*.json")) == wanted

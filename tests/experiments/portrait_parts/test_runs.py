@@ -8,10 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from wwlib.base.shelf import named_run
 from wwlib.datasets.portraits import REGIONS
 from wwlib.experiments.portrait_parts import runs
 from wwlib.experiments.portrait_parts.places import Acting
-from wwlib.experiments.portrait_parts.truth import draw_sitters
+from wwlib.experiments.portrait_parts.truth import draw_sitters, region_ious
 
 
 @pytest.mark.parametrize("case", runs.METHODS)
@@ -53,6 +54,14 @@ def test_a_segmenter_that_knows_the_layers_has_every_overlap(monkeypatch):
     background, *others = (line["slot"]["change"] for line in measured["codes"])
     assert background < 1  # no slot holds all of it
     assert set(others) == {1.0}
+
+
+@pytest.mark.parametrize("case", runs.METHODS)
+def test_a_shipped_network_overlaps_with_the_layers_as_recorded(case):
+    slots, mapping = runs.load_slots(case)
+    sitters = runs.tested_sitters()["drawn"]
+    recorded = named_run(runs.load_record(), case)["scores"]["drawn"]
+    assert region_ious(mapping[slots(sitters.images)], sitters) == pytest.approx(recorded, abs=0.005)
 
 
 def test_an_unknown_case_is_refused():

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wwlib.experiments.portrait_parts.runs import BASELINES, METHODS
+from wwlib.base.shelf import named_run, runs_of
+from wwlib.experiments.portrait_parts.runs import BASELINES, METHODS, load_record
 from wwlib.experiments.portrait_parts.tables import agreement_table, codes_table, overlap_table, overlap_values
+from wwlib.experiments.portrait_parts.truth import ORACLE, SCORED
 
 
 def run(case: str, seed: int) -> dict:
@@ -52,3 +54,25 @@ def test_agreement_is_the_mean_over_codes():
 def test_an_unknown_case_is_refused():
     with pytest.raises(ValueError, match="case must be one of"):
         overlap_values(RECORD, "static", "drawn")
+
+
+def test_slots_beat_one_map_for_all_portraits_and_not_clusters_that_the_answer_names():
+    """Flat colours make a drawing easy for clusters of colour; landmarks are blobs, and beat the map on moved heads."""
+    record = load_record()
+    baselines = named_run(record, BASELINES)["scores"]
+    mean = lambda name, view: np.mean([baselines[name][view][region] for region in SCORED])  # noqa: E731
+    for view in ("drawn", "warped"):
+        slots = overlap_values(record, "slots", view)
+        assert (slots > mean("static map", view)).all()
+        assert (slots < mean(ORACLE, view)).all()
+    landmarks = overlap_values(record, "landmarks", "warped")
+    assert (landmarks > mean("static map", "warped")).all()
+    assert (overlap_values(record, "landmarks", "drawn") < mean("static map", "drawn")).all()
+
+
+def test_a_generators_own_masks_tell_better_where_its_codes_act_than_a_segmenters_regions():
+    for case in METHODS:
+        for run in runs_of(load_record(), case):
+            own, region = (np.mean(values) for values in zip(
+                *((line["own"], line["region"]["change"]) for line in run["codes"]), strict=True))  # fmt: skip
+            assert own > region + 0.1

@@ -11,7 +11,7 @@ from wwlib.base.viz import Picture, grid, stretched
 from wwlib.datasets.portraits import REGIONS
 from wwlib.experiments.portrait_parts.places import draw_acting
 from wwlib.experiments.portrait_parts.runs import TEST_SEED, WARP_SEED, load_record, load_slots
-from wwlib.experiments.portrait_parts.tables import NAMES
+from wwlib.experiments.portrait_parts.tables import NAMES, by_fit
 from wwlib.experiments.portrait_parts.truth import Sitters, draw_sitters
 
 
@@ -52,7 +52,7 @@ def where_sheet(case: str = "slots", pictures: int = 2, seed: int = 1, side: int
         seed: of their codes.
         side: of one picture on the page, pixels.
     """
-    lines = named_run(load_record(), case)["codes"]
+    lines = by_fit(named_run(load_record(), case))
     slots, names = load_slots(case)
     acting, called = draw_acting(pictures, seed), load_json(NAMES)["codes"]
     seen, codes = slots(acting.images), [line["code"] for line in lines]

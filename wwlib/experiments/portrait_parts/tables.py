@@ -48,11 +48,16 @@ def overlap_table(record: dict) -> Table:
     return Table(["method", *SCORED, "mean", "mean, warped portraits"], rows)
 
 
+def by_fit(run: dict) -> list[dict]:
+    """Return a run's scores of codes, the code whose changed pixels fit a region best first."""
+    return sorted(run["codes"], key=lambda line: -line["region"]["change"])
+
+
 @made_from(load_record)
 def codes_table(record: dict) -> Table:
     """Each active code of lesson 11's generator, and what the segmenter (seed 0) sees where it acts."""
     called, rows = load_json(NAMES)["codes"], []
-    for line in sorted(named_run(record, "slots")["codes"], key=lambda line: -line["region"]["change"]):
+    for line in by_fit(named_run(record, "slots")):
         region, slot = line["region"], line["slot"]
         rows.append((f"{line['code']}: {called[line['code']]}", f"{line['own']:.2f}",
                      f"{slot['number']}: {slot['change']:.2f}",
