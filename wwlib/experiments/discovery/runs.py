@@ -37,9 +37,8 @@ REPAINTED = 200  # test pictures whose slots are repainted
 TUNED = 150  # validation pictures on which k-means' weight is chosen
 _NO_CRITIC = Schedule(critic=False, beta=0.0)
 _WIDE = Schedule(channels=64)
-_GROWING = Schedule(
-    warped=True, area_rise=0.1
-)  # at its whole weight from the start, area empties all slots in some seeds
+# with its whole weight from the start, the penalty on area empties every slot in some seeds
+_GROWING = Schedule(warped=True, area_rise=0.1)
 
 
 @dataclass(frozen=True)
