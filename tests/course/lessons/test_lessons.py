@@ -37,9 +37,6 @@ LESSONS = lesson_files()
 BY_NAME = pytest.mark.parametrize("lesson", LESSONS, ids=lambda f: f.stem)
 WIDEST = 110  # letters in a line of code that a lesson's page shows without a scroll bar
 LONGEST_CAPTION = 100
-BEFORE_CAPTIONS = ("08", "10", "11", "18", "19", "20")  # their pictures are given short captions on another branch
-CAPTIONED = [lesson for lesson in LESSONS if lesson.name[:2] not in BEFORE_CAPTIONS]
-BY_CAPTIONED = pytest.mark.parametrize("lesson", CAPTIONED, ids=lambda f: f.stem)
 
 
 def cells(lesson, kind=None):
@@ -138,7 +135,7 @@ def test_every_picture_has_a_text_alternative(lesson):
                     assert output["metadata"][kind]["alt"]
 
 
-@BY_CAPTIONED
+@BY_NAME
 def test_no_line_of_a_lessons_own_code_runs_off_the_page(lesson):
     """The setup cell is for machines; cells of the library are as wide as the library."""
     own = [source(cell) for cell in cells(lesson, "code")]
@@ -176,7 +173,7 @@ def typed(text):
     return "".join(node.value for node in ast.walk(text) if isinstance(getattr(node, "value", None), str))
 
 
-@BY_CAPTIONED
+@BY_NAME
 def test_every_picture_has_a_short_caption_below_it(lesson):
     """An animation has none: it is no figure. What it shows is said as briefly."""
     given = words_of_pictures(lesson)
@@ -186,7 +183,7 @@ def test_every_picture_has_a_short_caption_below_it(lesson):
         assert alt is None or len(alt) <= LONGEST_CAPTION, alt
 
 
-@BY_CAPTIONED
+@BY_NAME
 def test_captions_are_those_that_the_pictures_were_drawn_with(lesson):
     for cell in cells(lesson, "code"):
         drawn = [o["metadata"][kind]["alt"] for o in cell["outputs"] for kind in o.get("data", {}) if "image/" in kind]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import symtable
 
 import pytest
 
@@ -104,3 +105,46 @@ def test_binding_a_defined_name_again_is_seen(second):
 )
 def test_what_no_later_cell_can_notice_is_allowed(first, second):
     assert bound_again([first, second]) == []
+
+
+def _split(source: str) -> tuple[str, str]:
+    """A cell without what it does only once an exercise is solved, and that part alone."""
+    body = ast.parse(source).body
+    solved = [node for node in body if isinstance(node, ast.If) and ".passed" in ast.unparse(node.test)]
+    return ("\n".join(ast.unparse(node) for node in body if node not in solved), "\n".join(map(ast.unparse, solved)))
+
+
+def free_names(source: str) -> set[str]:
+    """Every name that a cell takes from outside its functions and comprehensions."""
+    tables, names = [symtable.symtable(source, "cell", "exec")], set()
+    while tables:
+        table = tables.pop()
+        top = table.get_type() == "module"
+        names |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
+        tables += table.get_children()
+    return names
+
+
+def leaning_on_solved(sources: list[str]) -> list[str]:
+    """Every name that a cell takes and that only a solved exercise of another cell binds, as "name in cell n"."""
+    parts = [[{name for name, _, _ in bindings(part)} for part in _split(source)] for source in sources]
+    always = set().union(*(plain for plain, _ in parts))
+    faults = []
+    for number, source in enumerate(sources):
+        elsewhere = set().union(*(solved for k, (_, solved) in enumerate(parts) if k != number)) - always
+        faults += [f"{name} in cell {number}" for name in sorted(free_names(source) & elsewhere - parts[number][1])]
+    return faults
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda f: f.stem)
+def test_no_cell_needs_what_only_a_solved_exercise_binds(lesson):
+    cells = json.loads(lesson.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(c["source"]) for c in cells if c["cell_type"] == "code" and "setup" not in str(c["metadata"])]
+    assert leaning_on_solved(sources) == []
+
+
+def test_a_name_that_another_exercise_brings_is_seen():
+    solved = "if one.passed:\n    from wwlib.base.table import Table"
+    assert leaning_on_solved([solved, "Table"]) == ["Table in cell 1"]
+    assert leaning_on_solved([solved, f"{solved}\n    Table"]) == []
+    assert leaning_on_solved([solved, "from wwlib.base.table import Table", "Table"]) == []

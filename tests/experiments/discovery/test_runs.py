@@ -119,9 +119,10 @@ def test_a_short_training_is_recorded_and_its_network_comes_back(tmp_path, monke
 
 def test_each_case_differs_from_the_full_one_as_its_name_says():
     full = Schedule()
-    assert [case for case, c in CASES.items() if c.schedule.warped] == ["warped"]
+    assert [case for case, c in CASES.items() if c.schedule.warped] == ["warped", "warped, area grows"]
     assert [case for case, c in CASES.items() if not c.schedule.background] == ["no background, no area"]
     assert [case for case, c in CASES.items() if c.schedule.area == 0] == ["no area", "no background, no area"]
+    assert [case for case, c in CASES.items() if c.schedule.area_rise] == ["warped, area grows"]
     assert [case for case, c in CASES.items() if c.schedule.slots != full.slots] == ["four slots"]
     assert [case for case, c in CASES.items() if c.schedule.channels == 0] == ["global code"]
     assert set(SHIPPED) <= set(CASES)

@@ -10,13 +10,12 @@ from torch import Tensor
 
 from wwlib.base.files import load_about
 from wwlib.base.table import Table
-from wwlib.metrics.seen.judges import PartOfRooms, confidence, load_room_judge, readings
+from wwlib.metrics.seen.judges import PartOfRooms, Reader, confidence, load_room_judge, readings
 from wwlib.metrics.seen.observer import RoomObserver
 from wwlib.metrics.seen.predictability import VPScore, vp_score
 from wwlib.metrics.seen.quality import PictureQuality, picture_quality
 from wwlib.metrics.seen.traversal import TraversalScore, traversal_scores
 from wwlib.models.interface import GeneratorLike
-from wwlib.models.judges import Judge
 from wwlib.models.shipped import load_model
 from wwlib.models.vaes import load_vae
 
@@ -136,7 +135,7 @@ def score_drawings(generator: GeneratorLike, resolution: int, seed: int = 0) -> 
 
 
 @torch.no_grad()
-def trust(generator: GeneratorLike, judge: Judge, observer: RoomObserver, n: int = 1_000, seed: int = 0) -> Trust:
+def trust(generator: GeneratorLike, judge: Reader, observer: Reader, n: int = 1_000, seed: int = 0) -> Trust:
     """Return how sure judge and observer are of a generator's drawings, and how often they name the same value.
 
     Args:

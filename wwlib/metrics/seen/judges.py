@@ -23,6 +23,7 @@ from wwlib.models.judges import Judge, half_soft, train_judge
 SHELF = Shelf(DATA / "seen-weights.safetensors", DATA / "seen.json", "python -m wwlib remake seen")
 RESOLUTIONS = (32, 64)
 FOLDS = 10  # one room of ten is shown to no judge
+Reader = Callable[[Tensor], list[Tensor]]  # images in [-1, 1] to the logits [B, size] of every factor
 NOISE = 0.1  # standard deviation of what is added to the soft pictures
 
 
@@ -148,12 +149,12 @@ def load_room_judge(resolution: int) -> Judge:
 
 
 @torch.no_grad()
-def readings(judge: Callable[[Tensor], list[Tensor]], images: Tensor) -> list[Tensor]:
+def readings(judge: Reader, images: Tensor) -> list[Tensor]:
     """Return the judge's probabilities `[B, size]` of every factor's values, for images in [-1, 1], clipped."""
     return [logits.softmax(dim=1) for logits in judge(images.clamp(-1, 1))]
 
 
-def confidence(judge: Callable[[Tensor], list[Tensor]], images: Tensor) -> list[float]:
+def confidence(judge: Reader, images: Tensor) -> list[float]:
     """Return the mean probability of the value that the judge names, for every factor `[K]`."""
     return [float(p.amax(dim=1).mean()) for p in readings(judge, images)]
 
@@ -172,7 +173,7 @@ class Fitness:
 
 
 @torch.no_grad()
-def fitness(judge: Callable[[Tensor], list[Tensor]], rooms: FactorData, n: int = 2_000, seed: int = 0) -> Fitness:
+def fitness(judge: Reader, rooms: FactorData, n: int = 2_000, seed: int = 0) -> Fitness:
     """Measure how well a judge reads real rooms.
 
     Args:

@@ -5,7 +5,7 @@ Defined here. The recogniser has no part in it, so a code that hides in a textur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from wwlib.base.checks import check_whole
 from wwlib.base.viz import heat_map
 from wwlib.metrics.dci import completeness, disentanglement
-from wwlib.metrics.seen.judges import readings
+from wwlib.metrics.seen.judges import Reader, readings
 from wwlib.models.interface import GeneratorLike
 from wwlib.models.traversals import traversal
 
@@ -65,7 +65,7 @@ class TraversalScore:
 
 def traversal_score(
     generator: GeneratorLike,
-    judge: Callable[[Tensor], list[Tensor]],
+    judge: Reader,
     factor_names: tuple[str, ...],
     **settings: Any,
 ) -> TraversalScore:
@@ -104,7 +104,7 @@ def traversal_score(
 @torch.no_grad()
 def traversal_scores(
     generator: GeneratorLike,
-    judges: Sequence[Callable[[Tensor], list[Tensor]]],
+    judges: Sequence[Reader],
     factor_names: tuple[str, ...],
     bases: int = 100,
     positions: int = 9,
