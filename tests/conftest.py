@@ -5,6 +5,9 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("WW_HEADLESS", "1")
+# numpy's and scipy's BLAS, here and in every process below: where two tests run at a time, its threads wait for each
+# other and burn both cores, and a probe of lesson 17 takes 24 s in place of 0.6
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

@@ -16,6 +16,7 @@ import setuptools
 import torch
 import yaml
 from packaging.version import Version
+from threadpoolctl import threadpool_info
 
 from tests.conftest import pytest_collection_modifyitems
 from wwlib.__main__ import offered
@@ -84,6 +85,10 @@ def test_files_with_slow_tests_and_lessons_are_begun_first_and_stay_whole():
     pytest_collection_modifyitems(items)
     assert [one.path.name for one in items] == ["b.py", "b.py", "c.ipynb", "a.py", "a.py"]
     assert "--dist loadfile --no-loadscope-reorder" in (ROOT / "Makefile").read_text()
+
+
+def test_no_library_that_computes_takes_more_than_one_thread_in_tests():
+    assert {pool["num_threads"] for pool in threadpool_info()} == {1}
 
 
 @pytest.mark.parametrize(("given", "option"), [("", 0), ("CONSTRAINTS=constraints.txt", 1)])

@@ -23,7 +23,3 @@ def test_the_rate_falls_on_a_line_to_zero():
 
 def test_the_rate_holds_until_its_share_of_the_steps():
     torch.testing.assert_close(rates(5, falls_from=0.6), [1.0, 1.0, 1.0, 1.0, 0.5, 0.0])
-
-
-def test_the_rate_rises_for_the_steps_of_a_warm_up():
-    torch.testing.assert_close(rates(6, falls_from=0.5, warm_up=3), [0.25, 0.5, 0.75, 1.0, 2 / 3, 1 / 3, 0.0])

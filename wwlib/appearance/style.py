@@ -49,7 +49,7 @@ class Schedule:
         crop: side of the part that the style encoder sees in training, pixels.
         same_family: probability that the second reference is of the first one's family.
         penalty: weight of the critic's squared gradient on real pictures (R1), taken every fourth step.
-        warm_up: steps until the generating networks reach their rate.
+        warm_up: steps in which the drawing networks learn without the critic; it learns from then on.
         steps, batch, rate, clip: of Adam, for both players.
         seed: of weights, pictures and crops.
     """
@@ -78,8 +78,7 @@ class Schedule:
 
     def __post_init__(self):
         weights = ("triplet", "margin", "disentangle", "content", "image", "adversarial", "family", "contrast",
-                   "features", "steered", "same_family", "penalty",
-                   "warm_up")  # fmt: skip
+                   "features", "steered", "same_family", "penalty", "warm_up")  # fmt: skip
         check_numbers(self, ("steps", "batch", "rate", "clip"), weights)
         if not 8 <= self.crop <= SIDE:
             raise ValueError(f"crop must be 8 to {SIDE} pixels, got {self.crop}")

@@ -56,7 +56,7 @@ def descend(
 
 
 def falling_rate(
-    optimiser: torch.optim.Optimizer, steps: int, falls_from: float = 0.0, warm_up: int = 0
+    optimiser: torch.optim.Optimizer, steps: int, falls_from: float = 0.0
 ) -> torch.optim.lr_scheduler.LambdaLR:
     """Return the schedule that holds an optimiser's rate until a share of the steps, then lets it fall to 0 on a line.
 
@@ -64,12 +64,9 @@ def falling_rate(
         optimiser: whose rate it is.
         steps: of the whole training.
         falls_from: share of the steps after which the rate falls.
-        warm_up: steps at the beginning in which the rate rises on a line to its full height.
     """
     start = falls_from * steps
-    falling = lambda step: min(1.0, (steps - step) / (steps - start))  # noqa: E731
-    rising = lambda step: min(1.0, (step + 1) / (warm_up + 1))  # noqa: E731
-    return torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rising(step) * falling(step))
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (steps - step) / (steps - start)))
 
 
 def count(network: nn.Module) -> int:

@@ -68,6 +68,16 @@ def test_a_step_moves_both_players_and_tells_every_term():
     assert set(one.step(draw_batch(SHORT, seeded()))) == TERMS - {"penalty"}  # which is taken every fourth step
 
 
+def test_in_the_warm_up_the_drawing_networks_learn_without_the_critic():
+    one = StyleTraining(replace(SHORT, warm_up=1))
+    before = torch.cat([p.detach().flatten() for p in one.critic.parameters()])
+    first = one.step(draw_batch(SHORT, seeded()))
+    assert set(first) == TERMS - {"real", "family", "critic", "penalty"}
+    assert torch.equal(torch.cat([p.detach().flatten() for p in one.critic.parameters()]), before)
+    assert set(one.step(draw_batch(SHORT, seeded()))) == TERMS - {"penalty"}
+    assert not torch.equal(torch.cat([p.detach().flatten() for p in one.critic.parameters()]), before)
+
+
 def test_the_critic_learns_nothing_from_the_step_of_the_drawing_networks():
     one = StyleTraining(SHORT)
     one.critic.requires_grad_(False)

@@ -72,8 +72,8 @@ def test_every_case_has_a_line_and_a_remedy_once_it_is_recorded():
 def test_what_a_model_says_of_itself_stands_beside_what_the_judge_finds():
     table = collusion_table(RECORD)
     line = dict(zip(table.header, table.rows[list(CASES).index("no triplet")], strict=True))
-    assert line["hue: believed of drawings"].startswith("0.97")
-    assert line["hue: found by the judge"].startswith("0.00")
+    assert line["hue: its encoder on drawings"].startswith("0.97")
+    assert line["hue: the judge on drawings"].startswith("0.00")
 
 
 def test_cheap_answers_have_a_line_each():

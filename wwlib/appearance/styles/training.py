@@ -81,18 +81,16 @@ class StyleTraining:
     def __init__(self, schedule: Schedule, compute: Compute | None = None):
         self.schedule, self.compute = schedule, compute or Compute(torch.device("cpu"))
         place = dict(device=self.compute.device, memory_format=torch.channels_last)
-        self.model, self.critic = (
-            StyleModel(schedule.seed, schedule.steered).to(**place),
-            Critic(schedule.seed + 1).to(**place),
-        )
-        players = self.model, self.critic
+        self.model = StyleModel(schedule.seed, schedule.steered).to(**place)
+        self.critic = Critic(schedule.seed + 1).to(**place)
         self.optimisers = [
-            torch.optim.Adam(player.parameters(), lr=schedule.rate, betas=(0.5, 0.99), fused=True) for player in players
+            torch.optim.Adam(player.parameters(), lr=schedule.rate, betas=(0.5, 0.99), fused=True)
+            for player in (self.model, self.critic)
         ]
-        warm_ups = schedule.warm_up, 0
+        lengths = schedule.steps, max(1, schedule.steps - schedule.warm_up)
         self.falling = [
-            falling_rate(optimiser, schedule.steps, FALLS_FROM, warm_up)
-            for optimiser, warm_up in zip(self.optimisers, warm_ups, strict=True)
+            falling_rate(optimiser, steps, FALLS_FROM)
+            for optimiser, steps in zip(self.optimisers, lengths, strict=True)
         ]
         self.generator = torch.Generator().manual_seed(1_000 + schedule.seed)
         self.taken = 0
@@ -103,17 +101,26 @@ class StyleTraining:
         with self.compute.autocast():
             drawn, loss, terms = self._drawing_loss(batch)
         self._move(0, loss)
+        if self.critic_acts():
+            self._step_critic(batch, drawn.detach(), terms)
+        self.taken += 1
+        return terms
+
+    def critic_acts(self) -> bool:
+        """Return whether the warm-up is over."""
+        return self.taken >= self.schedule.warm_up
+
+    def _step_critic(self, batch: Batch, drawn: Tensor, terms: dict[str, Tensor]) -> None:
+        """Train the critic on real and drawn pictures, and add what its loss is made of to `terms`."""
         self.critic.requires_grad_(True)
         with self.compute.autocast():
-            terms["critic"] = critic_loss(self.critic(batch.references), self.critic(drawn.detach()), batch.families)
+            terms["critic"] = critic_loss(self.critic(batch.references), self.critic(drawn), batch.families)
         loss = terms["critic"]
         if self.taken % PENALISED == 0 and self.schedule.penalty:
             real = batch.references.clone().requires_grad_()
             terms["penalty"] = gradient_penalty(self.critic(real), real)  # a gradient of a gradient, in float32
             loss = loss + PENALISED * self.schedule.penalty / 2 * terms["penalty"]
         self._move(1, loss)
-        self.taken += 1
-        return terms
 
     def _move(self, player: int, loss: Tensor) -> None:
         optimiser = self.optimisers[player]
@@ -140,14 +147,16 @@ class StyleTraining:
         families = torch.cat([batch.families, batch.families[:n]])
         drawn = model.decode(content, torch.cat([s, s_other, s]))
         read, read_other, read_elsewhere = self._read(some(drawn)).split(n)
-        verdicts = self.critic(drawn)
-        terms["real"], terms["family"] = deception_loss(verdicts, families)
         terms["image"] = image_loss(drawn, photos)
         terms["content"] = content_loss(model.content(drawn), content)
         terms["triplet"] = fixpoint_triplet_loss(s, s_other, read, read_other, schedule.margin)
         terms["disentangle"] = disentanglement_loss(s, read, read_elsewhere)
-        if schedule.features:
-            terms["features"] = feature_loss(verdicts, self.critic(torch.cat([batch.references, batch.references[:n]])))
+        if self.critic_acts():
+            verdicts = self.critic(drawn)
+            terms["real"], terms["family"] = deception_loss(verdicts, families)
+            if schedule.features:
+                references = torch.cat([batch.references, batch.references[:n]])
+                terms["features"] = feature_loss(verdicts, self.critic(references))
         weights = vars(schedule) | dict(real=schedule.adversarial)
         return drawn, sum(weights[name] * term for name, term in terms.items()), terms
 

@@ -14,8 +14,9 @@ from torch import Tensor
 SIDE = 32  # px
 SHAPES = ("disc", "square", "triangle", "cross", "star", "ring")
 RADII, CENTRES, TURN = (9.0, 12.5), (13.0, 19.0), 0.3
-SQUARE, TRIANGLE, ARM, NOTCH, HOLE = 0.8, 0.6, 0.36, 0.45, 0.5  # shares of the radius: half a side, distance of a side
-# from the middle, half an arm's width, distance of a star's inner corners, a ring's hole
+# shares of the radius: half a square's side, a triangle's side from its middle, half the width of an arm, the inner
+# corners of a star, the hole of a ring
+SQUARE, TRIANGLE, ARM, NOTCH, HOLE = 0.8, 0.6, 0.36, 0.45, 0.5
 GROUND, OBJECT, LIGHT = (0.16, 0.26), (0.5, 0.6), 0.06  # darkness, and how far light changes it from edge to edge
 TINT = (0.08, 0.2)  # largest chroma of a photograph's ground and object
 

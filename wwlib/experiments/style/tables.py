@@ -96,10 +96,10 @@ def collusion_table(record: dict) -> Table:
     columns = {
         "triplet loss": ("triplet", ".3f"),
         "fixpoint": ("fixpoint", ".3f"),
-        "hue: known of references": ("known", ".2f"),
-        "hue: believed of drawings": ("believed", ".2f"),
-        "hue: found by the judge": ("hue", ".2f"),
-        "hue: of the mean colour": ("mean_hue", ".2f"),
+        "hue: its encoder on references": ("known", ".2f"),
+        "hue: its encoder on drawings": ("believed", ".2f"),
+        "hue: the judge on drawings": ("hue", ".2f"),
+        "hue: mean colour of drawings": ("mean_hue", ".2f"),
     }
     return _table_of(record, list(CASES), columns)
 
