@@ -90,8 +90,8 @@ def test_frozen_landmarks_are_moved_by_colours_least_of_all(record):
 
 
 def test_coordinates_do_no_harm_where_equivariance_is_asked_for(record):
-    for measure in ("joints", "equivariance", "recolour"):
-        told, untold = (landmark_values(record, case, measure).mean() for case in ("coordinates", "full"))
+    for what in ("joints", "equivariance", "recolour"):
+        told, untold = (landmark_values(record, case, what).mean() for case in ("coordinates", "full"))
         assert told <= untold
 
 
