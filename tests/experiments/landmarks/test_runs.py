@@ -89,6 +89,12 @@ def test_frozen_landmarks_are_moved_by_colours_least_of_all(record):
     assert worse.max() > 3
 
 
+def test_coordinates_do_no_harm_where_equivariance_is_asked_for(record):
+    for what in ("joints", "equivariance", "recolour"):
+        told, untold = (landmark_values(record, case, what).mean() for case in ("coordinates", "full"))
+        assert told <= untold
+
+
 def test_without_separation_and_trace_landmarks_share_a_spot_at_first_and_come_apart_later(record):
     for case, least, most in (("no separation, no trace", 0.5, 1.0), ("full", 0.1, 0.4)):
         early = [
