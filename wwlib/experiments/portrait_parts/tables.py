@@ -89,8 +89,8 @@ RESULTS = (
         "15",
         "Drawings by artists",
         "IoU with the artist's layers over three seeds. Heads stay in the middle, so one map for all portraits does "
-        "well as they are drawn, and not when they are warped. In the mean slots beat it on both, but not clusters of colour that "
-        "an oracle names: colours of a drawing are flat. Landmarks are blobs, and fall behind.",
+        "well as they are drawn, and not when they are warped. In the mean slots beat it on both, but not clusters of "
+        "colour that an oracle names: colours of a drawing are flat. Landmarks are blobs, and fall behind.",
         overlap_table,
     ),
     Result(
@@ -103,8 +103,8 @@ RESULTS = (
     Result(
         "15",
         "Codes and parts, over seeds",
-        "Means over the codes that change more than a twentieth of the pixels: regions fit changed pixels little better "
-        "than those of the next picture do.",
+        "Means over the codes that change more than a twentieth of the pixels: regions fit changed pixels little "
+        "better than those of the next picture do.",
         agreement_table,
     ),
 )
