@@ -58,6 +58,14 @@ def _without_own_spread(mean, covariance, share):
     return merged(mean, torch.zeros_like(covariance), share)
 
 
+def _squared_by_entry(mean, covariance, share):
+    """Squares the way to each landmark entry by entry, so that x and y never vary together."""
+    share = share / share.sum()
+    middle = (share[:, None] * mean).sum(dim=1)
+    second = covariance + torch.diag_embed((mean - middle[:, None]).square())
+    return middle, (share[:, None, None] * second).sum(dim=1)
+
+
 def _not_normalised(mean, covariance, share):
     middle = (share[:, None] * mean).sum(dim=1)
     away = mean - middle[:, None]
@@ -98,6 +106,11 @@ def _by_mean(before, after, footprint):
 
 def _absolute(before, after, footprint):
     change = (after - before).abs().sum(dim=1, keepdim=True)
+    return (change * footprint).sum(dim=(0, 2, 3)) / change.sum()
+
+
+def _added_first(before, after, footprint):
+    change = (after - before).sum(dim=1, keepdim=True).square()
     return (change * footprint).sum(dim=(0, 2, 3)) / change.sum()
 
 
@@ -217,6 +230,8 @@ EXERCISES = (
             Mistake("the long axis first", lambda c, r: axes_in_pixels(c, r).flip(-1)),
             Mistake("the axes of a landmark may lie aslant: eigenvalues, not the two variances of x and y",
                     lambda c, r: c.diagonal(dim1=2, dim2=3).sort(dim=-1, descending=True).values.sqrt() * r / 2),
+            Mistake("these are the spreads along x and y, and an axis may lie aslant: take eigenvalues",
+                    lambda c, r: c.diagonal(dim1=2, dim2=3).sqrt() * r / 2),
         ),
         tolerance=1e-4,
     ),
@@ -229,6 +244,7 @@ EXERCISES = (
             Mistake("a mixture is wide because its parts are wide, and because they lie apart: the second is missing",
                     _without_distance),
             Mistake("the landmarks' own covariances are missing", _without_own_spread),
+            Mistake("the way to a landmark's mean enters as an outer product: x times y too", _squared_by_entry),
             Mistake("divide the shares by their sum first", _not_normalised),
             Mistake("shares count in both results: this is the plain mean",
                     lambda m, c, s: merged(m, c, torch.ones_like(s))),
@@ -243,6 +259,7 @@ EXERCISES = (
         (_changed(3, 4, 8), _changed(1, 7, 8), _changed(5, 2, 6)),
         (
             Mistake("energy is the square of a change, not its size", _absolute),
+            Mistake("square first, then add over the colours: otherwise they cancel", _added_first),
             Mistake("all pictures together: one sum over one sum, not a mean of shares", _mean_of_shares),
             Mistake("shares of the energy, not of the energy for each pixel: a large part may hold more", _by_mean),
             Mistake("a share: divide by the whole energy",
@@ -289,7 +306,7 @@ QUESTIONS = (
     Question(
         "14.a",
         "0e54d92004c440ff",
-        "Landmarks that never move are moved by nothing, so only their spread over pictures tells them from good ones.",
+        "Landmarks that never move are moved by no colour: their spread over pictures tells them from good ones.",
         dict(
             a="A landmark that is frozen on the screen gets the smallest number of all, and reads nothing.",
             c="Colours and warps are two questions: a frozen landmark is best at one and bad at the other.",

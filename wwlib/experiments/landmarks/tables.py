@@ -134,8 +134,8 @@ RESULTS = (
         "14",
         "Every variant",
         "Raw maps without jitter rebuild best and transfer worst: the shape tells the colours. A reader that is told "
-        "where pixels lie and is not asked for equivariance has landmarks that hardly move, which colours do not move "
-        "either. Without separation and trace the end is much the same; the way there is longer.",
+        "where pixels lie and is not asked for equivariance has landmarks of which some never move: colours do not "
+        "move them either. Without separation and trace the end is much the same; the way there is longer.",
         case_table,
     ),
 )
