@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -185,7 +186,16 @@ def test_bfloat16_autocast_keeps_masks_looks_and_pictures_in_float32():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (dict(slots=1), "slots must be 2 or more, got 1"),
+        (dict(slots=1), "slots must be a whole number of at least 2, got 1"),
+        (dict(slots=2.5), "slots must be a whole number of at least 2, got 2.5"),
+        (dict(steps=0), "steps must be a whole number of at least 1, got 0"),
+        (dict(batch=1), "batch must be a whole number of at least 2, got 1"),
+        (dict(seed=-1), "seed must be a whole number of at least 0, got -1"),
+        (dict(channels="16"), "channels must be a whole number of at least 0, got '16'"),
+        (dict(rate="fast"), "rate must be positive, got 'fast'"),
+        (dict(falls_from=1), "falls_from must be below 1, a share of the training, got 1"),
+        (dict(rise=0.5), r"rise must be two rising shares .* got 0.5"),
+        (dict(rise=("a", "b")), r"rise must be two rising shares .* got \('a', 'b'\)"),
         (dict(area=-1.0), "area must be 0 or more"),
         (dict(rise=(0.5, 0.5)), r"rise must be two rising shares .* got \(0.5, 0.5\)"),
     ],
@@ -193,6 +203,17 @@ def test_bfloat16_autocast_keeps_masks_looks_and_pictures_in_float32():
 def test_settings_that_make_no_sense_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         Schedule(**wrong)
+
+
+def test_a_schedule_comes_back_from_a_record_equal():
+    assert Schedule(**json.loads(json.dumps(asdict(Schedule())))) == Schedule()
+
+
+def test_figure_and_ground_alone_can_be_trained_and_without_a_critic_on_one_pair():
+    for change in (dict(slots=2), dict(critic=False, batch=1)):
+        _, history = train_discovery(pairs(20), replace(SHORT, steps=2, **change))
+        assert history[-1]["separation"] == 0 or "slots" not in change
+        assert all(torch.tensor(list(entry.values())).isfinite().all() for entry in history)
 
 
 @pytest.mark.parametrize("schedule", [Schedule(), GLOBAL])

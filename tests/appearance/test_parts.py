@@ -198,3 +198,26 @@ def test_a_model_makes_every_tensor_where_its_inputs_lie(schedule):
     with torch.device("meta"):
         torch.testing.assert_close(model.transfer(x, x.flip(0), [0, 2]), expected)
         torch.testing.assert_close(parts_loss(model, x, warp, jitter, schedule)[0], loss)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (dict(landmarks=0), "landmarks must be a whole number of at least 1, got 0"),
+        (dict(landmarks="8"), "landmarks must be a whole number of at least 1, got '8'"),
+        (dict(steps=0), "steps must be a whole number of at least 1, got 0"),
+        (dict(batch=-4), "batch must be a whole number of at least 1, got -4"),
+        (dict(seed=0.5), "seed must be a whole number of at least 0, got 0.5"),
+        (dict(reach=0), "reach must be positive, got 0"),
+        (dict(rate=float("nan")), "rate must be positive, got nan"),
+        (dict(trace=-0.3), "trace must be 0 or more, got -0.3"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        Schedule(**wrong)
+
+
+def test_one_landmark_alone_can_be_trained():
+    _, history = train_parts(Schedule(landmarks=1, steps=2, batch=2))
+    assert history[-1]["separation"] == 0

@@ -1,5 +1,6 @@
 """A number that a setting cannot be is refused, with its name."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,6 +23,14 @@ def test_what_is_not_positive_is_named(value):
 def test_what_is_below_zero_is_named(value):
     with pytest.raises(ValueError, match=f"weight must be 0 or more, got {value}"):
         check_numbers(SimpleNamespace(weight=value), positive=(), from_zero=("weight",))
+
+
+@pytest.mark.parametrize("value", ["1", None, True, 1j, [1.0]])
+def test_what_is_no_number_is_named(value):
+    with pytest.raises(ValueError, match=rf"^rate must be positive, got {re.escape(repr(value))}$"):
+        check_numbers(SimpleNamespace(rate=value), positive=("rate",))
+    with pytest.raises(ValueError, match=rf"^rate must be 0 or more, got {re.escape(repr(value))}$"):
+        check_numbers(SimpleNamespace(rate=value), positive=(), from_zero=("rate",))
 
 
 @pytest.mark.parametrize("value", [1, 0, -1, 2.0, True, None, "2"])

@@ -13,6 +13,7 @@ slots. The paper reads each slot's appearance from the masked picture; here it i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import NamedTuple
 
 import torch
@@ -34,7 +35,7 @@ from wwlib.appearance.segments.networks import (
     ShapeEncoder,
 )
 from wwlib.appearance.warps import moments, sample_warp
-from wwlib.base.checks import check_numbers
+from wwlib.base.checks import check_numbers, check_whole
 from wwlib.base.descent import descend
 from wwlib.base.device import Compute
 from wwlib.base.seeds import drawn_from
@@ -64,6 +65,9 @@ class Schedule:
         bound, mu, multiplier_step: of the critic's constraint.
         steps, batch, rate, clip, falls_from: of Adam.
         seed: of weights, pictures and noise.
+
+    Raises:
+        ValueError: for a number that makes no sense; the message names the entry.
     """
 
     slots: int = 8
@@ -94,14 +98,19 @@ class Schedule:
     seed: int = 0
 
     def __post_init__(self):
-        positive = ("slots", "steps", "batch", "rate", "clip", "reach", "mu", "multiplier_step")
-        check_numbers(self, positive, ("channels", "beta", "area", "entropy", "trace", "separation", "variation",
-                                       "rebuilt", "noise", "soft", "bound", "falls_from", "area_rise"))  # fmt: skip
-        if self.slots < 2:
-            raise ValueError(f"slots must be 2 or more, got {self.slots}")
-        start, end = self.rise
-        if not 0 <= start < end <= 1:
-            raise ValueError(f"rise must be two rising shares of the training, got {self.rise}")
+        check_whole(2, slots=self.slots)
+        check_whole(2 if self.critic else 1, batch=self.batch)  # a critic mixes pairs
+        check_whole(steps=self.steps)
+        check_whole(0, channels=self.channels, seed=self.seed)
+        check_numbers(self, ("rate", "clip", "reach", "mu", "multiplier_step"),
+                      ("beta", "area", "entropy", "trace", "separation", "variation", "rebuilt", "noise", "soft",
+                       "bound", "falls_from", "area_rise"))  # fmt: skip
+        if self.falls_from >= 1:
+            raise ValueError(f"falls_from must be below 1, a share of the training, got {self.falls_from!r}")
+        shares = self.rise if isinstance(self.rise, (tuple, list)) and len(self.rise) == 2 else (1, 0)
+        if not all(isinstance(share, Real) for share in shares) or not 0 <= shares[0] < shares[1] <= 1:
+            raise ValueError(f"rise must be two rising shares of the training, got {self.rise!r}")
+        object.__setattr__(self, "rise", tuple(self.rise))  # a record gives a list
 
 
 class DiscoveryModel(nn.Module):

@@ -31,6 +31,7 @@ from wwlib.appearance.warps import (
     sample_warp,
     spatial_softmax,
 )
+from wwlib.base.checks import check_numbers, check_whole
 from wwlib.base.descent import descend
 from wwlib.base.device import Compute
 from wwlib.base.seeds import drawn_from
@@ -56,6 +57,9 @@ class Schedule:
         trace: weight of the penalty on wide landmarks.
         steps, batch, rate: of Adam.
         seed: of weights, pictures, warps and colours.
+
+    Raises:
+        ValueError: for a number that makes no sense; the message names the entry.
     """
 
     landmarks: int = 8
@@ -71,6 +75,11 @@ class Schedule:
     batch: int = 16
     rate: float = 2e-3
     seed: int = 0
+
+    def __post_init__(self):
+        check_whole(landmarks=self.landmarks, steps=self.steps, batch=self.batch)
+        check_whole(0, seed=self.seed)
+        check_numbers(self, ("reach", "rate"), ("mean_weight", "covariance_weight", "separation", "trace"))
 
 
 class Shape(NamedTuple):

@@ -42,6 +42,10 @@ def test_pairs_are_counted_once_and_a_landmark_is_no_pair_with_itself():
     assert abs(seen.item() - expected) < 1e-6
 
 
+def test_a_landmark_that_is_alone_has_no_pair_and_costs_nothing():
+    assert separation_loss(landmarks((0.1, 0.2)), reach=0.25) == 0
+
+
 def test_landmarks_that_lie_on_each_other_are_driven_apart_and_far_ones_left_alone():
     means = torch.tensor([[[0.0, 0.0], [0.1, 0.0], [0.9, 0.9]]], requires_grad=True)
     separation_loss(Moments(means, torch.zeros(1, 3, 2, 2)), reach=0.1).backward()

@@ -70,3 +70,8 @@ def test_hard_masks_are_one_hot_and_hand_their_gradient_to_the_soft_ones():
     torch.testing.assert_close(masks.flatten(), torch.tensor([0.0, 1.0, 0.0]), rtol=0, atol=1e-6)
     (masks * torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1)).sum().backward()
     assert soft.grad.flatten().tolist() == [1, 2, 3]
+
+
+def test_hard_masks_hold_nothing_but_0_and_1_to_the_last_bit():
+    soft = torch.randn(2, 8, 32, 32, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
+    assert hard(soft).unique().tolist() == [0, 1]

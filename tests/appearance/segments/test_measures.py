@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from wwlib.appearance.discovery import DiscoveryModel, Schedule
 from wwlib.appearance.segments.measures import (
     colour_clusters,
     counts,
@@ -153,3 +154,13 @@ def test_clusters_get_the_name_of_the_nearest_part_or_of_the_answer():
     assert torch.equal(named_by_oracle(turned[parts], parts, 7), parts)
     labels = colour_clusters(image, 0.0, 8)
     assert mean_iou(named_by_oracle(labels, parts, 8), parts) > 0.4  # its colours are plain
+
+
+def test_an_untrained_model_changes_nothing_further_than_a_pixel_from_the_slot_but_misses_the_part():
+    """So a share of 1 within a pixel of the slot says nothing about what was learned."""
+    model, g = DiscoveryModel(Schedule(background=False)).eval(), torch.Generator().manual_seed(0)
+    made = render(sample_pose(40, g), sample_appearance(40, g))
+    slots = model.masks(made.images).sum(dim=(0, 2, 3)).topk(2).indices.tolist()
+    for scores in repainting(model, made.images, made.images.flip(0), made.parts, dict.fromkeys(slots, 2)).values():
+        assert scores.near > 0.9999
+        assert scores.near_part < 0.5

@@ -216,3 +216,25 @@ def test_every_searched_setting_comes_with_and_without_the_critic():
 def test_an_unknown_part_is_refused():
     with pytest.raises(ValueError, match="parts must be among"):
         make(["fully"])
+
+
+@pytest.mark.parametrize("case", ["four slots", "ful"])
+def test_a_model_that_is_not_shipped_is_refused(case):
+    with pytest.raises(ValueError, match=rf"^case must be one of \('full', .* got '{case}'$"):
+        runs.load_discovery(case)
+
+
+def test_a_run_that_is_interrupted_while_it_is_measured_leaves_the_weights_as_they_were(tmp_path, monkeypatch):
+    shelf = Shelf(tmp_path / "discovery-weights.safetensors", tmp_path / "discovery.json", "remake")
+    monkeypatch.setattr(runs, "DISCOVERY", shelf)
+    monkeypatch.setattr(runs, "PAIRS", 4)
+
+    def interrupted(*_):
+        assert not shelf.weights.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "draw_figures", lambda *_: None)
+    monkeypatch.setattr(runs, "measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run_case("full", runs.Case(Schedule(steps=1, batch=2)), keep=True)
+    assert not shelf.weights.exists()

@@ -13,6 +13,7 @@ from wwlib.appearance.measures import psnr
 from wwlib.appearance.parts import PartModel, Schedule
 from wwlib.base.shelf import named_run, runs_of
 from wwlib.datasets.puppet import PARTS, render
+from wwlib.experiments.landmarks import runs as landmark_runs
 from wwlib.experiments.landmarks.runs import (
     CASES,
     LANDMARKS,
@@ -207,3 +208,22 @@ def test_cases_differ_in_what_their_names_say():
 def test_an_unknown_case_is_refused():
     with pytest.raises(ValueError, match="parts must be among"):
         make(["raw"])
+
+
+@pytest.mark.parametrize("case", ["no jitter", "ful"])
+def test_a_model_that_is_not_shipped_is_refused(case):
+    with pytest.raises(ValueError, match=rf"^case must be one of \('full', .* got '{case}'$"):
+        load_landmarks(case)
+
+
+def test_a_run_that_is_interrupted_while_it_is_measured_leaves_the_weights_as_they_were(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    kept = []
+    monkeypatch.setattr(landmark_runs, "draw_figures", lambda *_: None)
+    monkeypatch.setattr(landmark_runs, "measure", interrupted)
+    monkeypatch.setattr(landmark_runs.Shelf, "keep", lambda *given, **options: kept.append(given))
+    with pytest.raises(KeyboardInterrupt):
+        landmark_runs.run_case("full", Schedule(steps=1, batch=2), keep=True)
+    assert kept == []

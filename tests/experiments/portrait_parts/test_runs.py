@@ -67,3 +67,23 @@ def test_a_shipped_network_overlaps_with_the_layers_as_recorded(case):
 def test_an_unknown_case_is_refused():
     with pytest.raises(ValueError, match="parts must be among"):
         runs.make(["segments"])
+
+
+def test_a_segmenter_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match=r"^case must be one of \('landmarks', 'slots'\), got 'baselines'$"):
+        runs.load_slots("baselines")
+
+
+def test_a_run_that_is_interrupted_while_it_is_measured_leaves_the_weights_as_they_were(monkeypatch):
+    """Else new slots would stand beside the names of the old ones."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    kept = []
+    monkeypatch.setattr(runs, "train", lambda case, seed: (None, {}))
+    monkeypatch.setattr(runs, "measure", interrupted)
+    monkeypatch.setattr(runs.Shelf, "keep", lambda *given, **options: kept.append(given))
+    with pytest.raises(KeyboardInterrupt):
+        runs.run_method("slots", 0)
+    assert kept == []

@@ -20,8 +20,13 @@ def covariance_loss(one: Moments, other: Moments) -> Tensor:
 
 
 def separation_loss(landmarks: Moments, reach: float) -> Tensor:
-    """Return the mean of exp(-d^2 / (2 reach^2)) over all pairs of a picture's landmarks, d their distance."""
+    """Return the mean of exp(-d^2 / (2 reach^2)) over all pairs of a picture's landmarks, d their distance.
+
+    A landmark that is alone has no pair, and costs nothing.
+    """
     means = landmarks.mean
+    if means.shape[1] < 2:
+        return means.new_zeros(())
     squared = (means[:, :, None] - means[:, None]).square().sum(dim=-1)
     first, second = torch.triu_indices(means.shape[1], means.shape[1], offset=1, device=means.device)
     return (-squared[:, first, second] / (2 * reach**2)).exp().mean()

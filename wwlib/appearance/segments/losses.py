@@ -54,4 +54,4 @@ def hard(masks: Tensor) -> Tensor:
     The gradient of the hard masks is handed to the soft ones as if both were the same (straight-through).
     """
     chosen = torch.zeros_like(masks).scatter_(1, masks.argmax(dim=1, keepdim=True), 1.0)
-    return chosen + masks - masks.detach()
+    return chosen + (masks - masks.detach())  # in this order: 1 + a - a is not exactly 1

@@ -82,7 +82,7 @@ class Repainted:
     """Where a picture changes with one slot's look, as shares of the change's energy.
 
     `inside` the slot, and `near` it: inside or one pixel away; `inside_part` and `near_part` for the true part that the
-    slot is mapped to.
+    slot is mapped to. A decoder that sees 3 x 3 pixels has `near` 1 whatever it learned; ask for the true part's.
     """
 
     inside: float

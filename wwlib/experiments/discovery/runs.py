@@ -79,7 +79,13 @@ def load_record() -> dict:
 
 
 def load_discovery(case: str) -> DiscoveryModel:
-    """Return a shipped model (seed 0): one of `SHIPPED`."""
+    """Return a shipped model (seed 0): one of `SHIPPED`.
+
+    Raises:
+        ValueError: for a case that is not shipped.
+    """
+    if case not in SHIPPED:
+        raise ValueError(f"case must be one of {SHIPPED}, got {case!r}")
     schedule = Schedule(**named_run(load_record(), case)["schedule"])
     return DISCOVERY.load(case.replace(",", ""), DiscoveryModel(schedule))
 
@@ -196,12 +202,13 @@ def run_case(name: str, case: Case, keep: bool) -> dict:
     start = time.perf_counter()
     model, history = train_discovery(pairs, schedule)
     seconds, model = round(time.perf_counter() - start, 1), rounded(model)
-    if keep:
-        DISCOVERY.keep({name.replace(",", ""): model}, half=True)
     figures = draw_figures(VALIDATION + TESTED, TEST_SEED, case.world.textured)
+    scores = measure(model, figures, VALIDATION, schedule.seed)
+    if keep:  # after all measures: whoever interrupts them leaves weights and record as they were
+        DISCOVERY.keep({name.replace(",", ""): model}, half=True)
     return dict(case=name, seed=schedule.seed, schedule=asdict(schedule), world=asdict(case.world), tested=TESTED,
                 seconds=seconds, history=history[::4] + history[-1:],
-                scores=measure(model, figures, VALIDATION, schedule.seed))  # fmt: skip
+                scores=scores)  # fmt: skip
 
 
 def make(parts: list[str], seeds: list[int] | None = None) -> None:

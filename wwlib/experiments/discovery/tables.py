@@ -93,11 +93,13 @@ def criteria_table(record: dict) -> Table:
         criterion("mIoU less that of one map for all", full("miou") - simple["static_tuned"], OVER_STATIC, True),
         criterion("slots that are foreground", full("foreground_slots"), SLOTS, True, ".1f"),
         criterion("IoU of the worst part", full("worst part"), EVERY_PART, True),
-        criterion("repainted slot: change inside it", full("inside"), INSIDE, True, ".2f"),
-        criterion("repainted slot: change inside it and one pixel more", full("near"), NEAR, True, ".2f"),
+        # of the true part, not of the slot: a decoder that sees 3 x 3 pixels changes nothing far from it
+        criterion("repainted slot: change inside the true part", full("inside_part"), INSIDE, True, ".2f"),
+        criterion("repainted slot: change inside the true part and one pixel more", full("near_part"), NEAR, True,
+                  ".2f"),
         criterion("every case: colours read from the shape code, R²", colours, COLOUR, False, ".2f"),
         criterion("no background slot: mIoU lost", full("miou").mean() - free, FALL, True),
-    ]
+    ]  # fmt: skip
     return Table(CRITERIA, rows)
 
 

@@ -55,7 +55,13 @@ def load_record() -> dict:
 
 
 def load_landmarks(case: str) -> PartModel:
-    """Return a shipped model (seed 0): one of `SHIPPED`."""
+    """Return a shipped model (seed 0): one of `SHIPPED`.
+
+    Raises:
+        ValueError: for a case that is not shipped.
+    """
+    if case not in SHIPPED:
+        raise ValueError(f"case must be one of {SHIPPED}, got {case!r}")
     schedule = Schedule(**named_run(load_record(), case)["schedule"])
     return LANDMARKS.load(case.replace(",", ""), PartModel(schedule))
 
@@ -175,12 +181,12 @@ def run_case(case: str, schedule: Schedule, keep: bool) -> dict:
     start = time.perf_counter()
     model, history = train_parts(schedule, compute=Compute(torch.device("cpu"), torch.bfloat16))
     seconds, model = round(time.perf_counter() - start, 1), rounded(model)
-    if keep:
-        LANDMARKS.keep({case.replace(",", ""): model}, half=True)
     figures = draw_figures(LEARNED + TESTED, TEST_SEED)
     untrained = PartModel(schedule).eval()
     scores = measure(model, figures, LEARNED, schedule.seed) | baselines(figures, LEARNED)
     scores["untrained"] = measure(untrained, figures, LEARNED, schedule.seed)
+    if keep:  # after all measures: whoever interrupts them leaves weights and record as they were
+        LANDMARKS.keep({case.replace(",", ""): model}, half=True)
     return dict(case=case, seed=schedule.seed, schedule=asdict(schedule), tested=TESTED, seconds=seconds,
                 history=history[::4] + history[-1:], scores=scores)  # fmt: skip
 

@@ -52,6 +52,12 @@ def landmark_values(record: dict, case: str, measure: str) -> np.ndarray:
     return np.array([MEASURES[measure](run) for run in runs_of(record, case)])
 
 
+def _ratios(record: dict, free: str, than: str, measure: str) -> np.ndarray:
+    """Return one measure of a case over that of another, for each seed that both have: a record may be half made."""
+    values = [{run["seed"]: MEASURES[measure](run) for run in runs_of(record, case)} for case in (free, than)]
+    return np.array([values[0][seed] / values[1][seed] for seed in sorted(values[0].keys() & values[1].keys())])
+
+
 @made_from(load_record)
 def criteria_table(record: dict) -> Table:
     """Every criterion with what the recorded seeds gave, and how many of them meet it."""
@@ -73,9 +79,7 @@ def criteria_table(record: dict) -> Table:
         )
     ]
     hidden, jittered = "raw maps, no jitter", "raw maps, jitter"
-    worse = lambda free, than, measure: (  # noqa: E731
-        landmark_values(record, free, measure) / landmark_values(record, than, measure)
-    )
+    worse = lambda free, than, measure: _ratios(record, free, than, measure)  # noqa: E731
     for free, than in (("no equivariance", "full"), ("coordinates, no equivariance", "coordinates")):
         rows += [
             criterion(f"{free}: joints, times worse", worse(free, than, "joints"), JOINTS_WORSE, True, ".1f"),

@@ -104,7 +104,12 @@ def load_slots(case: str) -> tuple[Callable[[Tensor], Tensor], Tensor]:
 
     Args:
         case: of `METHODS`.
+
+    Raises:
+        ValueError: for an unknown case.
     """
+    if case not in METHODS:
+        raise ValueError(f"case must be one of {tuple(METHODS)}, got {case!r}")
     method = METHODS[case]
     model = PORTRAIT_PARTS.load(case, method.build(method.schedule(0)))
     return lambda images: method.slots(model, images), torch.tensor(named_run(load_record(), case)["mapping"])
@@ -158,9 +163,10 @@ def run_method(case: str, seed: int) -> dict:
     """Train one method and measure it; seed 0's network is shipped. Return the run record."""
     model, about = train(case, seed)
     method = METHODS[case]
-    if seed == 0:
+    scores = measure(lambda images: method.slots(model, images), method.count(method.schedule(seed)))
+    if seed == 0:  # after all measures: interrupted before, new slots would stand beside the names of the old ones
         PORTRAIT_PARTS.keep({case: model}, half=True)
-    return about | measure(lambda images: method.slots(model, images), method.count(method.schedule(seed)))
+    return about | scores
 
 
 def run_baselines() -> dict:
