@@ -6,10 +6,12 @@ import torch
 from wwlib.base.shelf import Shelf, rounded
 from wwlib.metrics.seen import judges
 from wwlib.metrics.seen.judges import (
+    PLANS,
     JudgePlan,
     PartOfRooms,
     StridedJudge,
     confidence,
+    fitness,
     load_room_judge,
     new_room_judge,
     readings,
@@ -60,3 +62,11 @@ def test_a_stored_judge_comes_back_as_it_was_stored_and_a_missing_one_is_named(t
         assert torch.equal(stored, original)
     with pytest.raises(FileNotFoundError, match="'judge-64'; make it with: python -m wwlib remake seen"):
         load_room_judge(64)
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+def test_a_shipped_judge_names_all_factors_of_rooms_that_it_never_saw(plan):
+    read = fitness(load_room_judge(plan.resolution), PartOfRooms(plan.resolution, held_out=True), n=300, seed=5)
+    assert min(read.accuracy) > 0.97
+    assert min(read.soft_accuracy) > 0.8
+    assert min(read.confidence) > 0.9

@@ -17,6 +17,7 @@ from tests.metrics.seen.worlds import (
     two_levels,
 )
 from wwlib.datasets.shapes3d import Shapes3D
+from wwlib.metrics.seen.judges import load_room_judge
 from wwlib.metrics.seen.observer import RoomObserver
 from wwlib.metrics.seen.traversal import entropy, from_matrix, told, traversal_score
 from wwlib.models.vaes import VAE, VAEConfig
@@ -126,8 +127,9 @@ def test_senseless_settings_are_refused():
         traversal_score(generator, reads_two_levels, ("left",), bases=1)
 
 
-def test_the_observer_tells_an_oracle_of_rooms_from_its_imitations():
-    judge, names = RoomObserver(32), Shapes3D.factor_names
+@pytest.mark.parametrize("reader", [load_room_judge, RoomObserver])
+def test_judge_and_observer_tell_an_oracle_of_rooms_from_its_imitations(reader):
+    judge, names = reader(32), Shapes3D.factor_names
 
     def rooms(codes, draw):
         result = traversal_score(Drawn(codes, draw), judge, names, bases=20)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.base.shelf import named_run
-from wwlib.base.table import Table
+from wwlib.base.table import Result, Table
 from wwlib.experiments.records import made_from
 from wwlib.experiments.shipped.seen import load_record, rooms_models
 from wwlib.metrics.seen.judges import PLANS, PartOfRooms
@@ -86,3 +86,28 @@ def shown_matrix(name: str, record: dict | None = None) -> TraversalScore:
     """
     run = named_run(load_record() if record is None else record, name)
     return from_matrix(np.array(run["scores"]["matrix"]), PartOfRooms.factor_names)
+
+
+RESULTS = (
+    Result(
+        "06",
+        "What the generators show",
+        "Purity and compactness are read off the drawings by a judge and by the observer; the FactorVAE score asks the "
+        "recogniser about real rooms.",
+        seen_table,
+    ),
+    Result(
+        "06",
+        "Which factors are shown",
+        "How much the best code's position tells of each factor, as a share of all there is to tell: a small number "
+        "means that no row of the traversals shows the factor.",
+        shown_table,
+    ),
+    Result(
+        "06",
+        "The judges of rooms",
+        "Of each judge the worst of six factors: how often it is right and how sure it is on rooms that it never saw, "
+        "how sure it is of drawings, and how often it names the value that the observer names there.",
+        judge_table,
+    ),
+)
