@@ -20,7 +20,7 @@ from wwlib.appearance.discovery import (
 )
 from wwlib.appearance.robust import Pairs
 from wwlib.appearance.segments.losses import hard
-from wwlib.appearance.segments.networks import LOOK
+from wwlib.appearance.segments.networks import LOOK, pooled
 from wwlib.base.device import Compute
 from wwlib.datasets.motions import sample_pairs
 from wwlib.datasets.puppet import render
@@ -306,3 +306,10 @@ def test_trainings_with_other_seeds_see_other_pictures(monkeypatch):
         watched_training(monkeypatch, pairs(50), Schedule(steps=1, batch=2, seed=seed))[0][0][0] for seed in (0, 1)
     )
     assert not torch.equal(one, other)
+
+
+def test_a_mask_of_half_a_pixel_has_half_a_look_and_an_empty_one_has_none():
+    masks = torch.zeros(1, 3, 32, 32)
+    masks[0, 0, 5, 5], masks[0, 1, 7:9, 7] = 0.5, 1.0
+    looks = pooled(torch.full((1, 2, 32, 32), 0.8), masks)
+    torch.testing.assert_close(looks[0], torch.tensor([[0.4, 0.4], [0.8, 0.8], [0.0, 0.0]]))
