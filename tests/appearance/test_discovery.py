@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
+from wwlib.appearance import discovery
 from wwlib.appearance.discovery import (
     HEAD_START,
     DiscoveryModel,
@@ -19,7 +20,7 @@ from wwlib.appearance.discovery import (
 )
 from wwlib.appearance.robust import Pairs
 from wwlib.appearance.segments.losses import hard
-from wwlib.appearance.segments.networks import LOOK
+from wwlib.appearance.segments.networks import LOOK, pooled
 from wwlib.base.device import Compute
 from wwlib.datasets.motions import sample_pairs
 from wwlib.datasets.puppet import render
@@ -225,3 +226,90 @@ def test_a_model_makes_every_tensor_where_its_inputs_lie(schedule):
     with torch.device("meta"):
         torch.testing.assert_close(model.transfer(x, x.flip(0), [0, 2]), expected)
         torch.testing.assert_close(discovery_loss(seen, x, schedule, 1.0)[0], loss)
+
+
+def test_a_code_is_drawn_from_its_distribution_and_noise_is_added_to_the_logits():
+    model, x = DiscoveryModel(Schedule()), both()
+    still = exchange(model, x, 0.0, False, seeded())
+    noisy = exchange(model, x, 0.5, False, seeded())
+    assert torch.equal(still.code, noisy.code)
+    drawn = (still.code - still.codes.mean) / (0.5 * still.codes.log_variance).exp()
+    assert abs(drawn.std().item() - 1) < 0.1
+    added = noisy.soft.log() - still.soft.log()  # a softmax takes the same from every slot of a pixel
+    added = added - added.mean(dim=1, keepdim=True)
+    assert abs(added.std(dim=1, correction=1).square().mean().sqrt().item() - 0.5) < 0.02
+
+
+def test_the_spared_slot_is_the_first_one():
+    x = both()
+    seen = exchange(DiscoveryModel(Schedule()), x, 0.5, False, seeded())
+    soft = torch.zeros_like(seen.soft)
+    soft[:, 0] = 1  # the background is wide, and the other slots are a dot each
+    for slot in range(1, 8):
+        soft[:, slot, 4 * slot, 4 * slot], soft[:, 0, 4 * slot, 4 * slot] = 1, 0
+    seen = seen._replace(soft=soft)
+    assert discovery_loss(seen, x, Schedule(), 1.0)[1]["trace"] < 1e-6
+    assert discovery_loss(seen, x, Schedule(background=False), 1.0)[1]["trace"] > 0.05
+
+
+def watched_training(monkeypatch, made: Pairs, schedule: Schedule):
+    """What each step of a training saw: pictures, whether masks were hard, what the critics got, and the loss."""
+    seen, given, losses = [], [], []
+
+    def watched(model, images, noise, straight, generator):
+        result = exchange(model, images, noise, straight, generator)
+        seen.append((images, straight, result))
+        return result
+
+    def penalty(self, code, looks):
+        given.append((code, looks))
+        return torch.tensor(7.0)
+
+    def steps(model, loss_at, n, *_, **__):
+        losses.extend(loss_at(step).item() for step in range(n))
+
+    monkeypatch.setattr(discovery, "exchange", watched)
+    monkeypatch.setattr(discovery.Critics, "penalty", penalty)
+    monkeypatch.setattr(discovery.Critics, "learn", lambda self: {})
+    monkeypatch.setattr(discovery, "descend", steps)
+    train_discovery(made, schedule)
+    return seen, given, losses
+
+
+def test_masks_are_soft_at_first_and_hard_afterwards(monkeypatch):
+    seen, _, _ = watched_training(monkeypatch, pairs(), Schedule(steps=10, batch=2, soft=0.3))
+    assert [straight for _, straight, _ in seen] == [False] * 3 + [True] * 7
+
+
+def test_the_second_picture_is_the_other_pose_or_a_warped_copy(monkeypatch):
+    made = pairs(1)
+    for warped in (False, True):
+        ((images, _, _),), _, _ = watched_training(monkeypatch, made, Schedule(steps=1, batch=2, warped=warped))
+        known = [[bool(torch.equal(x, of[0])) for of in (made.first, made.second)] for x in images]
+        for first, second in zip(known[:2], known[2:], strict=True):
+            assert sum(first) == 1
+            assert second == ([False, False] if warped else first[::-1])
+
+
+def test_the_critic_sees_codes_of_the_first_pictures_and_looks_of_the_second_and_its_price_is_added(monkeypatch):
+    schedule = Schedule(steps=1, batch=2)
+    ((_, _, seen),), ((code, looks),), (loss,) = watched_training(monkeypatch, pairs(), schedule)
+    assert torch.equal(code, seen.code[:2])
+    assert torch.equal(looks, seen.looks[:2])  # which were exchanged
+    _, nothing, (without,) = watched_training(monkeypatch, pairs(), replace(schedule, critic=False))
+    assert nothing == []
+    assert loss - without == pytest.approx(7, abs=1e-3)
+
+
+def test_trainings_with_other_seeds_see_other_pictures(monkeypatch):
+    one, other = (
+        watched_training(monkeypatch, pairs(50), Schedule(steps=1, batch=2, seed=seed))[0][0][0] for seed in (0, 1)
+    )
+    assert not torch.equal(one, other)
+
+
+def test_a_mask_of_half_a_pixel_has_half_a_look_and_an_empty_one_has_none():
+    masks = torch.zeros(1, 3, 32, 32)
+    masks[0, 0, 5, 5], masks[0, 1, 7:9, 7] = 0.5, 1.0
+    looks = pooled(torch.full((1, 2, 32, 32), 0.8), masks)
+    torch.testing.assert_close(looks[0], torch.tensor([[0.4, 0.4], [0.8, 0.8], [0.0, 0.0]]))

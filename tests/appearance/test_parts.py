@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from wwlib.appearance import parts
 from wwlib.appearance.blocks import with_coordinates
 from wwlib.appearance.parts import (
     BACKGROUND,
@@ -22,7 +24,7 @@ from wwlib.appearance.parts import (
     picture_loss,
     train_parts,
 )
-from wwlib.appearance.warps import identity_warp, moments, sample_jitter, sample_warp
+from wwlib.appearance.warps import identity_warp, moments, pixel_centres, sample_jitter, sample_warp
 from wwlib.base.device import Compute
 from wwlib.datasets.poses import sample_pose
 from wwlib.datasets.puppet import render, sample_appearance
@@ -221,3 +223,53 @@ def test_settings_that_make_no_sense_are_refused(wrong, message):
 def test_one_landmark_alone_can_be_trained():
     _, history = train_parts(Schedule(landmarks=1, steps=2, batch=2))
     assert history[-1]["separation"] == 0
+
+
+def blobs(n: int = 8) -> torch.Tensor:
+    """White blobs on black, wide enough to be stretched by a warp."""
+    away = pixel_centres(32).square().sum(dim=-1)
+    return (2 * (-0.5 * away / 0.2**2).exp() - 1).expand(n, 3, -1, -1).clone()
+
+
+def test_landmarks_of_both_views_are_compared_in_the_coordinates_of_the_picture():
+    """A reader of brightness follows a warp exactly; without coordinates or determinant of the warp it would not."""
+    model = PartModel(Schedule())
+
+    def shape(images):
+        maps = F.avg_pool2d((images[:, :1] + 1) / 2, 2).expand(-1, 8, -1, -1)
+        return Shape(maps, moments(maps))
+
+    model.shape, model.draw = shape, lambda shape, looks: torch.zeros(len(looks), 3, 32, 32)
+    warp = sample_warp(8, seeded(), bend=0.12)
+    _, terms = parts_loss(model, blobs(), warp, None, Schedule())
+    warped = shape(warp.apply(blobs())).maps
+    true, grid = moments(shape(blobs()).maps), warp.grid(READ)
+    for given in ((), grid[:1]):
+        assert (moments(warped, *given).mean - true.mean).square().mean() > 10 * terms["mean"]
+    assert terms["mean"] < 1e-4
+
+
+def test_raw_maps_lie_at_the_same_place_at_every_resolution():
+    maps = torch.zeros(1, 8, READ, READ)
+    maps[..., 4:6, 8:10] = 0.25
+    shape = Shape(maps, moments(maps))
+    for resolution in DRAWN:
+        heat = PartModel(RAW).heat(shape, resolution)
+        torch.testing.assert_close(moments(heat).mean, shape.landmarks.mean, rtol=0, atol=1e-5)
+
+
+def test_a_training_has_the_pictures_of_its_seed_and_new_colours_only_where_it_is_told(monkeypatch):
+    seen = []
+
+    def loss(model, x, warp, jitter, schedule):
+        seen.append((x, jitter))
+        return parts_loss(model, x, warp, jitter, schedule)
+
+    monkeypatch.setattr(parts, "parts_loss", loss)
+    for schedule in (Schedule(), Schedule(seed=1), Schedule(jitter=False)):
+        train_parts(replace(schedule, steps=1, batch=2))
+    (first, new), (other, _), (same, none) = seen
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+    assert new is not None
+    assert none is None

@@ -292,3 +292,11 @@ def test_other_shapes_are_refused(name, shape):
     parts = vars(identity_warp(2)) | {name: torch.zeros(shape)}
     with pytest.raises(ValueError, match=rf"^{name} must be .* got"):
         Warp(**parts)
+
+
+def test_what_lies_outside_a_picture_continues_its_edge():
+    nothing = identity_warp(1)
+    warp = Warp(nothing.linear, torch.tensor([[2 * 4 / 32, 0.0]]), nothing.displacements)
+    images = torch.randn(1, 3, 32, 32, generator=seeded())
+    edge = images[..., 31:].expand(-1, -1, -1, 4)
+    torch.testing.assert_close(warp.apply(images)[..., 28:], edge, rtol=0, atol=1e-5)

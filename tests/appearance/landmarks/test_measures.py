@@ -106,3 +106,11 @@ def test_a_change_is_counted_inside_the_mask():
 def test_a_change_of_half_the_size():
     before, after = torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)
     assert abs(change_size(before, 0.5 * after, before, after) - 0.5) < 1e-6
+
+
+def test_a_landmark_lies_on_the_pixel_whose_square_it_is_in():
+    """Near the edge, where the other convention is half a pixel off."""
+    footprint = torch.zeros(1, 7, 32, 32)
+    footprint[:, 1, :, :2], footprint[:, 2, :, 2:] = 1, 1
+    left, right = ((2 * column + 1) / 32 - 1 for column in (1.45, 1.55))
+    assert landmark_parts(torch.tensor([[[left, 0.0], [right, 0.0]]]), footprint) == [1, 2]

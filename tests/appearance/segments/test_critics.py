@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wwlib.appearance.information_critic import Constraint
+from wwlib.appearance.information_critic import Constraint, information, standardised
 from wwlib.appearance.segments.critics import Critics
 from wwlib.appearance.segments.networks import LOOK
 
@@ -51,3 +51,15 @@ def test_codes_that_know_nothing_of_the_looks_cost_next_to_nothing():
         critics.learn()
     assert cost < 0.1
     assert critics.multiplier < 0.1
+
+
+def test_t_sets_the_price_and_t_prime_only_watches():
+    critics = Critics(4, LOOK, ASKED, seed=0)
+    code, looks = torch.randn(6, 4, generator=seeded()), torch.randn(6, 1, LOOK, generator=seeded(1))
+    critics.multiplier = 2.0
+    told, watched = (information(c(code, standardised(looks.flatten(1)))).item() for c in critics.both)
+    assert told != watched
+    torch.testing.assert_close(critics.penalty(code, looks), ASKED.penalty(torch.tensor(told), 2.0))
+    saw = critics.learn()
+    assert (saw["reported"], saw["watched"]) == (pytest.approx(told), pytest.approx(watched))
+    assert saw["multiplier"] == pytest.approx(2.0 + 0.05 * (told - 0.1))

@@ -164,3 +164,25 @@ def test_an_untrained_model_changes_nothing_further_than_a_pixel_from_the_slot_b
     for scores in repainting(model, made.images, made.images.flip(0), made.parts, dict.fromkeys(slots, 2)).values():
         assert scores.near > 0.9999
         assert scores.near_part < 0.5
+
+
+def test_pictures_whose_partner_lacks_the_slot_do_not_count():
+    """There is no look to give: what such a picture changes to says nothing about the slot."""
+    parts = torch.zeros(2, 8, 8, dtype=torch.long)
+    parts[:, 2:4, 2:4] = 1
+
+    class Painter:
+        def masks(self, images):
+            masks = torch.nn.functional.one_hot(parts, 2).movedim(3, 1).float()
+            return masks * torch.tensor([1.0, images[1].amax()]).view(2, 1, 1, 1)  # empty where a picture is black
+
+        def transfer(self, x, onto, slots=None):
+            if slots is None:
+                return torch.zeros(len(x), 3, 8, 8)
+            spilt = torch.ones(len(x), 3, 8, 8)
+            spilt[x.amax(dim=(1, 2, 3)) > 0] = parts[:1, None].float()
+            return spilt
+
+    others = torch.ones(2, 3, 8, 8)
+    others[1] = 0
+    assert repainting(Painter(), torch.ones(2, 3, 8, 8), others, parts, {1: 1})[1].inside == 1
