@@ -56,6 +56,6 @@ def test_headless_there_is_the_sheet_alone(shown, generator, monkeypatch):
 
 def test_a_sheet_with_a_caption_says_its_codes_and_their_values(generator):
     sheet = traversal_sheet(generator, torch.zeros(2), names=("floor", "wall"), steps=3, caption="Two codes.")
-    assert sheet.alt == "Two codes. Rows: 0  floor, 1  wall. Columns: -2.0, +0.0, +2.0, mask."
+    assert sheet.alt == "Two codes. Rows: 0  floor, 1  wall (asleep). Columns: -2.0, +0.0, +2.0, mask."
     with pytest.raises(ValueError, match="alt must say"):
         traversal_sheet(generator, torch.zeros(2))

@@ -218,12 +218,6 @@ def score_in_steps(landmarks, moved, recoloured):
     return torch.tensor(score)
 
 
-def score_without_spread(landmarks, moved, recoloured):
-    """Landmarks that stand still miss warps too, so the spread over pictures need not be asked for."""
-    apart = min(1.0, _nearest(landmarks) / 2)
-    return apart * max(0.0, 1 - _pixels(moved, landmarks) / 2) * max(0.0, 1 - _pixels(recoloured, landmarks) / 2)
-
-
 def score_by_explained_variance(landmarks, moved, recoloured):
     spread = landmarks.var(dim=0).sum()
     if spread == 0:
@@ -242,5 +236,5 @@ RIGHT = {
     "14.3": (change_by_einsum, change_in_a_loop, change_in_numpy, change_by_matrix_product, change_picture_by_picture,
              change_by_normalised_energy),
     "14.4": (score_by_passing_all, score_by_the_worst, score_by_ratios, score_in_numpy, score_in_steps,
-             score_without_spread, score_by_explained_variance),
+             score_by_explained_variance),
 }  # fmt: skip

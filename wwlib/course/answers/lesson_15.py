@@ -60,14 +60,23 @@ def one_for_each(shared):
     return answer
 
 
+def _has_one_best(shared) -> bool:
+    """Say whether a single assignment has the most pixels: another right answer could choose the other one."""
+    orders = permutations(range(len(shared)), min(shared.shape))
+    totals = sorted(sum(int(shared[slot, part]) for part, slot in enumerate(order)) for order in orders)
+    return totals[-1] > totals[-2]
+
+
 def _table(slots: int, parts: int):
     """Two slots share most with one part, so that the best slot for each part is not simply its own best part."""
 
     def make(g):
-        shared = torch.randint(1, 60, (slots, parts), generator=g)
-        shared[:2, 1] += 200
-        shared[-1, 0] += 90
-        return (shared,)
+        while True:
+            shared = torch.randint(1, 60, (slots, parts), generator=g)
+            shared[:2, 1] += 200
+            shared[-1, 0] += 90
+            if _has_one_best(shared):
+                return (shared,)
 
     return make
 
@@ -195,8 +204,8 @@ def _trains(answer, seed: int) -> bool:
 
 
 _PENALTY = (
-    Property("the penalty is a finite number for a disc and for a mask of zeros",
-             lambda f, s: all(abs(_cost(f, mask)) < float("inf") for mask in (_disc(5.0), torch.zeros(32, 32)))),
+    Property("the penalty is a finite number, 0 or more, for a disc and for a mask of zeros",
+             lambda f, s: all(0 <= _cost(f, mask) < float("inf") for mask in (_disc(5.0), torch.zeros(32, 32)))),
     Property("gradients reach the mask: a mask is to be trained with it",
              lambda f, s: _trains(f, s)),
     Property("a disc of radius 4, one of 6 and one of 8 cost the same, within a quarter",
@@ -208,16 +217,28 @@ _PENALTY = (
              lambda f, s: _cost(f, _ring()) > 1.25 * _cost(f, _disc(5.5))),
     Property("scattered pixels cost at least a quarter more than a disc",
              lambda f, s: _cost(f, _scattered(s)) > 1.25 * _cost(f, _disc(5.5))),
-    Property("two discs apart cost at least a quarter more than one",
-             lambda f, s: _cost(f, _two()) > 1.25 * _cost(f, _disc(5.5))),
-    Property("a bar of 3 by 24 pixels costs at least a quarter more than a disc",
-             lambda f, s: _cost(f, _bar()) > 1.25 * _cost(f, _disc(5.0))),
+    Property("two discs apart, side by side or one above the other, cost at least a quarter more than one",
+             lambda f, s: all(_cost(f, mask) > 1.25 * _cost(f, _disc(5.5)) for mask in (_two(), _two().t()))),
+    Property("a bar of 3 by 24 pixels, level or upright, costs at least a quarter more than a disc",
+             lambda f, s: all(_cost(f, mask) > 1.25 * _cost(f, _disc(5.0)) for mask in (_bar(), _bar().t()))),
 )  # fmt: skip
 
 
 def _variation(mask):
     across, down = mask[:, 1:] - mask[:, :-1], mask[1:] - mask[:-1]
     return across.abs().sum() + down.abs().sum()
+
+
+def _spread_along_x(mask):
+    """Looks at one axis alone."""
+    area, places = mask.sum() + 1e-6, torch.arange(mask.shape[-1], dtype=mask.dtype)
+    line = mask.sum(dim=0)
+    return (line * (places - (line * places).sum() / area).square()).sum() / area / (area + 1)
+
+
+def _variation_down(mask):
+    """Looks at changes from row to row alone."""
+    return (mask[1:] - mask[:-1]).abs().sum().square() / (mask.sum() + 1)
 
 
 def _spread(mask):
@@ -268,7 +289,9 @@ EXERCISES = (
           (1, lambda m: spread_over_area((m > 0.5).to(m.dtype))),
           (2, _variation), (2, _spread),
           (3, lambda m: spread_over_area(m) + (m.sum(dim=1) * torch.arange(32)).sum() / (31 * m.sum() + 1e-6)),
-          (4, lambda m: 0.1 + 0.001 * spread_over_area(m))),
+          (4, lambda m: 0.1 + 0.001 * spread_over_area(m)),
+          (0, lambda m: (spread_over_area(m) + 1e-6).log()),
+          (6, _spread_along_x), (7, _variation_down)),
 )  # fmt: skip
 
 
