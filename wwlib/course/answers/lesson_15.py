@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import torch
+from scipy import optimize
 
 from wwlib.course.answers.common import open_exercise
 from wwlib.course.exercise import Exercise, Mistake, Property, Question, slopes_of
@@ -108,10 +109,18 @@ def _rest_keeps_its_best(shared):
 
 
 def _slots_of_parts(shared):
-    """The slot of every part, in place of the part of every slot."""
-    answer = one_for_each(shared)
-    slots = [int((answer == part).nonzero()[0]) if (answer == part).any() else 0 for part in range(shared.shape[1])]
-    return torch.tensor((slots + [0] * len(shared))[: len(shared)])
+    """The slot of every part `[K]`, in place of the part of every slot."""
+    return torch.from_numpy(optimize.linear_sum_assignment(shared.T.numpy(), maximize=True)[1])
+
+
+def _without_the_rest(shared):
+    """The parts `[K]` of the slots that have one: those that are left over have no entry."""
+    return torch.from_numpy(optimize.linear_sum_assignment(shared.numpy(), maximize=True)[1])
+
+
+def _background_is_free(shared):
+    """Pixels that slots share with the background do not count."""
+    return one_for_each(torch.cat([torch.zeros_like(shared[:, :1]), shared[:, 1:]], dim=1))
 
 
 # 15.3 the same slot under the same joint
@@ -140,20 +149,34 @@ def _rows_and_columns(slots, joints):
     return same_slot(slots, joints.flip(-1))
 
 
-def _rounded(slots, joints):
-    """Pixels whose centres lie on the picture's border: the other convention."""
-    side = slots.shape[-1]
-    place = ((joints + 1) / 2 * (side - 1)).round().long().clamp(0, side - 1)
-    hit = slots[torch.arange(len(slots))[:, None], place[..., 1], place[..., 0]]
-    return torch.stack([(column == column.mode().values).double().mean() for column in hit.t()])
+def _at_pixels(slots, columns_and_rows):
+    """Slots `[n, J]` at pixels `[n, J, 2]`, numbers that need not be whole or inside: what is behind the point is cut
+    off."""
+    place = columns_and_rows.long().clamp(0, slots.shape[-1] - 1)
+    return slots[torch.arange(len(slots))[:, None], place[..., 1], place[..., 0]]
+
+
+def _under(slots, joints):
+    """The slots `[n, J]` under joints."""
+    return _at_pixels(slots, (joints + 1) / 2 * slots.shape[-1])
+
+
+def _agreement(hit):
+    return (hit == hit.mode(dim=0).values).double().mean(dim=0)
+
+
+def _between_centres(slots, joints):
+    """Places `[n, J, 2]` from 0 to S - 1, as if -1 and 1 were the centres of the outer pixels: the other convention."""
+    return (joints + 1) / 2 * (slots.shape[-1] - 1)
 
 
 def _of_slot_of_first(slots, joints):
     """Compared with the first picture's slot, not with the most frequent one."""
-    side = slots.shape[-1]
-    place = ((joints + 1) / 2 * side).long().clamp(0, side - 1)
-    hit = slots[torch.arange(len(slots))[:, None], place[..., 1], place[..., 0]]
+    hit = _under(slots, joints)
     return (hit == hit[:1]).double().mean(dim=0)
+
+
+EDGES = "-1 and 1 are the picture's edges, not the centres of its outer pixels"
 
 
 # 15.4 a penalty that does not care for size
@@ -204,8 +227,9 @@ def _trains(answer, seed: int) -> bool:
 
 
 _PENALTY = (
-    Property("the penalty is a finite number, 0 or more, for a disc and for a mask of zeros",
-             lambda f, s: all(0 <= _cost(f, mask) < float("inf") for mask in (_disc(5.0), torch.zeros(32, 32)))),
+    Property("the penalty is a finite number for a disc and for a mask of zeros, and above 0 for a disc",
+             lambda f, s: 0 < _cost(f, _disc(5.0)) < float("inf")
+             and abs(_cost(f, torch.zeros(32, 32))) < float("inf")),
     Property("gradients reach the mask: a mask is to be trained with it",
              lambda f, s: _trains(f, s)),
     Property("a disc of radius 4, one of 6 and one of 8 cost the same, within a quarter",
@@ -268,7 +292,11 @@ EXERCISES = (
             Mistake("no part twice, but for 0: two slots may not both have it", _many_to_one),
             Mistake("the largest number first is not the best in all", _greedy),
             Mistake("slots that are left over get part 0", _rest_keeps_its_best),
+            Mistake("the background is a part too: the pixels shared with it count in the sum", _background_is_free),
             Mistake("the part of every slot, not the slot of every part", _slots_of_parts),
+            Mistake("every slot has an entry, [P]: those that are left over too", _without_the_rest),
+            Mistake("as many shared pixels as possible: the largest sum, not the smallest",
+                    lambda shared: one_for_each(shared.max() - shared)),
         ),
     ),
     Exercise(
@@ -278,14 +306,21 @@ EXERCISES = (
         (_motions(9, 8, 3), _motions(12, 5, 2), _motions(7, 4, 4, slots=2)),
         (
             Mistake("x is the column and y the row: slots[i, y, x]", _rows_and_columns),
-            Mistake("-1 and 1 are the picture's edges, not the centres of its outer pixels", _rounded),
+            Mistake(EDGES, lambda s, j: _agreement(_at_pixels(s, _between_centres(s, j).round()))),
+            Mistake(EDGES, lambda s, j: _agreement(_at_pixels(s, _between_centres(s, j)))),
+            Mistake("pixel k reaches from k to k + 1: cut off what is behind the point, do not round",
+                    lambda s, j: _agreement(_at_pixels(s, ((j + 1) / 2 * s.shape[-1]).round()))),
             Mistake("compare with the slot that is most frequent under this joint", _of_slot_of_first),
-            Mistake("one number for every joint, not their mean",
-                    lambda s, j: same_slot(s, j).mean().expand(j.shape[1]).clone()),
+            Mistake("one number for every joint, not their mean", lambda s, j: same_slot(s, j).mean()),
+            Mistake("how often the most frequent slot occurs, not its number",
+                    lambda s, j: _under(s, j).mode(dim=0).values),
+            Mistake("a share of the pictures, not their number", lambda s, j: same_slot(s, j) * len(s)),
+            Mistake("most frequent in all pictures, under one joint; not in one picture, under all joints",
+                    lambda s, j: (_under(s, j) == _under(s, j).mode(1, keepdim=True).values).double().mean(dim=0)),
         ),
     ),
     open_exercise("15.4", "a penalty that does not care for size", spread_over_area, _PENALTY,
-          (0, lambda m: spread_over_area(m) / m.sum()),
+          (0, lambda m: spread_over_area(m) / m.sum()), (0, lambda m: (spread_over_area(m) + 1e-9).log()),
           (1, lambda m: spread_over_area((m > 0.5).to(m.dtype))),
           (2, _variation), (2, _spread),
           (3, lambda m: spread_over_area(m) + (m.sum(dim=1) * torch.arange(32)).sum() / (31 * m.sum() + 1e-6)),
