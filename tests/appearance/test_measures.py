@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from wwlib.appearance.measures import colour_r2, colour_spread, part_colours, probe, psnr
+from wwlib.appearance.measures import colour_r2, colour_spread, in_batches, part_colours, probe, psnr
 from wwlib.datasets.motions import sample_triplets
 from wwlib.datasets.puppet import render
 
@@ -69,3 +69,15 @@ def test_probes_find_what_is_there_linearly_and_in_bends_and_nothing_in_noise():
     assert straight < 0.1
     assert curved > 0.95
     assert max(probe(torch.randn(600, 8, generator=g), hidden, 400)) < 0.05
+
+
+def test_in_batches_gives_what_the_function_gives_for_all_at_once():
+    x, y = torch.rand(2, 230, 3, generator=torch.Generator().manual_seed(0))
+    sizes = []
+
+    def added(some, others):
+        sizes.append(len(some))
+        return some + 2 * others
+
+    assert torch.equal(in_batches(added, x, y), x + 2 * y)
+    assert sizes == [100, 100, 30]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -84,3 +86,8 @@ def probe(codes: Tensor, targets: Tensor, train: int) -> tuple[float, float]:
 
 def _r2(model, x: np.ndarray, targets: np.ndarray) -> float:
     return float(1 - np.square(model.predict(x) - targets).sum() / np.square(targets - targets.mean(axis=0)).sum())
+
+
+def in_batches(function: Callable[..., Tensor], *images: Tensor) -> Tensor:
+    """Return what a function gives for pictures, 100 of them at a time."""
+    return torch.cat([function(*some) for some in zip(*(each.split(100) for each in images), strict=True)])

@@ -6,10 +6,9 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 
 import torch
-from torch import Tensor
 
 from wwlib.appearance.discovery import DiscoveryModel, Schedule, segment, train_discovery
-from wwlib.appearance.measures import probe, psnr
+from wwlib.appearance.measures import in_batches, probe, psnr
 from wwlib.appearance.segments.measures import (
     colour_clusters,
     fit_mapping,
@@ -133,7 +132,7 @@ def measure(model: DiscoveryModel, figures: Figures, known: int, seed: int) -> d
     active = foreground_slots(slots[known:], mapping)
     g = torch.Generator().manual_seed(seed)
     codes = torch.cat([model.shape(some).sample(g).flatten(1) for some in images.split(100)])
-    transferred = _in_batches(model.transfer, tested.given.images, tested.onto.images)
+    transferred = in_batches(model.transfer, tested.given.images, tested.onto.images)
     some = tested.rows(slice(REPAINTED))
     part_of = {slot: int(mapping[slot]) for slot in active}
     repainted = repainting(model, some.onto.images, some.given.images, some.onto.parts, part_of)
@@ -152,11 +151,6 @@ def measure(model: DiscoveryModel, figures: Figures, known: int, seed: int) -> d
         repainted={str(slot): asdict(scores) for slot, scores in repainted.items()},
         **{name: max(probe(codes, target, known)) for name, target in targets.items()},
     )
-
-
-def _in_batches(function, *images: Tensor) -> Tensor:
-    """What a function gives for pictures, 100 of them at a time."""
-    return torch.cat([function(*some) for some in zip(*(each.split(100) for each in images), strict=True)])
 
 
 def baselines(figures: Figures, known: int, clusters: int = 8) -> dict:

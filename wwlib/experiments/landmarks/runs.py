@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from statistics import mean
 
@@ -20,7 +19,7 @@ from wwlib.appearance.landmarks.measures import (
     mean_pose_error,
     recolour_shift,
 )
-from wwlib.appearance.measures import probe, psnr
+from wwlib.appearance.measures import in_batches, probe, psnr
 from wwlib.appearance.parts import PartModel, Schedule, train_parts
 from wwlib.appearance.warps import moments, sample_jitter, sample_warp
 from wwlib.base.device import Compute
@@ -83,11 +82,6 @@ def draw_figures(n: int, seed: int) -> Figures:
     """Return `n` triplets of puppets drawn from a seed; trainings use others."""
     a, b, looks, other = sample_triplets(n, torch.Generator().manual_seed(seed))
     return Figures(b, looks, other, render(a, looks), render(b, other), render(b, looks))
-
-
-def in_batches(function: Callable[..., Tensor], *images: Tensor) -> Tensor:
-    """Return what a function gives for pictures, 100 of them at a time."""
-    return torch.cat([function(*some) for some in zip(*(each.split(100) for each in images), strict=True)])
 
 
 @torch.no_grad()
