@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
+
+from wwlib.base.shelf import runs_of
 
 INVERSE = 1e-4  # the largest error of a flow's inverse that any lesson allows
 CRITERIA = ("criterion", "goal", "measured, mean (range) over seeds", "3 sd bound", "seeds that meet it")
@@ -15,6 +19,23 @@ PAPER_EDITS = {
     "age": ("10.77", "21.77"),
     "smiling": ("9.57", "14.47"),
 }
+
+
+def measured(record: dict, case: str, measure: str, measures: Mapping[str, Callable[[dict], float]]) -> np.ndarray:
+    """Return one measure `[seeds]` of a case of a record.
+
+    Args:
+        record: of every run.
+        case: of the record's.
+        measure: name of one of `measures`.
+        measures: functions of a run.
+
+    Raises:
+        ValueError: for an unknown case or measure.
+    """
+    if measure not in measures:
+        raise ValueError(f"measure must be one of {tuple(measures)}, got {measure!r}")
+    return np.array([measures[measure](run) for run in runs_of(record, case)])
 
 
 def threshold(values: np.ndarray, worst: str = "low") -> float:

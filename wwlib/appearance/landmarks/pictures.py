@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,6 +11,13 @@ from torch import Tensor
 from wwlib.appearance.parts import PartModel
 from wwlib.base.viz import Picture, gif, grid
 from wwlib.datasets.puppet import hsv_to_rgb
+
+
+class Transfers(Protocol):
+    """What draws the shape of one picture in the look of another: a model of lesson 14 or of lesson 15."""
+
+    def transfer(self, x: Tensor, onto: Tensor) -> Tensor:
+        """Return pictures `[B, 3, 32, 32]` with the shape of `onto` and the look of `x`."""
 
 
 def landmark_colours(n: int) -> Tensor:
@@ -86,11 +94,26 @@ def motion_picture(model: PartModel, frames: Tensor, looks_of: Tensor, times: in
         times: larger than the frames.
     """
     heat = model.heat(model.shape(frames), frames.shape[-1])
-    columns = [frames, over_figure(frames, heat)]
+    return film_beside(model, frames, over_figure(frames, heat), "landmarks as coloured spots", looks_of, times)
+
+
+@torch.no_grad()
+def film_beside(model: Transfers, frames: Tensor, seen: Tensor, what: str, looks_of: Tensor, times: int) -> Picture:
+    """Return a moving picture: a film, what a model sees in it, and the film in the looks of other figures.
+
+    Args:
+        model: trained.
+        frames: of the film, `[T, 3, 32, 32]`.
+        seen: what the model sees in every frame, `[T, 3, 32, 32]`.
+        what: that is, in words.
+        looks_of: pictures whose looks are taken, `[n, 3, 32, 32]`, each a column after the first two.
+        times: larger than the frames.
+    """
+    columns = [frames, seen]
     columns += [model.transfer(look.expand(len(frames), -1, -1, -1), frames) for look in looks_of.split(1)]
     alt = (
-        f"A film of {len(frames)} frames. From the left: the film, its landmarks as coloured spots, and the same "
-        f"motion in the looks of {len(looks_of)} other figures."
+        f"A film of {len(frames)} frames. From the left: the film, its {what}, and the same motion in the looks of "
+        f"{len(looks_of)} other figures."
     )
     film = torch.cat(columns, dim=3)
     return gif(film, alt, side=times * film.shape[-1])

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from wwlib.appearance.discovery import DiscoveryModel, segment
-from wwlib.appearance.landmarks.pictures import landmark_colours
-from wwlib.base.viz import Picture, gif, grid
+from wwlib.appearance.landmarks.pictures import film_beside, landmark_colours
+from wwlib.base.viz import Picture, grid
 
 
 def coloured_slots(slots: Tensor, n: int) -> Tensor:
@@ -77,11 +77,5 @@ def segment_film(model: DiscoveryModel, frames: Tensor, looks_of: Tensor, times:
         looks_of: pictures whose looks are taken, `[n, 3, 32, 32]`, each a column after the first two.
         times: larger than the frames.
     """
-    columns = [frames, coloured_slots(segment(model, frames), model.slots)]
-    columns += [model.transfer(look.expand(len(frames), -1, -1, -1), frames) for look in looks_of.split(1)]
-    alt = (
-        f"A film of {len(frames)} frames. From the left: the film, its slots in colours, and the same motion in the "
-        f"looks of {len(looks_of)} other figures."
-    )
-    film = torch.cat(columns, dim=3)
-    return gif(film, alt, side=times * film.shape[-1])
+    slots = coloured_slots(segment(model, frames), model.slots)
+    return film_beside(model, frames, slots, "slots in colours", looks_of, times)

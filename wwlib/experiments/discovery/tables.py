@@ -9,7 +9,7 @@ import numpy as np
 
 from wwlib.base.shelf import named_run, runs_of
 from wwlib.base.table import Result, Table
-from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range
+from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range, measured
 from wwlib.experiments.discovery.runs import CASES, SEARCHED, load_record
 from wwlib.experiments.records import made_from
 
@@ -67,9 +67,7 @@ def discovery_values(record: dict, case: str, measure: str) -> np.ndarray:
     Raises:
         ValueError: for an unknown case or measure.
     """
-    if measure not in MEASURES:
-        raise ValueError(f"measure must be one of {tuple(MEASURES)}, got {measure!r}")
-    return np.array([MEASURES[measure](run) for run in runs_of(record, case)])
+    return measured(record, case, measure, MEASURES)
 
 
 @made_from(load_record)

@@ -6,7 +6,7 @@ import numpy as np
 
 from wwlib.base.shelf import runs_of
 from wwlib.base.table import Result, Table
-from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range
+from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range, measured
 from wwlib.experiments.landmarks.runs import CASES, load_record
 from wwlib.experiments.records import made_from
 
@@ -47,9 +47,7 @@ def landmark_values(record: dict, case: str, measure: str) -> np.ndarray:
     Raises:
         ValueError: for an unknown case or measure.
     """
-    if measure not in MEASURES:
-        raise ValueError(f"measure must be one of {tuple(MEASURES)}, got {measure!r}")
-    return np.array([MEASURES[measure](run) for run in runs_of(record, case)])
+    return measured(record, case, measure, MEASURES)
 
 
 def _ratios(record: dict, free: str, than: str, measure: str) -> np.ndarray:

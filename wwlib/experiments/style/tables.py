@@ -8,7 +8,7 @@ from wwlib.base.shelf import runs_of
 from wwlib.base.table import Table
 from wwlib.datasets.styles.paintings import FAMILIES
 from wwlib.datasets.styles.scenes import SHAPES
-from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range
+from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range, measured
 from wwlib.experiments.records import made_from
 from wwlib.experiments.style.runs import CASES, REMEDIES, load_record
 
@@ -38,9 +38,7 @@ def style_values(record: dict, case: str, measure: str) -> np.ndarray:
     Raises:
         ValueError: for an unknown case or measure.
     """
-    if measure not in MEASURES:
-        raise ValueError(f"measure must be one of {tuple(MEASURES)}, got {measure!r}")
-    return np.array([MEASURES[measure](run) for run in runs_of(record, case)])
+    return measured(record, case, measure, MEASURES)
 
 
 @made_from(load_record)
