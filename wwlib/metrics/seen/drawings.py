@@ -126,8 +126,10 @@ def score_drawings(generator: GeneratorLike, resolution: int, seed: int = 0) -> 
     """
     judge, observer = load_room_judge(resolution), RoomObserver(resolution)
     rooms = PartOfRooms(resolution, held_out=True)
+    by_judge, by_observer = traversal_scores(generator, (judge, observer), rooms.factor_names, seed=seed)
     return Drawings(
-        *traversal_scores(generator, (judge, observer), rooms.factor_names, seed=seed),
+        by_judge,
+        by_observer,
         vp_score(generator, seed=seed),
         picture_quality(generator, judge, rooms, seed=seed),
         trust(generator, judge, observer, seed=seed),
