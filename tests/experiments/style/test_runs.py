@@ -11,7 +11,7 @@ from wwlib.appearance.style import Schedule, StyleModel
 from wwlib.appearance.styles.judges import HEADS, Verdict, mean_hue, new_style_judge
 from wwlib.datasets.styles.paintings import paintings
 from wwlib.experiments.style import runs
-from wwlib.experiments.style.runs import CASES, REMEDIES, SHIPPED, baselines, draw_gallery, judged, make, measure
+from wwlib.experiments.style.runs import CASES, VARIANTS, SHIPPED, baselines, draw_gallery, judged, make, measure
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,10 @@ def test_every_case_changes_what_its_name_says():
     assert replace(CASES["no triplet"], triplet=contrast.triplet) == contrast
     assert replace(CASES["no disentanglement"], disentangle=contrast.disentangle) == contrast
     assert replace(CASES["family alone"], adversarial=1.0) == CASES["paper"]
-    assert [name for name, schedule in (CASES | REMEDIES).items() if schedule.angles] == [
-        name for name in REMEDIES if name.startswith("angles vary")
+    assert [name for name, schedule in (CASES | VARIANTS).items() if schedule.angles] == [
+        name for name in VARIANTS if name.startswith("angles vary")
     ]
-    assert set(SHIPPED) <= set(CASES | REMEDIES)
+    assert set(SHIPPED) <= set(CASES | VARIANTS)
 
 
 def test_shipped_networks_fit_into_five_megabytes():

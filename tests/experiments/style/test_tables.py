@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wwlib.experiments.style.runs import CASES, REMEDIES
+from wwlib.experiments.style.runs import CASES, VARIANTS
 from wwlib.experiments.style.tables import (
     baseline_table,
     case_table,
@@ -32,7 +32,7 @@ def run(case: str, seed: int) -> dict:
     return dict(case=case, seed=seed, scores=scores)
 
 
-RECORD = dict(runs=[run(case, seed) for case in CASES for seed in (0, 1)] + [run(next(iter(REMEDIES)), 0)])
+RECORD = dict(runs=[run(case, seed) for case in CASES for seed in (0, 1)] + [run(next(iter(VARIANTS)), 0)])
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_missed_goal_is_counted():
 
 def test_every_case_has_a_line_and_a_remedy_once_it_is_recorded():
     assert [row[0] for row in case_table(RECORD).rows] == list(CASES)
-    assert [row[0] for row in leak_table(RECORD).rows] == [*CASES, next(iter(REMEDIES))]
+    assert [row[0] for row in leak_table(RECORD).rows] == [*CASES, next(iter(VARIANTS))]
 
 
 def test_what_a_model_says_of_itself_stands_beside_what_the_judge_finds():

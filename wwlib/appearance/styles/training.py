@@ -29,6 +29,7 @@ PENALISED = 4  # the gradient is penalised in one of so many steps, so many time
 FALLS_FROM, NOTED = 0.6, 25  # share of the steps after which the rate falls; steps between two notes
 
 
+
 @dataclass(frozen=True)
 class Batch:
     """What a step sees: pictures `[2 B, 3, 32, 32]` in [-1, 1].
@@ -136,16 +137,17 @@ class StyleTraining:
         some = lambda images: crops(images, schedule.crop, self.generator)  # noqa: E731
         content, first = model.content(batch.photos), some(batch.references)
         codes = model.style(first)
+        s, s_other = codes.split(n)
         terms = {}
         if schedule.contrast:
             terms["contrast"] = contrast_loss(codes, model.style(some(batch.partners)))
-            codes = codes.detach()
-        s, s_other = codes.split(n)
         # x1 = (x, s), x2 = (x, s'), x3 = (x', s)
         photos = torch.cat([batch.photos[:n], batch.photos])
         content = torch.cat([content[:n], content])
         families = torch.cat([batch.families, batch.families[:n]])
         drawn = model.decode(content, torch.cat([s, s_other, s]))
+        if schedule.contrast:
+            s, s_other = s.detach(), s_other.detach()
         read, read_other, read_elsewhere = self._read(some(drawn)).split(n)
         terms["image"] = image_loss(drawn, photos)
         terms["content"] = content_loss(model.content(drawn), content)

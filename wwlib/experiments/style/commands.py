@@ -17,6 +17,6 @@ REMAKES = (
         "train lesson 16's content and style",
         _make,
         parts="judge, paper, contrast, 'no triplet'",
-        seeds="of the trainings (default: 0 to 4, of remedies 0 alone)",
+        seeds="of the trainings (default: 0 to 4, of variants 0 alone)",
     ),
 )

@@ -32,24 +32,27 @@ from wwlib.models.judges import Judge
 STYLE = Shelf(DATA / "style-weights.safetensors", DATA / "style.json", "python -m wwlib remake style")
 LEARNED, TESTED, TEST_SEED, JUDGE_SEED = 1_400, 600, 6_000, 902  # rows that readers learn from, rows that are scored
 CONTRAST = Schedule(contrast=1.0)
+TWO = replace(CONTRAST, siblings=True)
 CASES = {
     "paper": Schedule(),
     "contrast": CONTRAST,
+    "contrast of two paintings": TWO,
     "no triplet": replace(CONTRAST, triplet=0.0),
     "no disentanglement": replace(CONTRAST, disentangle=0.0),
-    "critic features": Schedule(features=1.0),
-    "family alone": Schedule(adversarial=0.0),
 }
-# against the shape that leaks into the style code, and for a second parameter: what is changed
-REMEDIES = {
-    "contrast of two paintings": replace(CONTRAST, siblings=True),
+# further variants, with fewer seeds: what the critic is good for; against the shape that leaks into the style code; a
+# second parameter
+VARIANTS = {
+    "critic features": replace(CONTRAST, features=1.0),
+    "family alone": replace(CONTRAST, adversarial=0.0),
     "contrast of small crops": replace(CONTRAST, crop=16),
-    "contrast of two paintings, small crops": replace(CONTRAST, siblings=True, crop=16),
-    "angles vary": replace(CONTRAST, angles=True),
-    "angles vary, contrast of two paintings": replace(CONTRAST, angles=True, siblings=True),
-    "angles vary, steered waves": replace(CONTRAST, angles=True, steered=4),
+    "contrast, disentanglement eight times": replace(CONTRAST, disentangle=16.0),
+    "angles vary": replace(TWO, angles=True),
+    "angles vary, steered waves": replace(TWO, angles=True, steered=4),
+    "angles vary, wide margin": replace(TWO, angles=True, margin=2.0),
+    "angles vary, steered waves, wide margin": replace(TWO, angles=True, steered=4, margin=2.0),
 }
-SHIPPED = ("paper", "contrast", "no triplet", "contrast of two paintings")  # what the lesson draws with
+SHIPPED = ("paper", "contrast", "contrast of two paintings", "no triplet")  # what the lesson draws with
 
 
 def load_record() -> dict:
@@ -216,18 +219,18 @@ def make(parts: list[str], seeds: list[int] | None = None) -> None:
     """Make the parts that are named, and bring weights and record up to date.
 
     Args:
-        parts: "judge", of `CASES` or of `REMEDIES`; all when empty.
-        seeds: of the trainings; 0 to 4 if left out, of remedies 0 alone.
+        parts: "judge", of `CASES` or of `VARIANTS`; all when empty.
+        seeds: of the trainings; 0 to 4 if left out, of variants 0 alone.
 
     Raises:
         ValueError: for an unknown part.
     """
-    chosen = chosen_parts(parts, ("judge", *CASES, *REMEDIES))
+    chosen = chosen_parts(parts, ("judge", *CASES, *VARIANTS))
     if "judge" in chosen:
         STYLE.keep_host("judge", lambda: train_style_judge(seed=JUDGE_SEED))
     trainings = [part for part in chosen if part != "judge"]
     seeds_of = lambda part: seeds or (SEEDS if part in CASES else range(1))  # noqa: E731
-    schedules = CASES | REMEDIES
+    schedules = CASES | VARIANTS
     runs_of_part = lambda case, seed: [  # noqa: E731
         run_case(case, replace(schedules[case], seed=seed), seed == 0 and case in SHIPPED)
     ]

@@ -10,7 +10,7 @@ from wwlib.datasets.styles.paintings import FAMILIES
 from wwlib.datasets.styles.scenes import SHAPES
 from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range, measured
 from wwlib.experiments.records import made_from
-from wwlib.experiments.style.runs import CASES, REMEDIES, load_record
+from wwlib.experiments.style.runs import CASES, VARIANTS, load_record
 
 # goals of the pilot: shares of right answers, mean cosines of hues, quotients of drifts
 FAMILY, SHAPE, HUE, NO_HUE, STILL, MOVES, LESS, LEAK = 0.80, 0.70, 0.90, 0.20, 0.2, 1.0, 1.0, 1 / len(SHAPES) + 0.1
@@ -31,7 +31,7 @@ def style_values(record: dict, case: str, measure: str) -> np.ndarray:
 
     Args:
         record: of every run.
-        case: of `CASES` or `REMEDIES`.
+        case: of `CASES` or `VARIANTS`.
         measure: of `MEASURES`: a score of the record, the hue's agreement in one of `FAMILIES`, the drift with the
             photo over that with the reference ("drift"), or what the better of two readers reads from codes.
 
@@ -115,7 +115,7 @@ def leak_table(record: dict) -> Table:
         "stripes' angle": ("angle", ".2f"),
     }
     made = {run["case"] for run in record["runs"]}
-    return _table_of(record, [*CASES, *(case for case in REMEDIES if case in made)], columns)
+    return _table_of(record, [*CASES, *(case for case in VARIANTS if case in made)], columns)
 
 
 @made_from(load_record)
