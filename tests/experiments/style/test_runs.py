@@ -11,7 +11,7 @@ from wwlib.appearance.style import Schedule, StyleModel
 from wwlib.appearance.styles.judges import HEADS, Verdict, mean_hue, new_style_judge
 from wwlib.datasets.styles.paintings import paintings
 from wwlib.experiments.style import runs
-from wwlib.experiments.style.runs import CASES, VARIANTS, SHIPPED, baselines, draw_gallery, judged, make, measure
+from wwlib.experiments.style.runs import CASES, SHIPPED, VARIANTS, baselines, draw_gallery, judged, make, measure
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,12 @@ def test_every_case_changes_what_its_name_says():
     assert replace(contrast, contrast=0.0) == CASES["paper"]
     assert replace(CASES["no triplet"], triplet=contrast.triplet) == contrast
     assert replace(CASES["no disentanglement"], disentangle=contrast.disentangle) == contrast
-    assert replace(CASES["family alone"], adversarial=1.0) == CASES["paper"]
+    assert replace(VARIANTS["family alone"], adversarial=1.0) == contrast
+    assert replace(VARIANTS["critic features"], features=0.0) == contrast
+    assert replace(CASES["contrast of two paintings"], siblings=False) == contrast
+    two = CASES["contrast of two paintings"]
+    assert all(replace(schedule, angles=False, steered=0, margin=two.margin) == two for schedule in VARIANTS.values()
+               if schedule.angles)  # fmt: skip
     assert [name for name, schedule in (CASES | VARIANTS).items() if schedule.angles] == [
         name for name in VARIANTS if name.startswith("angles vary")
     ]

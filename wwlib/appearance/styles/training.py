@@ -29,7 +29,6 @@ PENALISED = 4  # the gradient is penalised in one of so many steps, so many time
 FALLS_FROM, NOTED = 0.6, 25  # share of the steps after which the rate falls; steps between two notes
 
 
-
 @dataclass(frozen=True)
 class Batch:
     """What a step sees: pictures `[2 B, 3, 32, 32]` in [-1, 1].

@@ -409,8 +409,7 @@ QUESTIONS = (
     Question(
         "16.a",
         "687900d291330720",
-        "Blur removes the pattern and grey removes the hue: both belong to the style. What is dark and what is light has "
-        "to stay.",
+        "Blur removes the pattern and grey removes the hue: both belong to the style. Dark and light must stay.",
         dict(
             a="The blur costs about as much as it saves; it decides what the loss cannot see.",
             b="The photos are sharp; the blur is a part of the loss.",
@@ -430,8 +429,8 @@ QUESTIONS = (
     Question(
         "16.c",
         "100fb11f7fcaf6b5",
-        "Both networks are trained together, and the loss only asks that one understands the other. A judge that never saw "
-        "them hears what they do not say.",
+        "Both networks are trained together, and the loss only asks that the encoder reads what the decoder wrote. A "
+        "judge that never saw them reads something else.",
         dict(
             a="The same judge reads the hues of real paintings almost without an error.",
             b="The critic is not asked whether the hue is the one of the reference.",
