@@ -38,7 +38,8 @@ class Schedule:
         triplet, margin: weight of the fixpoint triplet loss of styles, and its margin.
         disentangle: weight of the loss that asks a style code not to depend on the photo.
         content: weight of the content fixpoint.
-        image: weight of the difference of blurred grey pictures.
+        image: weight of the difference of blurred pictures.
+        coloured: whether that difference is one of colours, not of grey.
         adversarial, family: weights of the critic's two verdicts.
         contrast: weight of the contrast between real crops. Above 0, the style encoder learns from this and from what
             the decoder needs: its weights are frozen where it reads drawn pictures, and the triplet and disentanglement
@@ -60,6 +61,7 @@ class Schedule:
     disentangle: float = 2.0
     content: float = 2.0
     image: float = 30.0
+    coloured: bool = False
     adversarial: float = 1.0
     family: float = 1.0
     contrast: float = 0.0

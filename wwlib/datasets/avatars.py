@@ -135,19 +135,31 @@ def draw(parts: dict[str, str | None], colours: dict[str, str]) -> np.ndarray:
     return rasterise("pixel-art", options, SIDE)[:, :, :3]
 
 
-def rasterise(style: str, options: dict, side: int) -> np.ndarray:
-    """Draw one picture in a style of DiceBear, such as "pixel-art": uint8 `[side, side, 4]`, RGB and opacity."""
+def rasterise(style: str, options: dict, side: int, only: tuple[str, ...] | None = None) -> np.ndarray:
+    """Draw one picture in a style of DiceBear, such as "pixel-art": uint8 `[side, side, 4]`, RGB and opacity.
+
+    Args:
+        style: its name at DiceBear.
+        options: the parts and colours.
+        side: of the picture, pixels.
+        only: draw these components of the style alone; "" is what belongs to none.
+    """
     import resvg_py
     from dicebear import Avatar
     from PIL import Image
 
-    svg = Avatar(_load_style(style), options).to_string()
+    svg = Avatar(_load_style(style, only), options).to_string()
     png = resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side)
     return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGBA"))
 
 
 @lru_cache
-def _load_style(name: str):
+def _load_style(name: str, only: tuple[str, ...] | None):
     from dicebear import Style
 
-    return Style(json.loads(files("dicebear_styles").joinpath(f"{name}.json").read_text("utf-8")))
+    described = json.loads(files("dicebear_styles").joinpath(f"{name}.json").read_text("utf-8"))
+    if only is not None:
+        canvas = described["canvas"]
+        component = lambda element: element["name"] if element["type"] == "component" else ""  # noqa: E731
+        canvas["elements"] = [element for element in canvas["elements"] if component(element) in only]
+    return Style(described)

@@ -55,6 +55,13 @@ def _portraits(_) -> None:
     print(f"wrote {ARCHIVE}")
 
 
+def _artists(_) -> None:
+    from wwlib.datasets.styles.artists import ARCHIVE, make_archive
+
+    make_archive()
+    print(f"wrote {ARCHIVE}")
+
+
 def _add_fashion(parser) -> None:
     parser.add_argument("--source", type=Path, help="the folder with the four idx files (default: the package's)")
 
@@ -77,5 +84,6 @@ COMMANDS = (
 REMAKES = (
     Command("avatars", "draw the layers of the avatars (needs dicebear-core, dicebear-styles, resvg-py)", _avatars),
     Command("portraits", "draw the layers of the portraits (needs the same packages)", _portraits),
+    Command("artists", "draw the layers of faces in three artists' hands (needs the same packages)", _artists),
     Command("fashion", "choose held-out photographs (needs Debian's dataset-fashion-mnist)", _fashion, _add_fashion),
 )

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from wwlib.appearance.styles.losses import (
+    blurred,
     blurred_grey,
     content_loss,
     contrast_loss,
@@ -71,6 +72,16 @@ def test_hues_and_fine_patterns_cost_nothing_and_darkness_costs_its_square():
     assert image_loss(photos - 0.2, photos).item() == pytest.approx(0.1**2)  # pictures are two wide, greys one
     assert blurred_grey(photos).shape == (1, 1, 28, 28)
     assert blurred_grey(photos).unique().tolist() == [0.5]
+
+
+def test_coloured_the_image_loss_counts_hues_and_still_no_fine_patterns():
+    photos = torch.zeros(1, 3, 32, 32)
+    tint = torch.tensor([0.3, -0.1, -0.2])
+    tinted = photos + tint.view(1, 3, 1, 1)
+    assert image_loss(tinted, photos, coloured=True).item() == pytest.approx(float((tint / 2).square().mean()))
+    striped = photos + 0.4 * torch.cos(2 * torch.pi * torch.arange(32) / 5)
+    assert image_loss(striped, photos, coloured=True).item() < 1e-10
+    assert blurred(photos).shape == (1, 3, 28, 28)
 
 
 def test_contrast_is_the_surprise_of_a_choice_among_all_partners():

@@ -158,6 +158,27 @@ def test_a_training_follows_its_seed_and_returns_a_frozen_model_and_its_history(
         assert torch.equal(one, two)
 
 
+def test_a_training_takes_its_pictures_from_where_it_is_told():
+    batches = []
+
+    def draw(schedule, generator):
+        batches.append(draw_batch(schedule, generator))
+        return batches[-1]
+
+    model, _ = train_style(SHORT, draw=draw)
+    assert len(batches) == SHORT.steps
+    usual, _ = train_style(SHORT)
+    assert all(torch.equal(one, two) for one, two in zip(model.parameters(), usual.parameters(), strict=True))
+
+
+def test_the_image_loss_compares_colours_where_the_schedule_says_so():
+    batch = draw_batch(SHORT, seeded())
+    grey, coloured = (
+        StyleTraining(replace(SHORT, coloured=colours))._drawing_loss(batch)[2]["image"] for colours in (False, True)
+    )
+    assert coloured > grey
+
+
 def test_a_short_training_draws_photos_as_dark_as_they_are():
     _, history = train_style(Schedule(steps=40, batch=4, warm_up=5, image=100.0))
     assert history[-1]["image"] < 0.6 * history[0]["image"]

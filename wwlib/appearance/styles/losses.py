@@ -57,14 +57,25 @@ def content_loss(drawn: Tensor, given: Tensor) -> Tensor:
     return (1 - cosine).square().mean()
 
 
+def blurred(images: Tensor) -> Tensor:
+    """Return pictures `[B, C, H, W]` blurred over 5 pixels and in [0, 1]: `[B, C, H - 4, W - 4]`."""
+    return F.avg_pool2d((images.float() + 1) / 2, BLUR, stride=1)
+
+
 def blurred_grey(images: Tensor) -> Tensor:
     """Return the mean of red, green and blue, blurred over 5 pixels and in [0, 1]: `[B, 1, H - 4, W - 4]`."""
-    return F.avg_pool2d((images.float().mean(dim=1, keepdim=True) + 1) / 2, BLUR, stride=1)
+    return blurred(images.float().mean(dim=1, keepdim=True))
 
 
-def image_loss(drawn: Tensor, photos: Tensor) -> Tensor:
-    """Return the mean squared difference of blurred grey pictures; patterns and hues of a style cost nothing."""
-    return F.mse_loss(blurred_grey(drawn), blurred_grey(photos))
+def image_loss(drawn: Tensor, photos: Tensor, coloured: bool = False) -> Tensor:
+    """Return the mean squared difference of blurred pictures; what a style adds in small patterns costs nothing.
+
+    Args:
+        drawn, photos: pictures in [-1, 1].
+        coloured: compare red, green and blue; otherwise their mean, where the hues of a style cost nothing either.
+    """
+    blur = blurred if coloured else blurred_grey
+    return F.mse_loss(blur(drawn), blur(photos))
 
 
 def contrast_loss(one: Tensor, other: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -148,7 +149,7 @@ class StyleTraining:
         if schedule.contrast:
             s, s_other = s.detach(), s_other.detach()
         read, read_other, read_elsewhere = self._read(some(drawn)).split(n)
-        terms["image"] = image_loss(drawn, photos)
+        terms["image"] = image_loss(drawn, photos, schedule.coloured)
         terms["content"] = content_loss(model.content(drawn), content)
         terms["triplet"] = fixpoint_triplet_loss(s, s_other, read, read_other, schedule.margin)
         terms["disentangle"] = disentanglement_loss(s, read, read_elsewhere)
@@ -171,19 +172,24 @@ class StyleTraining:
 
 
 @own_modes()
-def train_style(schedule: Schedule, compute: Compute | None = None) -> tuple[StyleModel, list[dict]]:
+def train_style(
+    schedule: Schedule,
+    compute: Compute | None = None,
+    draw: Callable[[Schedule, torch.Generator], Batch] = draw_batch,
+) -> tuple[StyleModel, list[dict]]:
     """Train content and style; return the model frozen, and its losses every 25 steps.
 
     Args:
         schedule: of the training.
         compute: where it runs and in which number format; codes, pictures and losses stay in float32.
+        draw: the pictures of a step; photos and paintings of scenes, unless others are given.
 
     Raises:
         FloatingPointError: if a loss that is noted is not finite.
     """
     training, history = StyleTraining(schedule, compute), []
     for step in range(schedule.steps):
-        terms = training.step(draw_batch(schedule, training.generator).to(training.compute.device))
+        terms = training.step(draw(schedule, training.generator).to(training.compute.device))
         if step % NOTED == 0 or step == schedule.steps - 1:
             history.append({"step": step} | {name: term.item() for name, term in terms.items()})
             if not all(map(math.isfinite, history[-1].values())):

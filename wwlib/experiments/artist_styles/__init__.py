@@ -1,0 +1,1 @@
+"""Lesson 16 on drawings by artists: the same attributes in another artist's hand."""
