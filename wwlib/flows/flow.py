@@ -69,11 +69,11 @@ def conditioner(inputs: int, outputs: int, hidden: int, depth: int = 2) -> nn.Se
 
 
 def half_step(w: Tensor, raw_scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """Return w exp(tanh S) + t `[B, n]` and its log-determinant `[B]`; tanh keeps every scale in [1/e, e].
+    """Return w exp(tanh raw_scale) + shift `[B, n]` and its log-determinant `[B]`; every scale lies in [1/e, e].
 
     Args:
         w: the half that changes, `[B, n]`.
-        raw_scale, shift: S and t `[B, n]`, read from the other half.
+        raw_scale, shift: `[B, n]`, read from the other half.
     """
     log_scale = raw_scale.tanh()
     return w * log_scale.exp() + shift, log_scale.sum(dim=1)
@@ -87,7 +87,7 @@ def undo_half_step(w: Tensor, raw_scale: Tensor, shift: Tensor) -> Tensor:
 class Coupling(nn.Module):
     """Two affine half-steps: the first half of a vector scales and shifts the second, then the second the first.
 
-    S and t come from networks that are never inverted, so any network will do.
+    Scale and shift come from networks that are never inverted, so any network will do.
 
     Args:
         dim: length d of the vectors, even.

@@ -56,7 +56,7 @@ def cut(classifier: Judge, layer: str) -> tuple[Callable[[Tensor], Tensor], Call
 def pooled_share(concepts: Tensor) -> float:
     """Return the share of all variance of a group of numbers that a condition explains.
 
-    S = 1 - sum_i E[Var(c_i | z)] / sum_i Var(c_i); 1 - S is the share of the invariance. Variances within a condition
+    S = 1 - sum_i E[Var(u_i | y)] / sum_i Var(u_i); 1 - S is the share of the invariance. Variances within a condition
     are divided by draws - 1; otherwise, with few draws, a condition without information would seem to explain some.
 
     Args:

@@ -14,7 +14,7 @@ from wwlib.flows import flow
 
 
 def logistic_half_step(w, raw_scale, shift):
-    """Return 2 sigmoid(S) w + t `[B, n]` and its log-determinant `[B]`."""
+    """Return 2 sigmoid(raw_scale) w + shift `[B, n]` and its log-determinant `[B]`."""
     log_scale = math.log(2) + functional.logsigmoid(raw_scale)
     return w * log_scale.exp() + shift, log_scale.sum(dim=1)
 
@@ -117,13 +117,13 @@ EXERCISES = (
         logistic_half_step,
         (_half_step(4, 3), _half_step(1, 5), _half_step(6, 1)),
         (
-            Mistake("this is the half-step of section 2: the scale is now 2 sigmoid(S)", flow.half_step),
+            Mistake("this is the half-step of section 2: the scale is now 2 sigmoid(raw_scale)", flow.half_step),
             Mistake(
-                "the logarithm of 2 sigmoid(S) has a log 2 as well, once for every number",
+                "the logarithm of 2 sigmoid(raw_scale) has a log 2 as well, once for every number",
                 lambda w, s, t: (2 * s.sigmoid() * w + t, functional.logsigmoid(s).sum(dim=1)),
             ),
             Mistake(
-                "a scale of 1 at S = 0 needs the factor 2",
+                "a scale of 1 at raw_scale = 0 needs the factor 2",
                 lambda w, s, t: (s.sigmoid() * w + t, functional.logsigmoid(s).sum(dim=1)),
             ),
             Mistake(

@@ -274,9 +274,9 @@ QUESTIONS = (
         "8038b7948edc084c",
         "An edit replaces what the condition says and keeps all the rest.",
         dict(
-            a="The residual is taken from picture y, not drawn anew.",
-            c="Caption x does not state an ink; where could it come from?",
-            d="A mixture would need both residuals; only that of y is used.",
+            a="The residual is taken from picture b, not drawn anew.",
+            c="The caption of picture a does not state an ink; where could it come from?",
+            d="A mixture would need both residuals; only that of b is used.",
         ),
     ),
 )
