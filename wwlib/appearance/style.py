@@ -49,7 +49,7 @@ class Schedule:
         angles: whether the stripes' angle varies beside the hue.
         steered: waves of the decoder whose direction and period the style sets, beside the twelve fixed ones.
         crop: side of the part that the style encoder sees in training, pixels.
-        same_family: probability that the second reference is of the first one's family.
+        same_family: probability that the second reference is made to be of the first one's family; else it is drawn freely.
         penalty: weight of the critic's squared gradient on real pictures (R1), taken every fourth step.
         warm_up: steps in which the drawing networks learn without the critic; it learns from then on.
         steps, batch, rate, clip: of Adam, for both players.
@@ -70,7 +70,7 @@ class Schedule:
     angles: bool = False
     steered: int = 0
     crop: int = 24
-    same_family: float = 0.7
+    same_family: float = 1 / 3
     penalty: float = 1.0
     warm_up: int = 50
     steps: int = 1200
