@@ -49,7 +49,7 @@ class Schedule:
         angles: whether the stripes' angle varies beside the hue.
         steered: waves of the decoder whose direction and period the style sets, beside the twelve fixed ones.
         crop: side of the part that the style encoder sees in training, pixels.
-        same_family: probability that the second reference is made to be of the first one's family; else it is drawn freely.
+        same_family: probability that the second reference is of the first one's family; else it is drawn freely.
         penalty: weight of the critic's squared gradient on real pictures (R1), taken every fourth step.
         warm_up: steps in which the drawing networks learn without the critic; it learns from then on.
         steps, batch, rate, clip: of Adam, for both players.
