@@ -58,8 +58,8 @@ def test_a_strip_holds_given_drawn_and_right(model, looks):
 
 def test_moving_a_slider_swaps_the_picture(model, looks):
     widget = pose_widget(model, looks, ("lean", "left arm"), 2, 32)
-    look, lean, arm = widget.children[:3]
-    picture = widget.children[-1]
+    look, lean, arm = widget.children[0].children
+    picture = widget.children[1].children[-1]
     frames = pose_frames(model, looks, ("lean", "left arm"), 2, 32)
     look.value, lean.value, arm.value = 1, 0, 1
     assert bytes(picture.value) == frames[1][1]

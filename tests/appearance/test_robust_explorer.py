@@ -42,12 +42,13 @@ def test_there_is_a_strip_of_four_pictures_for_every_choice(scene):
 
 def test_sliders_swap_the_strip(scene):
     widget = transfer_widget(*scene, side=64)
-    model, look, moment, label, image = widget.children
+    model, look, moment = widget.children[0].children
+    label, _, image = widget.children[1].children
     frames = transfer_frames(*scene, side=64)
     assert image.value == frames[0][0][0]
     model.value, look.value, moment.value = 1, 2, 3
     assert image.value == frames[1][2][3]
-    assert label.value.startswith("trained with two;")
+    assert label.value.startswith("Trained with two:")
 
 
 def test_without_sliders_a_sheet_says_what_it_shows(scene, monkeypatch):

@@ -14,7 +14,6 @@ from wwlib.metrics.what import naming_accuracy
 from wwlib.metrics.where import change_map, changed_share, iou, mask_iou, traversal_change
 from wwlib.models import traversals
 from wwlib.models.editing import local_edit, project, transfer
-from wwlib.models.explorer import explore, explorer_frames, explorer_widget
 from wwlib.models.masks import SpatialConstriction
 from wwlib.models.networks import Generator, Recogniser
 
@@ -137,27 +136,6 @@ def test_a_gif_runs_there_and_back():
     animation = decoded(viz.gif(frames, "grey from black to white"))
     assert animation.format == "GIF"
     assert animation.n_frames == 6
-
-
-def test_headless_explore_is_the_static_sheet_and_the_widget_swaps_pictures(network):
-    sheet = explore(network, torch.zeros(3))
-    assert isinstance(sheet, viz.Picture)
-    widget = explorer_widget(network, torch.zeros(3), names=("a", "b", "c"), steps=5, side=32)
-    row, value, picture = widget.children
-    code, name = row.children
-    before = picture.value
-    value.value = 2.0
-    after = picture.value
-    code.value = 2
-    assert before != after != picture.value
-    assert name.value == "c"
-    frames = explorer_frames(network, torch.zeros(3), 2.0, 5, 32)
-    assert picture.value == frames[2][4]
-    value.value = -0.9  # typed; the nearest frame is the one at -1
-    assert picture.value == frames[2][1]
-    assert np.asarray(Image.open(io.BytesIO(after))).shape == (32, 64, 3)
-    with pytest.raises(ValueError, match="steps must be at least 2, got 1"):
-        explorer_widget(network, torch.zeros(3), steps=1)
 
 
 def test_iou_of_known_rectangles():

@@ -20,6 +20,7 @@ from wwlib.datasets.shapes3d import SmallRooms
 from wwlib.experiments.perturbation.runs import pair_config
 from wwlib.models.config import Config, replace_config
 from wwlib.models.losses import OBJECTIVES
+from wwlib.training.batch import loss_of_generator
 from wwlib.training.checkpoint import load_checkpoint, save_checkpoint
 from wwlib.training.loop import train
 from wwlib.training.recipes import recipe
@@ -66,7 +67,8 @@ def test_the_discriminator_never_sees_the_perturbed_images():
 def test_ps_loss_starts_near_d_plus_18_over_many_samples():
     state = Training(replace_config(TINY, batch=64), Noise(), CPU)
     state.recogniser.head.weight.data.zero_()
-    values = [state.loss_of_generator(state.draw(), slice(0, 64))[2]["what"].item() for _ in range(60)]
+    networks = state.generator, state.discriminator, state.recogniser
+    values = [loss_of_generator(networks, state.draw(), state.config)[2]["what"].item() for _ in range(60)]
     assert sum(values) / len(values) == pytest.approx(5 + 18, rel=0.1)
 
 

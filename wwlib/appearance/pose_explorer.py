@@ -11,7 +11,8 @@ from torch import Tensor
 
 from wwlib.appearance.vunet import VUNet
 from wwlib.base.device import headless
-from wwlib.base.viz import Picture, grid, png_bytes, show_widget, swapping_picture, to_pixels
+from wwlib.base.sliders import choice, explorer_frame, png_bytes, show_widget
+from wwlib.base.viz import Picture, grid, to_pixels
 from wwlib.datasets.poses import POSE_FACTORS, RANGES, Pose, standing
 from wwlib.datasets.puppet import Appearance, render, skeleton
 
@@ -72,11 +73,9 @@ def explore_poses(
 
 def pose_widget(model: VUNet, looks: Appearance, factors: Sequence[str] = MOVED, steps: int = 5, side: int = 160):
     """Return the widget that `explore_poses` shows; it has the same arguments."""
-    import ipywidgets as widgets
-
     frames = pose_frames(model, looks, factors, steps, side)
-    look = widgets.IntSlider(0, min=0, max=len(looks) - 1, description="appearance")
-    limbs = [widgets.IntSlider(steps // 2, min=0, max=steps - 1, description=name) for name in factors]
+    look = choice("appearance", len(looks) - 1)
+    limbs = [choice(name, steps - 1, steps // 2) for name in factors]
 
     def frame() -> bytes:
         position = 0
@@ -84,8 +83,10 @@ def pose_widget(model: VUNet, looks: Appearance, factors: Sequence[str] = MOVED,
             position = position * steps + limb.value
         return frames[look.value][position]
 
-    words = widgets.Label("from left: the given picture, what the model draws, what is right")
-    return widgets.VBox([look, *limbs, words, swapping_picture([look, *limbs], frame, 3 * side)])
+    def words() -> str:
+        return f"Appearance {look.value}: {', '.join(f'{limb.description} {limb.value}' for limb in limbs)}."
+
+    return explorer_frame([look, *limbs], frame, lambda: ("given", "drawn", "right"), words, side)
 
 
 def pose_frames(model: VUNet, looks: Appearance, factors: Sequence[str], steps: int, side: int) -> list[list[bytes]]:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from wwlib.appearance.robust import RobustModel, transfer
 from wwlib.base.device import headless
-from wwlib.base.viz import Picture, grid, png_bytes, show_widget, swapping_picture, to_pixels
+from wwlib.base.sliders import choice, explorer_frame, png_bytes, show_widget
+from wwlib.base.viz import Picture, grid, to_pixels
 from wwlib.datasets.poses import Pose, standing
 from wwlib.datasets.puppet import Appearance, render
 
@@ -59,22 +60,16 @@ def transfer_widget(
     models: Mapping[str, RobustModel], motion: Pose, driver: Appearance, looks: Appearance, side: int = 128
 ):
     """Return the widget that `explore_transfers` shows; it has the same arguments."""
-    import ipywidgets as widgets
-
     names, frames = list(models), transfer_frames(models, motion, driver, looks, side)
-    sliders = [
-        widgets.IntSlider(0, min=0, max=last, description=label)
-        for label, last in (("model", len(names) - 1), ("appearance", len(looks) - 1), ("moment", len(motion) - 1))
-    ]
-    model, look, moment = sliders
-
-    def words() -> str:
-        return f"trained with {names[model.value]}; from left: pose, appearance, transfer, truth"
-
-    name = widgets.Label(words())
-    model.observe(lambda change: setattr(name, "value", words()), names="value")
-    image = swapping_picture(sliders, lambda: frames[model.value][look.value][moment.value], 4 * side)
-    return widgets.VBox([*sliders, name, image])
+    model, look = choice("model", len(names) - 1), choice("appearance", len(looks) - 1)
+    moment = choice("moment", len(motion) - 1)
+    return explorer_frame(
+        (model, look, moment),
+        lambda: frames[model.value][look.value][moment.value],
+        lambda: ("pose", "appearance", "transfer", "truth"),
+        lambda: f"Trained with {names[model.value]}: appearance {look.value}, moment {moment.value}.",
+        side,
+    )
 
 
 def transfer_frames(

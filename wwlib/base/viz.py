@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +19,6 @@ from torch import Tensor
 from wwlib.base.captions import alternative, course, write_below
 from wwlib.base.files import write_whole
 
-NO_SLIDERS = "sliders need a notebook with ipywidgets; the picture below shows the same at once"
 INK, ACCENT, SECOND, FAINT = "#1b1f2a", "#0b6fb8", "#d1495b", "#9aa3b2"
 
 
@@ -320,43 +317,3 @@ def heat_map(
         axes.text(column, row, f"{table[row, column]:.{digits}f}", ha="center", va="center", fontsize=7, color=colour)
     lines = f"{height} rows, one for each {rows}, and {width} columns, one for each {columns}"
     return figure_picture(figure, f"{title}: a table of {lines}.")
-
-
-def show_widget(make: Callable[[], Any]) -> None:
-    """Show a widget; where there can be none, say so in a line: the sheet that stands below shows the same.
-
-    A front end without widgets would print their inside, "VBox(children=...", so it is given that line instead.
-
-    Args:
-        make: gives the widget; called only where `ipywidgets` is installed.
-    """
-    from IPython.display import display
-
-    if importlib.util.find_spec("ipywidgets") is None:
-        print(f"[{NO_SLIDERS} (pip install ipywidgets)]")
-        return
-    view = dict(version_major=2, version_minor=0, model_id=make().model_id)
-    display({"application/vnd.jupyter.widget-view+json": view, "text/plain": f"[{NO_SLIDERS}]"}, raw=True)
-
-
-def swapping_picture(sliders: Sequence, frame: Callable[[], bytes], width: int):
-    """Return an image widget that shows `frame()`, and updates it whenever a slider moves.
-
-    Args:
-        sliders: widgets with a `value`.
-        frame: returns the PNG bytes for the sliders' present values.
-        width: of the image on the page, pixels.
-    """
-    import ipywidgets as widgets
-
-    picture = widgets.Image(value=frame(), format="png", width=width)
-    for slider in sliders:
-        slider.observe(lambda change: setattr(picture, "value", frame()), names="value")
-    return picture
-
-
-def png_bytes(pixels: np.ndarray) -> bytes:
-    """Return a picture `[H, W, 3]` of uint8 as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return buffer.getvalue()

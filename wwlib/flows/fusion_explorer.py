@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wwlib.base.device import headless
-from wwlib.base.viz import Picture, grid, png_bytes, show_widget, swapping_picture, to_pixels
+from wwlib.base.sliders import choice, explorer_frame, png_bytes, show_widget
+from wwlib.base.viz import Picture, grid, to_pixels
 from wwlib.datasets.domains import STYLE, Domains, outline
 from wwlib.flows.translation import Translation, carry
 from wwlib.flows.world import World
@@ -94,25 +95,21 @@ def fusion_widget(
     world: World, fusions: Mapping[str, Translation], content: Tensor, exemplars: Tensor, side: int = 128
 ):
     """Return the widget that `explore_fusions` shows; it has the same arguments."""
-    import ipywidgets as widgets
-
     names, frames = list(fusions), fusion_frames(world, fusions, content, exemplars, side)
-    sliders = [
-        widgets.IntSlider(0, min=0, max=last, description=label)
-        for label, last in (("expert", len(names) - 1), ("content", len(content) - 1), ("exemplar", len(exemplars)))
-    ]
-    expert, picture, exemplar = sliders
+    expert, picture = choice("expert", len(names) - 1), choice("content", len(content) - 1)
+    exemplar = choice("exemplar", len(exemplars))
 
     def words() -> str:
         source = "v drawn anew" if exemplar.value == len(exemplars) else f"exemplar {exemplar.value}"
-        says = world.experts[names[expert.value]].name
-        return f"{says} of content {picture.value}, {source}; from left: content, condition, exemplar, result"
+        return f"{world.experts[names[expert.value]].name} of content {picture.value}, {source}."
 
-    name = widgets.Label(words())
-    for slider in sliders:
-        slider.observe(lambda change: setattr(name, "value", words()), names="value")
-    image = swapping_picture(sliders, lambda: frames[expert.value][picture.value][exemplar.value], 4 * side)
-    return widgets.VBox([*sliders, name, image])
+    return explorer_frame(
+        (expert, picture, exemplar),
+        lambda: frames[expert.value][picture.value][exemplar.value],
+        lambda: ("content", "condition", "exemplar", "result"),
+        words,
+        side,
+    )
 
 
 def fusion_frames(

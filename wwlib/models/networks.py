@@ -41,17 +41,16 @@ class Generator(nn.Module):
         start = re.fullmatch(r"Const-(\d+)", modules[0]) if modules else None
         if not start:
             raise ValueError(f"modules must begin with 'Const-<channels>', got {modules[:1]}")
-        width, resolution = int(start[1]), 4
+        width, self.resolution, widths = int(start[1]), 4, dict(widths)
         self.const = nn.Parameter(torch.randn(1, width, 4, 4))
-        self.blocks = nn.ModuleList()
-        widths = dict(widths)
+        self.blocks, self.noise_resolutions = nn.ModuleList(), []
         for token in _single_layers(modules[1:]):
-            block, width, resolution = _block(token, width, resolution, widths)
-            self.blocks.append(block)
+            name, outputs, self.resolution = _after(token, width, self.resolution, widths)
+            self.blocks.append(make_block(name, width, outputs, self.resolution))
+            self.noise_resolutions += [self.resolution] * isinstance(self.blocks[-1], NoiseConv)
+            width = outputs
         self.to_image = EqualisedConv(width, channels, kernel=1, gain=1.0)
-        self.resolution = resolution
         self.codes = count_codes(modules)
-        self.noise_resolutions = _noise_resolutions(modules)
 
     def forward(self, codes: Tensor, noise: list[Tensor] | None = None, return_masks: bool = False):
         """Return images; with `return_masks` also one mask `[B, n, R, R]` per Spatial Constriction module.
@@ -65,20 +64,18 @@ class Generator(nn.Module):
             raise ValueError(f"codes must be [B, {self.codes}], got {tuple(codes.shape)}")
         noise = iter(self.sample_noise(len(codes), device=codes.device) if noise is None else noise)
         x = self.const.expand(len(codes), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        masks, used = [], 0
+        parts = iter(codes.split([block.codes for block in self.blocks if hasattr(block, "codes")], dim=1))
+        masks = []
         for block in self.blocks:
-            if isinstance(block, NoiseConv):
+            if isinstance(block, SpatialConstriction):
+                x, mask = block(x, next(parts), return_masks=True)
+                masks.append(mask)
+            elif isinstance(block, GlobalStyle):
+                x = block(x, next(parts))
+            elif isinstance(block, NoiseConv):
                 x = block(x, next(noise))
-            elif isinstance(block, ResConv):
-                x = block(x)
             else:
-                code = codes[:, used : used + block.codes]
-                used += block.codes
-                if return_masks and isinstance(block, SpatialConstriction):
-                    x, mask = block(x, code, return_masks=True)
-                    masks.append(mask)
-                else:
-                    x = block(x, code)
+                x = block(x)
         images = self.to_image(x)
         return (images, masks) if return_masks else images
 
@@ -104,38 +101,43 @@ def _single_layers(modules: tuple[str, ...]) -> list[str]:
     return layers
 
 
-def _block(token: str, width: int, resolution: int, widths: dict[int, int]) -> tuple[nn.Module, int, int]:
-    """Build the module that a token names; return it with the channels and the resolution after it.
+def _after(token: str, width: int, resolution: int, widths: dict[int, int]) -> tuple[str, int, int]:
+    """Return a token without its channels, and the channels and the resolution after its block.
 
     Channels after an `@` replace those of the resolution in `widths`.
     """
     name, _, channels = token.partition("@")
     resolution *= 2 if name.startswith("ResConv-up") else 1
-    if channels.isdecimal() and name.startswith(("ResConv-", "Noise-")):
-        widths[resolution] = int(channels)
-    elif channels:
+    convolves = name.startswith(("ResConv-", "Noise-"))
+    if channels and not (convolves and channels.isdecimal()):
         raise ValueError(f"modules: only ResConv and Noise take channels, as in Noise-1@64, got {token!r}")
-    out = widths.get(resolution, width)
-    if match := re.fullmatch(r"ResConv-(up|id)-(\d+)", name):
-        if resolution not in widths and resolution != 4:
-            raise ValueError(f"widths must name resolution {resolution}, got {sorted(widths)}")
-        return ResConv(width, out, RESAMPLE[match[1]], int(match[2])), out, resolution
-    if name == "Noise-1":
-        return NoiseConv(width, out), out, resolution
-    if match := re.fullmatch(r"C_spgroup-(\d+)-(\d+)", name):
-        return SpatialConstriction(width, resolution, int(match[2]), int(match[1])), width, resolution
-    if match := re.fullmatch(r"C_global-(\d+)", name):
-        return GlobalStyle(width, int(match[1])), width, resolution
+    if channels:
+        widths[resolution] = int(channels)
+    if name.startswith("ResConv-") and resolution not in widths and resolution != 4:
+        raise ValueError(f"widths must name resolution {resolution}, got {sorted(widths)}")
+    return name, widths.get(resolution, width) if convolves else width, resolution
+
+
+def make_block(token: str, inputs: int, outputs: int, resolution: int) -> nn.Module:
+    """Build the block that a token names; codes leave the number of channels as it is.
+
+    Args:
+        token: `ResConv-up-L`, `ResConv-id-L`, `Noise-1`, `C_spgroup-J-n` or `C_global-n`.
+        inputs, outputs: channels before and after it.
+        resolution: side of the map after it.
+
+    Raises:
+        ValueError: for another token.
+    """
+    if match := re.fullmatch(r"ResConv-(up|id)-(\d+)", token):
+        return ResConv(inputs, outputs, RESAMPLE[match[1]], layers=int(match[2]))
+    if match := re.fullmatch(r"C_spgroup-(\d+)-(\d+)", token):
+        return SpatialConstriction(inputs, resolution, codes=int(match[2]), rectangles=int(match[1]))
+    if match := re.fullmatch(r"C_global-(\d+)", token):
+        return GlobalStyle(inputs, codes=int(match[1]))
+    if token == "Noise-1":
+        return NoiseConv(inputs, outputs)
     raise ValueError(f"modules: {token!r} is none of ResConv-up-L, ResConv-id-L, Noise-L, C_spgroup-J-n, C_global-n")
-
-
-def _noise_resolutions(modules: tuple[str, ...]) -> list[int]:
-    sides, resolution = [], 4
-    for token in _single_layers(modules):
-        resolution *= 2 if token.startswith("ResConv-up") else 1
-        if token.startswith("Noise-1"):
-            sides.append(resolution)
-    return sides
 
 
 class Trunk(nn.Module):
@@ -162,27 +164,24 @@ class Trunk(nn.Module):
         super().__init__()
         if resolution < 8 or resolution & (resolution - 1):
             raise ValueError(f"resolution must be a power of two from 8, got {resolution}")
-        self.resolution, self.channels = resolution, channels
-        blocks: list[nn.Module] = []
+        self.expected = (channels, resolution, resolution)
+        self.blocks = nn.ModuleList()
         width, side = channels, resolution
         while side > 4:
             side //= 2
             if side not in widths:
                 raise ValueError(f"widths must name resolution {side}, got {sorted(widths)}")
-            blocks.append(EqualisedConv(width, widths[side], resample="down"))
+            self.blocks.append(EqualisedConv(width, widths[side], resample="down"))
             width = widths[side]
             if side in residual:
-                blocks.append(Residual(width))
-        self.blocks = nn.ModuleList(blocks)
+                self.blocks.append(Residual(width))
         self.deviation = MinibatchDeviation() if deviation else None
         self.final = EqualisedLinear((width + deviation) * 16, features, gain=2**0.5)
 
     def forward(self, images: Tensor) -> Tensor:
-        if images.dim() != 4 or tuple(images.shape[1:]) != (self.channels, self.resolution, self.resolution):
-            expected = (self.channels, self.resolution, self.resolution)
-            raise ValueError(
-                f"images must be [B, {expected[0]}, {expected[1]}, {expected[2]}], got {tuple(images.shape)}"
-            )
+        if images.dim() != 4 or tuple(images.shape[1:]) != self.expected:
+            sizes = ", ".join(map(str, self.expected))
+            raise ValueError(f"images must be [B, {sizes}], got {tuple(images.shape)}")
         x = images
         for block in self.blocks:
             x = block(x) if isinstance(block, Residual) else leaky(block(x))

@@ -13,6 +13,8 @@ from wwlib.base.paths import DATA, ROOT, is_clone, missing, needs_clone
 from wwlib.models.config import Config, build_networks
 from wwlib.models.networks import Discriminator, Generator, Recogniser
 
+FLAGSHIP = "shapes3d-32-seed0"  # the model that lesson 00 and README show first
+
 
 @dataclass
 class Model:

@@ -15,6 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from wwlib.base.device import Compute
 from wwlib.models.config import GROUP, Config, replace_config
+from wwlib.training.batch import loss_of_discriminator, loss_of_generator
 from wwlib.training.step import Training
 
 BUDGET = 6.0  # gigabytes that are usually free on a shared or small card
@@ -54,21 +55,21 @@ def saved_for_backward(state: Training, images: int, own: set[int]) -> tuple[int
     for these, twice the largest map is added.
 
     Args:
-        state: of a training whose next step includes R1.
+        state: of a training.
         images: real images in the part.
         own: identities of the storages that do not count, those of the weights.
     """
-    draws, part = state.draw(), slice(0, images)
-    real = draws.real[part].contiguous(memory_format=torch.channels_last)
+    part = state.draw().part(slice(0, images), 0, state.compute.device)
 
     def generator_pass():
         state.discriminator.requires_grad_(False)
         with state.compute.autocast():
-            return state.loss_of_generator(draws, part)
+            return loss_of_generator((state.generator, state.discriminator, state.recogniser), part, state.config)
 
     def discriminator_pass():
         state.discriminator.requires_grad_(True)
-        return state.loss_of_discriminator(real, torch.zeros_like(real))
+        fake = torch.zeros_like(part.real)
+        return loss_of_discriminator(state.discriminator, part.real, fake, state.config, True, state.compute)
 
     saved_bytes = []
     for run in (generator_pass, discriminator_pass):

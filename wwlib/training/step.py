@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from wwlib.base.device import Compute, own_modes
 from wwlib.datasets.factors import FactorData
 from wwlib.models.config import GROUP, Config, build_networks
-from wwlib.models.losses import OBJECTIVES, Readings, discriminator_loss, generator_loss, perturb, r1_penalty
+from wwlib.training.batch import Batch, add_gradients, draw_batch
 from wwlib.training.distributed import ALONE, Team
 
 
@@ -33,25 +32,6 @@ def learning_rate_share(progress: float, decay_from: float) -> float:
     if progress < decay_from or decay_from == 1:
         return 1.0
     return max(0.0, (1 - progress) / (1 - decay_from))
-
-
-@dataclass
-class Draws:
-    """All random numbers of one step for the whole batch `B`, on the CPU, so that splitting the batch changes nothing.
-
-    Where tensors are for pairs of images, the rows of c come first and those of c' after them.
-    """
-
-    codes: Tensor
-    perturbed: Tensor | None
-    k: Tensor | None
-    noise: list[Tensor]
-    recogniser_noise: Tensor | None
-    real: Tensor
-
-    def of_pairs(self, tensor: Tensor, part: slice) -> Tensor:
-        """Return the rows `part` of c, followed by those of c' if there are any."""
-        return tensor.unflatten(0, (-1, len(self.codes)))[:, part].flatten(0, 1)
 
 
 class Training:
@@ -75,7 +55,6 @@ class Training:
         if channels != config.channels:
             raise ValueError(f"channels of the config must be those of the images, {channels}, got {config.channels}")
         self.config, self.data, self.compute, self.team = config, data, compute, team
-        self.objective = OBJECTIVES[config.objective]
         self.rows = team.rows(config.batch)
         self.micro_batch = check_micro_batch(micro_batch, self.rows.stop - self.rows.start)
         networks = [network.to(compute.device) for network in build_networks(config)]
@@ -102,14 +81,13 @@ class Training:
     def step(self) -> dict[str, Tensor]:
         """Take one step of G, Q and D; return the losses as tensors on the device.
 
-        D's loss uses the images that G drew before its own step. So both gradients are known before either optimiser
-        steps, with one sum over processes and one decision whether to skip the step because float16 overflowed.
+        All gradients are known before either optimiser steps (`add_gradients`): one sum over processes, and one
+        decision whether to skip the step because float16 overflowed.
         """
         self._set_learning_rate()
         for optimiser in self.optimisers().values():
             optimiser.zero_grad(set_to_none=True)
-        draws = self.draw()
-        losses = self._add_gradients(draws)
+        losses = self._add_gradients(self.draw())
         parameters = [p for o in self.optimisers().values() for p in o.param_groups[0]["params"] if p.grad is not None]
         gradients = [parameter.grad for parameter in parameters]
         self.team.add_up([*gradients, *losses.values()])
@@ -121,89 +99,28 @@ class Training:
         self.step_number += 1
         return losses
 
-    def draw(self) -> Draws:
+    def draw(self) -> Batch:
         """Draw a step's codes, perturbations, noise and real images, the same in every process."""
-        config, random = self.config, self.random
-        codes, perturbed, k, images = torch.randn(config.batch, self.generator.codes, generator=random), None, None, 1
-        if self.objective.pairs:
-            perturbed, k = perturb(codes, config.perturbation, random)
-            images = 2
-        if images == 2 and config.share_noise:
-            noise = [torch.cat([n, n]) for n in self.generator.sample_noise(config.batch, random, "cpu")]
-        else:
-            noise = self.generator.sample_noise(images * config.batch, random, "cpu")
-        recogniser_noise = None
-        if config.recogniser_noise:
-            shape = (images * config.batch, config.channels, config.resolution, config.resolution)
-            recogniser_noise = torch.randn(shape, generator=random)
-        if hasattr(self.data, "sample_rows"):
-            real = self.data.sample_rows(config.batch, random, self.rows)
-        else:
-            real = self.data.sample_images(config.batch, random)[self.rows]
-        return Draws(codes, perturbed, k, noise, recogniser_noise, real)
+        return draw_batch(self.config, self.generator, self.data, self.random, self.rows)
 
-    def _add_gradients(self, draws: Draws) -> dict[str, Tensor]:
+    def _add_gradients(self, batch: Batch) -> dict[str, Tensor]:
         """Add up gradients over this process's rows in micro-batches; return its shares of the batch's losses.
 
         Every loss is a mean over images, so a part of the batch counts by its share of the images.
         """
-        config, scaler = self.config, self.scaler
+        networks = self.generator, self.discriminator, self.recogniser
+        penalised = self.step_number % self.config.r1_every == 0
         losses: dict[str, Tensor] = {}
         for start in range(self.rows.start, self.rows.stop, self.micro_batch):
-            part = slice(start, min(start + self.micro_batch, self.rows.stop))
-            share = (part.stop - part.start) / config.batch
-            self.discriminator.requires_grad_(False)
-            with self.compute.autocast():
-                loss, fake, generator_losses = self.loss_of_generator(draws, part)
-            scaler.scale(share * loss).backward()
-            self.discriminator.requires_grad_(True)
-            real = draws.real[part.start - self.rows.start : part.stop - self.rows.start].to(self.compute.device)
-            loss, discriminator_losses = self.loss_of_discriminator(
-                real.contiguous(memory_format=torch.channels_last), fake
-            )
-            scaler.scale(share * loss).backward()
-            for name, value in (generator_losses | discriminator_losses).items():
+            rows = slice(start, min(start + self.micro_batch, self.rows.stop))
+            part, share = batch.part(rows, self.rows.start, self.compute.device), (rows.stop - start) / len(batch.codes)
+
+            def backward(loss: Tensor, share: float = share) -> None:
+                self.scaler.scale(share * loss).backward()
+
+            for name, value in add_gradients(networks, part, self.config, penalised, self.compute, backward).items():
                 losses[name] = losses.get(name, 0) + share * value.detach()
         return losses
-
-    def loss_of_generator(self, draws: Draws, part: slice) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Return the loss of G and Q on a part of the batch, the images for D, and the parts of the loss."""
-        config, device = self.config, self.compute.device
-        codes = draws.codes[part].to(device)
-        noise = [draws.of_pairs(n, part).to(device) for n in draws.noise]
-        q_noise = None if draws.recogniser_noise is None else draws.of_pairs(draws.recogniser_noise, part)
-        drawn, pair = codes, ()
-        if self.objective.pairs:
-            pair = draws.perturbed[part].to(device), draws.k[part].to(device)
-            drawn = torch.cat([codes, pair[0]])
-        images = self.generator(drawn, noise)
-        # D judges only c: the far-away c' are no sample of the prior
-        fake = images[: len(codes)] if pair else images
-        adversarial = generator_loss(at_least_float32(self.discriminator(fake)))
-        answers = self._recognise(images if self.objective.reaches_generator else images.detach(), q_noise)
-        recognised, *recognised_perturbed = answers.split(len(codes))
-        what = self.objective.loss(Readings(codes, recognised, *pair, *recognised_perturbed), config)
-        return adversarial + config.C_lambda * what, fake.detach(), {"G": adversarial, "what": what}
-
-    def _recognise(self, images: Tensor, noise: Tensor | None) -> Tensor:
-        """Return Q's answers to images with noise added, so that G cannot hide a code in invisibly faint texture."""
-        if noise is not None:
-            images = images + self.config.recogniser_noise * noise.to(images)
-        return at_least_float32(self.recogniser(images))
-
-    def loss_of_discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss of D on a part of the batch, and its parts.
-
-        R1 is computed in float32, since it squares small gradients.
-        """
-        config = self.config
-        with self.compute.autocast():
-            logits = at_least_float32(self.discriminator(torch.cat([real, fake.to(real.dtype)])))
-            loss = discriminator_loss(*logits.split(len(real)))
-        if self.step_number % config.r1_every:
-            return loss, {"D": loss}
-        penalty = r1_penalty(self.discriminator, real, config.gamma)
-        return loss + config.r1_every * penalty, {"D": loss, "R1": penalty}
 
     def _update(self, gradients: list[Tensor]) -> None:
         """Step both optimisers, or neither if float16 overflowed; then adapt the gradient scale once."""
@@ -241,11 +158,6 @@ class Training:
         for name, network in self.networks().items():
             if not all(parameter.isfinite().all() for parameter in network.parameters()):
                 raise FloatingPointError(f"weights of the {name} are not finite at step {self.step_number}")
-
-
-def at_least_float32(x: Tensor) -> Tensor:
-    """Return half-precision numbers as float32 and others as they are, for losses in full precision."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def check_micro_batch(micro_batch: int | None, rows: int) -> int:

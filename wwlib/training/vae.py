@@ -17,7 +17,7 @@ from wwlib.base.seeds import drawn_from
 from wwlib.datasets.factors import FactorData
 from wwlib.models.vae_losses import dip_penalty, kl_divergence, permute_codes, reconstruction_loss, total_correlation
 from wwlib.models.vaes import VAE, Critic, VAEConfig
-from wwlib.training.step import at_least_float32
+from wwlib.training.batch import at_least_float32
 
 
 class VAETraining:

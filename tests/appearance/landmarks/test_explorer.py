@@ -60,12 +60,13 @@ def test_there_is_a_strip_of_five_pictures_for_every_choice(scene):
 
 def test_sliders_swap_the_strip(scene):
     widget = part_widget(*scene, side=64)
-    look, part, moment, label, image = widget.children
+    look, part, moment = widget.children[0].children
+    label, _, image = widget.children[1].children
     frames = part_frames(*scene, side=64)
     assert image.value == frames[0][0][0]
     look.value, part.value, moment.value = 1, 1, 2
     assert image.value == frames[1][1][2]
-    assert label.value.startswith("torso;")
+    assert label.value.startswith("Exchanged: torso,")
 
 
 def test_without_sliders_a_sheet_says_what_it_shows(scene, monkeypatch):

@@ -38,7 +38,8 @@ def test_there_is_a_strip_of_four_pictures_for_every_choice_and_the_second_shows
 
 def test_sliders_swap_the_strip(scene):
     widget = slot_widget(*scene, side=32)
-    slot, giver, figure, _, image = widget.children
+    slot, giver, figure = widget.children[0].children
+    image = widget.children[1].children[-1]
     frames = slot_frames(*scene, side=32)
     assert image.value == frames[0][0][0]
     slot.value, giver.value, figure.value = 2, 1, 1

@@ -186,7 +186,8 @@ def test_headless_the_explorer_is_a_sheet_and_its_sliders_swap_strips(world, few
     assert isinstance(sheet, Picture)
     assert "drawn anew" in sheet.alt
     widget = fusion_widget(world, few, content, exemplars, side=32)
-    expert, picture, exemplar, words, image = widget.children
+    expert, picture, exemplar = widget.children[0].children
+    words, _, image = widget.children[1].children
     frames = fusion_frames(world, few, content, exemplars, 32)
     assert image.value == frames[0][0][0]
     assert exemplar.max == 3  # the last is none

@@ -11,7 +11,8 @@ from torch import Tensor
 from wwlib.appearance.landmarks.pictures import over_figure
 from wwlib.appearance.parts import PartModel
 from wwlib.base.device import headless
-from wwlib.base.viz import Picture, grid, png_bytes, show_widget, swapping_picture, to_pixels
+from wwlib.base.sliders import choice, explorer_frame, png_bytes, show_widget
+from wwlib.base.viz import Picture, grid, to_pixels
 from wwlib.datasets.poses import Pose, standing
 from wwlib.datasets.puppet import PARTS, Appearance, render
 
@@ -89,22 +90,16 @@ def part_widget(
     model: PartModel, motion: Pose, wearer: Appearance, looks: Appearance, parts: Exchanges, side: int = 112
 ):
     """Return the widget that `explore_parts` shows; it has the same arguments."""
-    import ipywidgets as widgets
-
     names, frames = list(parts), part_frames(model, motion, wearer, looks, parts, side)
-    sliders = [
-        widgets.IntSlider(0, min=0, max=last, description=label)
-        for label, last in (("look", len(looks) - 1), ("part", len(names) - 1), ("moment", len(motion) - 1))
-    ]
-    look, part, moment = sliders
-
-    def words() -> str:
-        return f"{names[part.value]}; from left: gives, takes, landmarks, drawn, right"
-
-    name = widgets.Label(words())
-    part.observe(lambda change: setattr(name, "value", words()), names="value")
-    image = swapping_picture(sliders, lambda: frames[look.value][part.value][moment.value], 5 * side)
-    return widgets.VBox([*sliders, name, image])
+    look, part = choice("look", len(looks) - 1), choice("part", len(names) - 1)
+    moment = choice("moment", len(motion) - 1)
+    return explorer_frame(
+        (look, part, moment),
+        lambda: frames[look.value][part.value][moment.value],
+        lambda: ("gives", "takes", "landmarks", "drawn", "right"),
+        lambda: f"Exchanged: {names[part.value]}, with look {look.value}, at moment {moment.value}.",
+        side,
+    )
 
 
 def part_frames(

@@ -9,7 +9,8 @@ from torch import Tensor
 from wwlib.appearance.discovery import DiscoveryModel, segment
 from wwlib.appearance.segments.pictures import coloured_slots
 from wwlib.base.device import headless
-from wwlib.base.viz import Picture, grid, png_bytes, show_widget, swapping_picture, to_pixels
+from wwlib.base.sliders import choice, explorer_frame, png_bytes, show_widget
+from wwlib.base.viz import Picture, grid, to_pixels
 
 
 def repainted(model: DiscoveryModel, images: Tensor, givers: Tensor) -> Tensor:
@@ -49,17 +50,16 @@ def explore_slots(model: DiscoveryModel, images: Tensor, givers: Tensor, side: i
 
 def slot_widget(model: DiscoveryModel, images: Tensor, givers: Tensor, side: int = 128):
     """Return the widget that `explore_slots` shows; it has the same arguments."""
-    import ipywidgets as widgets
-
     frames = slot_frames(model, images, givers, side)
-    sliders = [
-        widgets.IntSlider(0, min=0, max=last, description=label)
-        for label, last in (("slot", model.slots - 1), ("look from", len(givers) - 1), ("figure", len(images) - 1))
-    ]
-    slot, giver, figure = sliders
-    words = widgets.Label("from left: the figure, the slot, who gives its look, the figure repainted")
-    image = swapping_picture(sliders, lambda: frames[slot.value][giver.value][figure.value], 4 * side)
-    return widgets.VBox([*sliders, words, image])
+    slot, giver = choice("slot", model.slots - 1), choice("look from", len(givers) - 1)
+    figure = choice("figure", len(images) - 1)
+    return explorer_frame(
+        (slot, giver, figure),
+        lambda: frames[slot.value][giver.value][figure.value],
+        lambda: ("figure", "slot", "gives its look", "repainted"),
+        lambda: f"Figure {figure.value} with the look of {giver.value} in slot {slot.value}.",
+        side,
+    )
 
 
 def slot_frames(model: DiscoveryModel, images: Tensor, givers: Tensor, side: int) -> list[list[list[bytes]]]:
