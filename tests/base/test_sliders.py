@@ -38,8 +38,8 @@ def test_everything_follows_the_sliders(frame):
 
 def test_sliders_are_wide_enough_for_a_hand_and_narrow_enough_for_a_window(frame):
     widget, *sliders = frame
-    for slider in sliders:
-        assert int(slider.layout.width.removesuffix("px")) >= 400
-        assert slider.layout.max_width == "100%"
-    picture = widget.children[1].children[-1]
+    column, view = widget.children[:2]
+    assert [slider.layout.width for slider in sliders] == ["auto"] * 2  # as wide as their column
+    assert (column.layout.flex, column.layout.max_width) == ("1 1 360px", "min(480px, 100%)")
+    picture = view.children[-1]
     assert (picture.layout.width, picture.layout.max_width) == ("200px", "100%")

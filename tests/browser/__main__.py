@@ -12,14 +12,12 @@ from tests.browser.lab import chromium, lab_server, open_notebook, write_noteboo
 from tests.browser.sliders import Explorer, round_trip
 from wwlib.base.files import save_json
 from wwlib.course.lessons.readme import BROWSER
-from wwlib.models.shipped import load_model
 
-MODEL = "shapes3d-32-seed0"
-CELL = f"""from wwlib.models.explorer import explore
-from wwlib.models.shipped import load_model
+CELL = """from wwlib.models.explorer import explore
+from wwlib.models.shipped import FLAGSHIP, load_model
 
-model = load_model("{MODEL}")
-explore(model.generator, model.sample_codes(12, 0)[6])"""
+model = load_model(FLAGSHIP)
+explore(model.generator, model.sample_codes(1)[0])"""
 
 
 def measure(folder: Path, moves: int = 12) -> dict:
@@ -29,14 +27,13 @@ def measure(folder: Path, moves: int = 12) -> dict:
     with lab_server(folder) as address, chromium() as browser:
         lesson = open_notebook(browser, address, "explorer.ipynb")
         lesson.run_all()
-        explorer = Explorer(lesson.page, lesson.cell(0), load_model(MODEL).codes)
+        explorer = Explorer(lesson.page, lesson.cell(0))
         explorer.watch()
-        explorer.follow(explorer.code.click, 8)
-        value = explorer.value
-        explorer.follow(value.press, "Home")
-        keys = [explorer.follow(value.press, "ArrowRight") for _ in range(moves)]
-        value.grab()
-        mouse = [explorer.follow(value.drag, step) for step in range(moves - 1, -1, -1)]
+        slider = explorer.slider(0)
+        explorer.follow(slider.press, "Home")
+        keys = [explorer.follow(slider.press, "ArrowRight") for _ in range(moves)]
+        slider.grab()
+        mouse = [explorer.follow(slider.drag, step) for step in range(moves - 1, -1, -1)]
         return dict(keyboard=keys, mouse=mouse, kernel=round_trip(lesson.page), chromium=browser.version)
 
 

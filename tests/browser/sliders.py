@@ -83,20 +83,15 @@ class Slider:
 
 @dataclass(frozen=True)
 class Explorer:
-    """The explorer that a cell shows: a slider that chooses a code of `codes`, one that moves it in `steps`."""
+    """The explorer that a cell shows: a slider of `steps` for every code, the one with the longest row on top."""
 
     page: Page
     cell: Locator
-    codes: int
-    steps: int = 13
+    steps: int = 41
 
-    @property
-    def code(self) -> Slider:
-        return Slider(self.page, self.cell.locator(".widget-slider").nth(0), self.codes)
-
-    @property
-    def value(self) -> Slider:
-        return Slider(self.page, self.cell.locator(".widget-slider").nth(1), self.steps)
+    def slider(self, place: int) -> Slider:
+        """Return a slider by its place from the top."""
+        return Slider(self.page, self.cell.locator(".widget-slider").nth(place), self.steps)
 
     @property
     def image(self) -> Locator:

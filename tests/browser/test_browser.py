@@ -8,8 +8,10 @@ import io
 import os
 import statistics
 import time
+from dataclasses import dataclass
 
 import pytest
+import torch
 from PIL import Image
 
 from tests.browser.lab import ARTEFACTS, chromium, chromium_path, copy_without_outputs, lab_server, open_notebook
@@ -18,10 +20,9 @@ from wwlib.course.answers import questions
 from wwlib.course.exercise import digest
 from wwlib.course.judgement import GREEN, GREY, RED
 from wwlib.course.lessons.notebooks import choose_lessons
-from wwlib.metrics.where import traversal_change
-from wwlib.models.explorer import explorer_frames
-from wwlib.models.shipped import load_model
-from wwlib.models.traversals import traversal
+from wwlib.models.explorer import by_length, calmest, drawing
+from wwlib.models.networks import Generator
+from wwlib.models.shipped import FLAGSHIP, load_model
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,7 +31,8 @@ pytestmark = [
 
 ALL = os.environ.get("WW_BROWSER") == "all"
 FIRST, *OTHERS = choose_lessons() if ALL else choose_lessons(["00", "02"])
-EXPLORE = "explore(model.generator, codes[6])"
+EXPLORE = "explore(model.generator, base)"
+PLACES = ("first", "second")  # of sliders, from the top
 
 # The contrast (WCAG 2.1) of every piece of text in a cell's outputs, and of a result's border, to what is behind it.
 CONTRASTS = """cell => {
@@ -100,19 +102,34 @@ def start(lab):
     lesson.close()
 
 
-@pytest.fixture(scope="module")
-def frames():
-    """The frames that the first explorer of lesson 00 should show, `[code][step]`, and the codes that change most."""
-    model = load_model("shapes3d-32-seed0")
-    base = model.sample_codes(12, 0)[6]
-    change = traversal_change(traversal(model.generator, base))
-    return explorer_frames(model.generator, base, 2.0, 13, 224), change.topk(2).indices.tolist()
+@dataclass(frozen=True)
+class Drawn:
+    """What the first explorer of lesson 00 should show: its generator, where sliders begin, codes from the top."""
+
+    generator: Generator
+    base: torch.Tensor
+    order: list[int]
+
+    def row(self, place, **others):
+        """Every picture of the slider at a place from the top, while those at other places have moved to a value."""
+        code, rows = self.order[place], self.base.repeat(41, 1)
+        for other, value in others.items():
+            rows[:, self.order[PLACES.index(other)]] = value
+        rows[:, code] = torch.linspace(-2, 2, 41)
+        return [drawing(self.generator, codes, code, 192) for codes in rows]
 
 
 @pytest.fixture(scope="module")
-def timed(start, frames):
+def drawn():
+    model = load_model(FLAGSHIP)
+    base = calmest(model.generator, model.sample_codes(64, 0))
+    return Drawn(model.generator, base, by_length(model.generator, base)[0])
+
+
+@pytest.fixture(scope="module")
+def timed(start):
     """That explorer, its first picture watched."""
-    explorer = Explorer(start.page, start.cell(start.find(EXPLORE)), len(frames[0]))
+    explorer = Explorer(start.page, start.cell(start.find(EXPLORE)))
     explorer.watch()
     return explorer
 
@@ -160,46 +177,62 @@ def test_a_lesson_runs(lab, lesson):
     opened.close()
 
 
-def test_sliders_show_the_right_frame_by_keyboard_and_by_mouse(start, explorer, frames):
-    rows, (moving, other) = frames
-    code, value, delays = explorer.code, explorer.value, []
+def test_sliders_show_the_right_drawing_by_keyboard_and_by_mouse(start, explorer, drawn):
+    first, second, delays = explorer.slider(0), explorer.slider(1), []
+    row = drawn.row(0)
 
-    def shows(row, step):
+    def shows(step, row=row):
         deadline = time.monotonic() + 5  # an earlier move may still be on its way
-        while nearest(rows[row], explorer.pixels()) != step and time.monotonic() < deadline:
+        while nearest(row, explorer.pixels()) != step and time.monotonic() < deadline:
             start.page.wait_for_timeout(50)
-        assert nearest(rows[row], explorer.pixels()) == step
+        assert nearest(row, explorer.pixels()) == step
 
-    code.click(moving)
-    shows(moving, 6)
-    explorer.follow(code.press, "ArrowLeft")
-    explorer.follow(code.press, "ArrowRight")
-    shows(moving, 6)
-    for key, step in (("ArrowRight", 7), ("ArrowUp", 8), ("ArrowLeft", 7), ("End", 12), ("Home", 0), ("ArrowRight", 1)):
-        delays.append(explorer.follow(value.press, key))
-        shows(moving, step)
+    shows(round((drawn.base[drawn.order[0]].item() + 2) * 10))
+    explorer.follow(first.press, "Home")
+    for key, step in (("ArrowRight", 1), ("ArrowUp", 2), ("ArrowLeft", 1), ("End", 40), ("Home", 0), ("ArrowRight", 1)):
+        delays.append(explorer.follow(first.press, key))
+        shows(step)
     start.picture("explorer-keyboard")
-    value.grab()
-    for step in (5, 11, 3):
-        delays.append(explorer.follow(value.drag, step))
-        shows(moving, step)
+    first.grab()
+    for step in (15, 33, 9):
+        delays.append(explorer.follow(first.drag, step))
+        shows(step)
     start.page.mouse.up()
-    delays.append(explorer.follow(value.click, 9))
-    shows(moving, 9)
-    delays.append(explorer.follow(code.click, other))
-    shows(other, 9)
+    delays.append(explorer.follow(first.click, 28))
+    shows(28)
+    delays.append(explorer.follow(second.click, 5))
+    shows(5, drawn.row(1, first=0.8))
     start.picture("explorer-mouse")
     # The goal is 150 ms; where more processes than cores want to run, each gets its share.
     assert statistics.median(delays) < 150 * max(1, os.getloadavg()[0] / os.cpu_count())
 
 
-def test_a_typed_value_moves_the_picture(explorer, frames, eventually):
-    """The pictures of the two moves before it may still be under way when the value is typed."""
-    rows, (moving, _) = frames
-    explorer.code.type(str(moving))
-    explorer.value.press("Home")
-    explorer.value.type("1.9")
-    eventually(lambda: nearest(rows[moving], explorer.pixels()) == 12, seconds=30)
+def test_a_typed_value_moves_the_picture(explorer, drawn, eventually):
+    """The pictures of the moves before it may still be under way when the value is typed."""
+    explorer.slider(1).type("-1.5")
+    explorer.slider(0).press("Home")
+    explorer.slider(0).type("1.9")
+    eventually(lambda: nearest(drawn.row(0, second=-1.5), explorer.pixels()) == 39, seconds=30)
+
+
+def test_handles_have_names_and_the_picture_words_that_follow(explorer, drawn, eventually):
+    handles = explorer.cell.locator("[role=slider]")
+    names = handles.evaluate_all("all => all.map(handle => handle.getAttribute('aria-label'))")
+    assert [name.removesuffix(" (asleep)") for name in names] == [f"code {k}" for k in drawn.order]
+    explorer.slider(2).press("End")
+    code = drawn.order[2]
+    eventually(lambda: f"mask of code {code}" in explorer.image.get_attribute("alt"), seconds=30)
+    assert f"code {code} to +2.0" in explorer.image.get_attribute("alt")
+    explorer.cell.get_by_role("button", name="back to the start").click()
+    eventually(lambda: "No code is moved." in explorer.image.get_attribute("alt"), seconds=30)
+
+
+def test_sliders_have_room_for_a_hand_and_stand_beside_the_picture(explorer):
+    track = explorer.slider(0).frame.locator(".noUi-base").bounding_box()
+    assert track["width"] >= 180
+    image = explorer.image.bounding_box()
+    assert image["x"] > track["x"] + track["width"]
+    assert image["y"] < track["y"] + 100
 
 
 def test_tab_reaches_the_sliders_and_focus_is_seen(start, explorer):
@@ -207,8 +240,8 @@ def test_tab_reaches_the_sliders_and_focus_is_seen(start, explorer):
     look = "e => { const s = getComputedStyle(e); return [s.outline, s.boxShadow, s.borderColor].join() }"
     explorer.cell.locator(".cm-content").click()
     page.keyboard.press("Escape")
-    unfocused = explorer.value.handle.evaluate(look)
-    for slider in (explorer.code, explorer.value):
+    unfocused = explorer.slider(1).handle.evaluate(look)
+    for slider in (explorer.slider(0), explorer.slider(1)):
         for _ in range(12):
             page.keyboard.press("Tab")
             if slider.handle.evaluate("e => e === document.activeElement"):

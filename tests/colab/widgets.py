@@ -27,14 +27,13 @@ from wwlib.models.networks import Generator
 torch.set_num_threads(1)
 generator = Generator(("Const-8", "C_spgroup-1-1", "ResConv-up-1", "C_spgroup-1-1"), {8: 8}).eval()
 base = torch.zeros(2)""",
-    "explore(generator, base, steps=3, side=16)",
-    """widget = explorer_widget(generator, base, steps=3, side=16)
-(chooser, value, picture), seen = widget.children, []
-code = chooser.children[0]
+    "explore(generator, base, side=16)",
+    """widget = explorer_widget(generator, base, side=16)
+(first, second, _), picture, seen = widget.children[0].children, widget.children[1].children[-1], []
 seen.append(picture.value)
-value.value = -2
+first.value = -2
 seen.append(picture.value)
-code.value = 1
+second.value = 1
 seen.append(picture.value)
 print("the picture follows the slider:", len(set(seen)) == 3)
 widget""",

@@ -116,3 +116,12 @@ def test_grey_is_the_calmest(generator):
     candidates = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
     images = generator(on_sliders(candidates), []).clamp(-1, 1)
     assert torch.equal(calmest(generator, candidates), on_sliders(candidates)[colourfulness(images).argmin()])
+
+
+def test_a_rounding_error_from_the_page_moves_no_code(generator):
+    pytest.importorskip("ipywidgets")
+    by_name, _, said, over, _ = parts(explorer_widget(generator, torch.zeros(2), side=16))
+    first, other = by_name
+    by_name[other].value = 1e-9
+    assert f"mask of {first}" in over.value
+    assert said.value == "No code is moved."

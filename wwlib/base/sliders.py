@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 NO_SLIDERS = "sliders need a notebook with ipywidgets; the picture below shows the same at once"
-WIDTH = 420  # of a slider with its name and number, pixels; about half of it is the track
+WIDTHS = (360, 480)  # of a slider with its name and number, pixels; more than half of it is the track
 
 # The page builds a frame bit by bit, and anew when it comes back into sight; whatever appears is named at once.
 NAMES = """
@@ -74,7 +74,7 @@ def amount(name: str, value: float, span: float, step: float = 0.1):
 
 
 def _wide() -> dict:
-    return dict(layout=dict(width=f"{WIDTH}px", max_width="100%"), style=dict(description_width="8em"))
+    return dict(layout=dict(width="auto"), style=dict(description_width="8em"))
 
 
 def explorer_frame(
@@ -98,31 +98,35 @@ def explorer_frame(
     import ipywidgets as widgets
 
     width = f"{side * len(titles())}px"
-    said, over = widgets.HTML(layout=dict(margin="0")), widgets.HTML(layout=dict(margin="0", max_width="100%"))
+    said, over = (
+        widgets.HTML(layout=dict(margin="0")),
+        widgets.HTML(layout=dict(margin="0", width=f"min({width}, 100%)")),
+    )
     image = widgets.Image(format="png", layout=dict(width=width, max_width="100%", height="auto", margin="0"))
 
     def follow(change=None) -> None:
         said.value = html.escape(words())
-        over.value = _titles(titles(), words(), width)
+        over.value = _titles(titles(), words())
         image.value = picture()
 
     follow()
     for slider in sliders:
         slider.observe(follow, names="value")
-    column = widgets.VBox([*sliders, *below], layout=dict(max_width="100%", margin="0 24px 0 0"))
-    view = widgets.VBox([said, over, image], layout=dict(max_width="100%"))
+    least, most = WIDTHS
+    column = widgets.VBox([*sliders, *below], layout=dict(flex=f"1 1 {least}px", max_width=f"min({most}px, 100%)"))
+    view = widgets.VBox([said, over, image], layout=dict(max_width="100%", margin="0 0 0 12px"))
     names = widgets.HTML(f'<style onload="{html.escape(NAMES)}"></style>', layout=dict(display="none"))
     frame = widgets.Box([column, view, names], layout=dict(flex_flow="row wrap", align_items="flex-start"))
     frame.add_class("ww-explorer")
     return frame
 
 
-def _titles(titles: Sequence[str], words: str, width: str) -> str:
+def _titles(titles: Sequence[str], words: str) -> str:
     """Return the titles as HTML, one over each part of a picture, with the picture's text alternative."""
     alt = html.escape(f"From the left: {', '.join(titles)}. {words}")
     parts = "".join(f"<div>{html.escape(title)}</div>" for title in titles)
-    grid = f"display: grid; grid-template-columns: repeat({len(titles)}, 1fr); width: {width}; max-width: 100%"
-    return f'<div data-alt="{alt}" style="{grid}; line-height: 1.3">{parts}</div>'
+    grid = f"display: grid; grid-template-columns: repeat({len(titles)}, minmax(0, 1fr)); line-height: 1.3"
+    return f'<div data-alt="{alt}" style="{grid}">{parts}</div>'
 
 
 def png_bytes(pixels: np.ndarray) -> bytes:

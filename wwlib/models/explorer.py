@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -48,33 +49,37 @@ def explorer_widget(generator, base: Tensor, names: Sequence[str] = (), span: fl
     """Return the widget that `explore` shows; it has the same arguments."""
     import ipywidgets as widgets
 
-    start = on_sliders(base, span)
-    order, asleep = by_length(generator, start, span)
+    order, asleep = by_length(generator, on_sliders(base, span), span)
+    start = on_sliders(base, span).tolist()
     titles = [f"code {k}" + (f": {names[k]}" if names else "") for k in range(len(start))]
-    sliders = {k: amount(titles[k] + " (asleep)" * asleep[k], start[k].item(), span, STEP) for k in order}
+    sliders = {k: amount(titles[k] + " (asleep)" * asleep[k], start[k], span, STEP) for k in order}
     last = [order[0]]
+
+    def note(code: int, change: dict) -> None:
+        if abs(change["new"] - change["old"]) > STEP / 2:  # the page corrects a value by a rounding error
+            last[0] = code
+
     for code, slider in sliders.items():
-        slider.observe(lambda change, code=code: last.__setitem__(0, code), names="value")
+        slider.observe(partial(note, code), names="value")
 
     def picture() -> bytes:
         return drawing(generator, torch.tensor([sliders[k].value for k in range(len(start))]), last[0], side)
 
     def words() -> str:
-        moved = [k for k in order if abs(sliders[k].value - start[k].item()) > STEP / 2]
-        return (
-            "Moved: " + ", ".join(f"{titles[k]} to {sliders[k].value:+.1f}" for k in moved)
-            if moved
-            else "No code is moved."
-        )
+        moved = [
+            f"{titles[k]} to {sliders[k].value:+.1f}" for k in order if abs(sliders[k].value - start[k]) > STEP / 2
+        ]
+        return f"Moved: {', '.join(moved)}." if moved else "No code is moved."
 
     def back(button) -> None:
         for code, slider in sliders.items():
-            slider.value = start[code].item()
+            slider.value = start[code]
 
     again = widgets.Button(description="back to the start")
     again.on_click(back)
-    shown = lambda: ("drawing", f"mask of {titles[last[0]]}")  # noqa: E731
-    return explorer_frame(list(sliders.values()), picture, shown, words, side, [again])
+    return explorer_frame(
+        list(sliders.values()), picture, lambda: ("drawing", f"mask of {titles[last[0]]}"), words, side, [again]
+    )
 
 
 def on_sliders(base: Tensor, span: float = 2.0) -> Tensor:
@@ -98,7 +103,7 @@ def drawing(generator, codes: Tensor, code: int, side: int) -> bytes:
 
 @torch.no_grad()
 def calmest(generator, candidates: Tensor, span: float = 2.0) -> Tensor:
-    """Return the codes `[d]`, one of `candidates` `[n, d]`, whose drawing is least colourful, where sliders can stand."""
+    """Return the codes `[d]` of `candidates` `[n, d]` whose drawing is least colourful, at positions of sliders."""
     candidates = on_sliders(candidates, span)
     noise = generator.sample_noise(len(candidates), torch.Generator().manual_seed(0))
     return candidates[colourfulness(generator(candidates, noise).clamp(-1, 1)).argmin()]

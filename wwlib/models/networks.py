@@ -38,14 +38,11 @@ class Generator(nn.Module):
 
     def __init__(self, modules: tuple[str, ...], widths: dict[int, int], channels: int = 3):
         super().__init__()
-        start = re.fullmatch(r"Const-(\d+)", modules[0]) if modules else None
-        if not start:
-            raise ValueError(f"modules must begin with 'Const-<channels>', got {modules[:1]}")
-        width, self.resolution, widths = int(start[1]), 4, dict(widths)
-        self.const = nn.Parameter(torch.randn(1, width, 4, 4))
+        self.const = nn.Parameter(torch.randn(1, first_channels(modules), 4, 4))
         self.blocks, self.noise_resolutions = nn.ModuleList(), []
-        for token in _single_layers(modules[1:]):
-            name, outputs, self.resolution = _after(token, width, self.resolution, widths)
+        width, self.resolution, widths = self.const.shape[1], 4, dict(widths)
+        for token in single_layers(modules[1:]):
+            name, outputs, self.resolution = read_token(token, width, self.resolution, widths)
             self.blocks.append(make_block(name, width, outputs, self.resolution))
             self.noise_resolutions += [self.resolution] * isinstance(self.blocks[-1], NoiseConv)
             width = outputs
@@ -81,10 +78,8 @@ class Generator(nn.Module):
 
     def sample_noise(self, batch: int, generator: torch.Generator | None = None, device=None) -> list[Tensor]:
         """Draw the noise maps `[B, 1, R, R]`, one for each Noise layer."""
-        return [
-            torch.randn(batch, 1, side, side, generator=generator).to(device or self.const.device)
-            for side in self.noise_resolutions
-        ]
+        maps = [torch.randn(batch, 1, side, side, generator=generator) for side in self.noise_resolutions]
+        return [one.to(device or self.const.device) for one in maps]
 
 
 def count_codes(modules: tuple[str, ...]) -> int:
@@ -92,7 +87,19 @@ def count_codes(modules: tuple[str, ...]) -> int:
     return sum(int(token.rsplit("-", 1)[1]) for token in modules if token.startswith("C_"))
 
 
-def _single_layers(modules: tuple[str, ...]) -> list[str]:
+def first_channels(modules: tuple[str, ...]) -> int:
+    """Return the channels of the learned map that a module list begins with.
+
+    Raises:
+        ValueError: if it begins with anything else.
+    """
+    start = re.fullmatch(r"Const-(\d+)", modules[0]) if modules else None
+    if not start:
+        raise ValueError(f"modules must begin with 'Const-<channels>', got {modules[:1]}")
+    return int(start[1])
+
+
+def single_layers(modules: tuple[str, ...]) -> list[str]:
     """Return the list with every `Noise-L` written as L times `Noise-1`; channels after an `@` stay."""
     layers = []
     for token in modules:
@@ -101,10 +108,18 @@ def _single_layers(modules: tuple[str, ...]) -> list[str]:
     return layers
 
 
-def _after(token: str, width: int, resolution: int, widths: dict[int, int]) -> tuple[str, int, int]:
+def read_token(token: str, width: int, resolution: int, widths: dict[int, int]) -> tuple[str, int, int]:
     """Return a token without its channels, and the channels and the resolution after its block.
 
     Channels after an `@` replace those of the resolution in `widths`.
+
+    Args:
+        token: of a module list, with one layer.
+        width, resolution: channels and resolution before its block.
+        widths: channels at each resolution.
+
+    Raises:
+        ValueError: for misplaced channels, or a resolution without a width.
     """
     name, _, channels = token.partition("@")
     resolution *= 2 if name.startswith("ResConv-up") else 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from torch import Tensor
@@ -94,6 +94,11 @@ def _fitting_micro_batch(config: Config, compute: Compute, memory: float | None,
 
     rows = team.rows(config.batch)
     return choose_micro_batch(config, rows.stop - rows.start, memory, compute.dtype, team.size)
+
+
+def progress(steps: int) -> Iterable[int]:
+    """Count the steps 0, 1, ... of a short training, with a bar that says how far it is; no bar when headless."""
+    return tqdm(range(steps), mininterval=0.5, unit="step", disable=headless())
 
 
 def _paths(folder: Path) -> tuple[Path, Path]:
