@@ -79,7 +79,7 @@ def test_every_case_changes_what_its_name_says():
     assert [name for name, schedule in (CASES | VARIANTS).items() if schedule.angles] == [
         name for name in VARIANTS if name.startswith("angles vary")
     ]
-    assert set(SHIPPED) <= set(CASES | VARIANTS)
+    assert {case for case, _ in SHIPPED} <= set(CASES)
 
 
 def test_shipped_networks_fit_into_five_megabytes():

@@ -12,6 +12,7 @@ from wwlib.experiments.style.tables import (
     collusion_table,
     criteria_table,
     leak_table,
+    seed_table,
     style_values,
 )
 
@@ -48,13 +49,21 @@ def test_an_unknown_measure_is_refused():
         style_values(RECORD, "contrast", "hues")
 
 
-def test_every_criterion_has_a_line_and_the_leak_misses_its_goal():
+def test_every_criterion_has_a_line_and_the_leaks_miss_their_goal():
     rows = {row[0]: row for row in criteria_table(RECORD).rows}
-    assert len(rows) == 8
-    missed = rows.pop("contrast: shapes read from the style code")
-    assert missed[1] == "≤ 0.266667"
-    assert missed[-1] == "0 of 2"
+    assert len(rows) == 14
+    for case in ("contrast", "contrast of two paintings"):
+        missed = rows.pop(f"{case}: shapes read from the style code")
+        assert missed[1] == "≤ 0.266667"
+        assert missed[-1] == "0 of 2"
     assert {row[-1] for row in rows.values()} == {"2 of 2"}
+
+
+def test_every_seed_of_the_papers_losses_has_a_line():
+    assert seed_table(RECORD).rows == [
+        ["0", "0.10", "0.020", "0.90", "0.95"],
+        ["1", "0.10", "0.030", "0.90", "0.95"],
+    ]
 
 
 def test_a_missed_goal_is_counted():
@@ -65,7 +74,7 @@ def test_a_missed_goal_is_counted():
 
 
 def test_every_case_has_a_line_and_a_remedy_once_it_is_recorded():
-    assert [row[0] for row in case_table(RECORD).rows] == list(CASES)
+    assert [row[0] for row in case_table(RECORD).rows] == [*CASES, next(iter(VARIANTS))]
     assert [row[0] for row in leak_table(RECORD).rows] == [*CASES, next(iter(VARIANTS))]
 
 
