@@ -194,7 +194,7 @@ def promise_table() -> str:
             "05",
         ),
         (
-            "overlap (IoU) of masks with the true place of floor / wall / object, 1 at best",
+            "overlap (IoU) of masks with the true floor / wall / object, 1 at best",
             "pictures, no number",
             " / ".join(f"{sum(values) / len(values):.2f}" for values in zip(*ious, strict=True))
             + f" (mean of {len(ious)} seeds)",
@@ -207,15 +207,17 @@ def promise_table() -> str:
             "10",
         ),
         *(
-            (f"rank correlation of TPL with {label}, −1 at best", f"paper {with_minus(PAPER[score])}",
-             _beside_the_paper(score), "09")
-            for score, label in (("dci", "DCI, a score with labels"), ("factor_vae", "the FactorVAE score"))
+            (what, f"paper {with_minus(PAPER[score])}", _beside_the_paper(score), "09")
+            for score, what in (
+                ("dci", "rank correlation of TPL with DCI, a score with labels, −1 at best"),
+                ("factor_vae", "the same of TPL with the FactorVAE score"),
+            )
         ),
         (
-            "a named block swapped in a frozen network's code changes its factor (the worst one), 1 at best",
+            "a block swapped in a frozen network's code changes its factor (the worst), 1 at best",
             f"goal ≥ {interpretation.SWAPPED:g}",
             ", ".join(
-                f"{host} {values.mean():.2f}" + " (**misses**)" * bool(values.mean() < interpretation.SWAPPED)
+                f"{host} {values.mean():.2f}" + " **misses**" * bool(values.mean() < interpretation.SWAPPED)
                 for host, values in follows.items()
             ),
             "17",
@@ -226,7 +228,7 @@ def promise_table() -> str:
             f"{speed['submissions']} notebooks graded in sandboxes",
             f"plain papermill {speed['plain_papermill_seconds']:.1f} s each",
             f"{speed['seconds_each']:.2f} s each",
-            "–",
+            "",
         ),
     ]  # fmt: skip
     return Table(["what", "paper, rival or goal", "ours", "lesson"], rows).markdown()
@@ -243,7 +245,7 @@ def _beside_the_paper(score: str) -> str:
         ("larger pictures ", "tpl_64", later),
     ):
         value = rank_correlation(column(group, by), column(group, score)).value
-        cells.append(f"{label}{with_minus(value, 2)}{' (**worse**)' if value > PAPER[score] else ''}")
+        cells.append(f"{label}{with_minus(value, 2)}{' **worse**' if value > PAPER[score] else ''}")
     return "; ".join(cells)
 
 

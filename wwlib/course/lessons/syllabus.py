@@ -80,14 +80,13 @@ def lessons() -> list[Lesson]:
 
 
 def lesson_table() -> str:
-    """Every lesson with what the learner does in it and the time it takes to study, for README."""
+    """Every lesson with what the learner does in it and the minutes that it takes to study, for README."""
     known = lessons()
     rows = [
-        (f"[{lesson.title}](notebooks/{lesson.path.name})", lesson.promise, f"{lesson.study_minutes} min")
-        for lesson in known
+        (f"[{lesson.title}](notebooks/{lesson.path.name})", lesson.promise, lesson.study_minutes) for lesson in known
     ]
     rows.append((f"all {len(known)}", "", f"{sum(lesson.study_minutes for lesson in known) / 60:.0f} hours"))
-    return Table(["lesson", "what you do", "study time"], rows).markdown()
+    return Table(["lesson", "what you do", "minutes"], rows).markdown()
 
 
 def time_table() -> str:

@@ -84,7 +84,7 @@ SYSTEMS = (
     System(
         "11", "PS-SC GAN", "pictures alone", "a generator, and a mask for each of its codes",
         "masks, and one code moved at a time that must be read back", seen.load_record,
-        _said("of all that codes show, not about a code's main factor: {}", _mixed),
+        _said("share of what codes show that is not about their main factor: {}", _mixed),
         lambda record: f"FactorVAE score {median_and_range(seed_scores(FLAGSHIP))}",
     ),
     System(
