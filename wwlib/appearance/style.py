@@ -45,6 +45,7 @@ class Schedule:
             the decoder needs: its weights are frozen where it reads drawn pictures, and the triplet and disentanglement
             losses pass no gradient to the codes of references.
         siblings: whether the two crops of a contrast come from two paintings in one style, not from one painting.
+        more: further paintings that take part in the contrast alone.
         features: weight of the difference between the critic's mean features of drawn and real pictures.
         angles: whether the stripes' angle varies beside the hue.
         steered: waves of the decoder whose direction and period the style sets, beside the twelve fixed ones.
@@ -66,6 +67,7 @@ class Schedule:
     family: float = 1.0
     contrast: float = 0.0
     siblings: bool = False
+    more: int = 0
     features: float = 0.0
     angles: bool = False
     steered: int = 0
@@ -81,7 +83,7 @@ class Schedule:
 
     def __post_init__(self):
         weights = ("triplet", "margin", "disentangle", "content", "image", "adversarial", "family", "contrast",
-                   "features", "steered", "same_family", "penalty", "warm_up")  # fmt: skip
+                   "more", "features", "steered", "same_family", "penalty", "warm_up")  # fmt: skip
         check_numbers(self, ("steps", "batch", "rate", "clip"), weights)
         if not 8 <= self.crop <= SIDE:
             raise ValueError(f"crop must be 8 to {SIDE} pixels, got {self.crop}")

@@ -34,7 +34,7 @@ def test_a_batch_has_two_photos_and_two_references_a_row_often_of_one_family():
     batch = draw_batch(schedule, seeded())
     assert batch.photos.shape == batch.references.shape == (4_000, 3, 32, 32)
     same = (batch.families[:2_000] == batch.families[2_000:]).double().mean().item()
-    assert same == pytest.approx(0.7 + 0.3 / 3, abs=0.03)
+    assert same == pytest.approx(1 / 3 + 2 / 3 / 3, abs=0.03)
     assert batch.partners is batch.references
 
 
@@ -196,3 +196,19 @@ def test_a_loss_that_is_not_finite_ends_the_training(monkeypatch):
     monkeypatch.setattr(training, "image_loss", broken)
     with pytest.raises(FloatingPointError, match="a loss is not finite at step 0"):
         train_style(SHORT)
+
+
+@pytest.mark.parametrize("siblings", [False, True])
+def test_more_paintings_take_part_in_the_contrast_and_in_nothing_else(siblings):
+    few = replace(SHORT, contrast=1.0, siblings=siblings)
+    batch, larger = draw_batch(few, seeded()), draw_batch(replace(few, more=5), seeded())
+    for name in ("photos", "references", "partners", "families"):
+        assert torch.equal(getattr(batch, name), getattr(larger, name))
+    assert batch.more.shape == (2, 0, 3, 32, 32)
+    assert larger.more.shape == (2, 5, 3, 32, 32)
+    assert torch.equal(*larger.more) is not siblings
+    style, whole = StyleModel().style, lambda images: images
+    one, other = training.contrasted(style, style(larger.references), larger, whole)
+    assert len(one) == len(other) == 2 * few.batch + 5
+    torch.testing.assert_close(one[-5:], style(larger.more[0]))
+    torch.testing.assert_close(other[-5:], style(larger.more[1]))

@@ -74,8 +74,8 @@ def test_every_case_changes_what_its_name_says():
     assert replace(VARIANTS["critic features"], features=0.0) == contrast
     assert replace(CASES["contrast of two paintings"], siblings=False) == contrast
     two = CASES["contrast of two paintings"]
-    assert all(replace(schedule, angles=False, steered=0, margin=two.margin) == two for schedule in VARIANTS.values()
-               if schedule.angles)  # fmt: skip
+    plain = dict(angles=False, steered=0, more=0, margin=two.margin)
+    assert all(replace(schedule, **plain) == two for schedule in VARIANTS.values() if schedule.angles)
     assert [name for name, schedule in (CASES | VARIANTS).items() if schedule.angles] == [
         name for name in VARIANTS if name.startswith("angles vary")
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +23,8 @@ from wwlib.appearance.styles.losses import (
 )
 from wwlib.base.descent import falling_rate
 from wwlib.base.device import Compute, own_modes
-from wwlib.datasets.styles.paintings import FAMILIES, paintings, sample_styles, shifted
-from wwlib.datasets.styles.scenes import photographs, sample_scenes
+from wwlib.datasets.styles.paintings import FAMILIES, Style, paintings, sample_styles, shifted
+from wwlib.datasets.styles.scenes import SIDE, photographs, sample_scenes
 
 PENALISED = 4  # the gradient is penalised in one of so many steps, so many times as much
 FALLS_FROM, NOTED = 0.6, 25  # share of the steps after which the rate falls; steps between two notes
@@ -39,12 +39,14 @@ class Batch:
         references: paintings; the first half is y, the second half y'.
         partners: paintings in the styles of the references, from which the second crops of a contrast are taken.
         families: of the references, `[2 B]`.
+        more: further paintings for the contrast alone, and their partners, `[2, M, 3, 32, 32]`.
     """
 
     photos: Tensor
     references: Tensor
     partners: Tensor
     families: Tensor
+    more: Tensor = field(default_factory=lambda: torch.empty(2, 0, 3, SIDE, SIDE))
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
@@ -59,11 +61,19 @@ def draw_batch(schedule: Schedule, generator: torch.Generator) -> Batch:
     same = torch.rand(n, generator=generator) < schedule.same_family
     families[n:] = torch.where(same, families[:n], families[n:])
     styles = sample_styles(2 * n, generator, families, schedule.angles)
-    references = paintings(sample_scenes(2 * n, generator), styles)
-    partners = references
-    if schedule.siblings:
-        partners = paintings(sample_scenes(2 * n, generator), shifted(styles, generator))
-    return Batch(photos, references, partners, families)
+    references, partners = _partners(styles, schedule.siblings, generator)
+    if not schedule.more:
+        return Batch(photos, references, partners, families)
+    others = sample_styles(schedule.more, generator, angles=schedule.angles)
+    return Batch(photos, references, partners, families, torch.stack(_partners(others, schedule.siblings, generator)))
+
+
+def _partners(styles: Style, siblings: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Paintings in every style, and those that the second crops come from: the same ones, or others in the style."""
+    first = paintings(sample_scenes(len(styles), generator), styles)
+    if not siblings:
+        return first, first
+    return first, paintings(sample_scenes(len(styles), generator), shifted(styles, generator))
 
 
 def crops(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
@@ -97,7 +107,7 @@ def draw_three(
     s, s_other = codes.split(n)
     terms = {}
     if schedule.contrast:
-        terms["contrast"] = contrast_loss(codes, model.style(some(batch.partners)))
+        terms["contrast"] = contrast_loss(*contrasted(model.style, codes, batch, some))
     content = torch.cat([content[:n], content])
     drawn = model.decode(content, torch.cat([s, s_other, s]))
     if schedule.contrast:
@@ -110,6 +120,24 @@ def draw_three(
     terms["triplet"] = fixpoint_triplet_loss(s, s_other, read, read_other, schedule.margin)
     terms["disentangle"] = disentanglement_loss(s, read, read_elsewhere)
     return drawn, terms
+
+
+def contrasted(
+    style: nn.Module, codes: Tensor, batch: Batch, some: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return the codes of the first crops and of their partners' crops.
+
+    Args:
+        style: the encoder.
+        codes: of the references' crops.
+        batch: with the partners, and perhaps with more paintings.
+        some: cuts a crop from each picture.
+    """
+    partners = style(some(batch.partners))
+    if not batch.more.shape[1]:
+        return codes, partners
+    first, second = batch.more
+    return torch.cat([codes, style(some(first))]), torch.cat([partners, style(some(second))])
 
 
 def frozen(network: nn.Module) -> Callable[[Tensor], Tensor]:
