@@ -108,8 +108,8 @@ def draw_three(
     terms = {}
     if schedule.contrast:
         terms["contrast"] = contrast_loss(*contrasted(model.style, codes, batch, some))
-    content = torch.cat([content[:n], content])
-    drawn = model.decode(content, torch.cat([s, s_other, s]))
+    content, given = torch.cat([content[:n], content]), torch.cat([s, s_other, s])
+    drawn = model.decode(content, given.detach() if schedule.apart else given)
     if schedule.contrast:
         s, s_other = s.detach(), s_other.detach()
     style = frozen(model.style) if schedule.contrast else model.style

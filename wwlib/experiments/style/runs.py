@@ -50,9 +50,9 @@ VARIANTS = {
     "angles vary": replace(TWO, angles=True),
     "angles vary, steered waves": replace(TWO, angles=True, steered=4),
     "angles vary, wide margin": replace(TWO, angles=True, margin=2.0),
+    "angles vary, steered waves, wide margin": replace(TWO, angles=True, steered=4, margin=2.0),
     "angles vary, more paintings": replace(TWO, angles=True, more=32),
     "angles vary, more paintings, steered waves": replace(TWO, angles=True, more=32, steered=4),
-    "angles vary, more paintings, wide margin": replace(TWO, angles=True, more=32, margin=2.0),
 }
 # what the lesson draws with: case and seed; two seeds of the paper's losses, since one of them copies hues and one not
 SHIPPED = (("paper", 0), ("paper", 1), ("contrast", 0), ("contrast of two paintings", 0), ("no triplet", 0))
