@@ -41,14 +41,15 @@ class Schedule:
         image: weight of the difference of blurred pictures.
         coloured: whether that difference is one of colours, not of grey.
         adversarial, family: weights of the critic's two verdicts.
-        contrast: weight of the contrast between real crops. Above 0, the style encoder learns from nothing else: its
-            weights are frozen where it reads drawn pictures, and the codes of references pass no gradient on.
+        contrast: weight of the contrast between real crops. Above 0, the style encoder learns from this and from what
+            the decoder needs: its weights are frozen where it reads drawn pictures, and the triplet and disentanglement
+            losses pass no gradient to the codes of references.
         siblings: whether the two crops of a contrast come from two paintings in one style, not from one painting.
         features: weight of the difference between the critic's mean features of drawn and real pictures.
         angles: whether the stripes' angle varies beside the hue.
         steered: waves of the decoder whose direction and period the style sets, beside the twelve fixed ones.
         crop: side of the part that the style encoder sees in training, pixels.
-        same_family: probability that the second reference is of the first one's family.
+        same_family: probability that the second reference is of the first one's family; else it is drawn freely.
         penalty: weight of the critic's squared gradient on real pictures (R1), taken every fourth step.
         warm_up: steps in which the drawing networks learn without the critic; it learns from then on.
         steps, batch, rate, clip: of Adam, for both players.
@@ -69,10 +70,10 @@ class Schedule:
     angles: bool = False
     steered: int = 0
     crop: int = 24
-    same_family: float = 0.7
-    penalty: float = 0.1
+    same_family: float = 1 / 3
+    penalty: float = 1.0
     warm_up: int = 50
-    steps: int = 1600
+    steps: int = 1200
     batch: int = 8
     rate: float = 1e-3
     clip: float = 5.0
@@ -112,15 +113,15 @@ class StyleEncoder(nn.Module):
     def __init__(self):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(3, 32, 5, 2, 2), nn.SiLU(inplace=True),
-            nn.Conv2d(32, 48, 3, 1, 1), nn.SiLU(inplace=True),
-            nn.Conv2d(48, 64, 3, 2, 1), nn.SiLU(inplace=True),
-        )  # fmt: skip
-        self.head = nn.Sequential(nn.Linear(64, 64), nn.SiLU(inplace=True), nn.Linear(64, CODE))
+            _normalised(3, 32, 5, 2), _normalised(32, 48, 3, 1), nn.Conv2d(48, 64, 3, 2, 1), nn.SiLU(inplace=True)
+        )
+        self.head = nn.Sequential(nn.Linear(2 * 64, 64), nn.SiLU(inplace=True), nn.Linear(64, CODE))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the style codes of pictures `[B, 3, H, W]`."""
-        return F.normalize(self.head(self.layers(images).mean(dim=(2, 3))).float(), dim=1)
+        h = self.layers(images).float()
+        statistics = torch.cat([h.mean(dim=(2, 3)), (h.var(dim=(2, 3)) + 1e-5).sqrt()], dim=1)
+        return F.normalize(self.head(statistics).float(), dim=1)
 
 
 class StyledBlock(nn.Module):

@@ -76,6 +76,48 @@ def crops(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
     )
 
 
+def first_again(rows: Tensor, n: int) -> Tensor:
+    """Return what belongs to the styles s, s', s of three drawings, for rows `[2 n, ...]` of s and s'."""
+    return torch.cat([rows, rows[:n]])
+
+
+def draw_three(
+    model: StyleModel, batch: Batch, schedule: Schedule, generator: torch.Generator
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Draw x1 = (x, s), x2 = (x, s') and x3 = (x', s); return them, and the losses that need no critic, not weighted.
+
+    Args:
+        model: in training.
+        batch: n photos x, n photos x', n references y and n references y'.
+        schedule: of the training.
+        generator: of the crops.
+    """
+    n, some = schedule.batch, lambda images: crops(images, schedule.crop, generator)
+    content, codes = model.content(batch.photos), model.style(some(batch.references))
+    s, s_other = codes.split(n)
+    terms = {}
+    if schedule.contrast:
+        terms["contrast"] = contrast_loss(codes, model.style(some(batch.partners)))
+    content = torch.cat([content[:n], content])
+    drawn = model.decode(content, torch.cat([s, s_other, s]))
+    if schedule.contrast:
+        s, s_other = s.detach(), s_other.detach()
+    style = frozen(model.style) if schedule.contrast else model.style
+    read, read_other, read_elsewhere = style(some(drawn)).split(n)
+    photos = torch.cat([batch.photos[:n], batch.photos])
+    terms["image"] = image_loss(drawn, photos, schedule.coloured)
+    terms["content"] = content_loss(model.content(drawn), content)
+    terms["triplet"] = fixpoint_triplet_loss(s, s_other, read, read_other, schedule.margin)
+    terms["disentangle"] = disentanglement_loss(s, read, read_elsewhere)
+    return drawn, terms
+
+
+def frozen(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Return a network as a function: gradients pass through it to its input, and none reach its parameters."""
+    weights = {name: parameter.detach() for name, parameter in network.named_parameters()}
+    return lambda images: torch.func.functional_call(network, weights, (images,))
+
+
 class StyleTraining:
     """A model in training, and its critic."""
 
@@ -133,41 +175,16 @@ class StyleTraining:
 
     def _drawing_loss(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """What the three networks draw of a batch, their loss, and what it is made of."""
-        schedule, model, n = self.schedule, self.model, self.schedule.batch
-        some = lambda images: crops(images, schedule.crop, self.generator)  # noqa: E731
-        content, first = model.content(batch.photos), some(batch.references)
-        codes = model.style(first)
-        terms = {}
-        if schedule.contrast:
-            terms["contrast"] = contrast_loss(codes, model.style(some(batch.partners)))
-            codes = codes.detach()
-        s, s_other = codes.split(n)
-        # x1 = (x, s), x2 = (x, s'), x3 = (x', s)
-        photos = torch.cat([batch.photos[:n], batch.photos])
-        content = torch.cat([content[:n], content])
-        families = torch.cat([batch.families, batch.families[:n]])
-        drawn = model.decode(content, torch.cat([s, s_other, s]))
-        read, read_other, read_elsewhere = self._read(some(drawn)).split(n)
-        terms["image"] = image_loss(drawn, photos, schedule.coloured)
-        terms["content"] = content_loss(model.content(drawn), content)
-        terms["triplet"] = fixpoint_triplet_loss(s, s_other, read, read_other, schedule.margin)
-        terms["disentangle"] = disentanglement_loss(s, read, read_elsewhere)
+        schedule = self.schedule
+        drawn, terms = draw_three(self.model, batch, schedule, self.generator)
         if self.critic_acts():
             verdicts = self.critic(drawn)
-            terms["real"], terms["family"] = deception_loss(verdicts, families)
+            terms["real"], terms["family"] = deception_loss(verdicts, first_again(batch.families, schedule.batch))
             if schedule.features:
-                references = torch.cat([batch.references, batch.references[:n]])
+                references = first_again(batch.references, schedule.batch)
                 terms["features"] = feature_loss(verdicts, self.critic(references))
         weights = vars(schedule) | dict(real=schedule.adversarial)
         return drawn, sum(weights[name] * term for name, term in terms.items()), terms
-
-    def _read(self, images: Tensor) -> Tensor:
-        """The style codes of drawn pictures; under contrast, the encoder does not learn from them."""
-        style = self.model.style
-        if not self.schedule.contrast:
-            return style(images)
-        frozen = {name: parameter.detach() for name, parameter in style.named_parameters()}
-        return torch.func.functional_call(style, frozen, (images,))
 
 
 @own_modes()
