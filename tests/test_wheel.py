@@ -106,6 +106,7 @@ CALLS = {
     "a model": "from wwlib.models.shipped import load_model; load_model('shapes3d-32-seed0')",
     "avatars": "from wwlib.datasets.avatars import Avatars; Avatars()",
     "portraits": "from wwlib.datasets.portraits import Portraits; Portraits()",
+    "artists": "from wwlib.datasets.styles.artists import Drawings; Drawings()",
     "photographs": "from wwlib.datasets.fashion import load_held_out; load_held_out()",
     "a record": "from wwlib.experiments.population.tables import load_population; load_population()",
     "an interpretation": "from wwlib.experiments.interpretation.runs import load_record; load_record()",

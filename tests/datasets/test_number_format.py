@@ -14,6 +14,7 @@ from wwlib.datasets.glyphs import Glyphs, Handwriting
 from wwlib.datasets.pictures import ImageFolder
 from wwlib.datasets.portraits import Portraits
 from wwlib.datasets.shapes3d import SHAPES, Shapes3D, SmallRooms
+from wwlib.datasets.styles.artists import Drawings
 from wwlib.models.vaes import FAMILIES, VAEConfig
 from wwlib.training.step import Training
 from wwlib.training.vae import VAETraining
@@ -24,6 +25,7 @@ SETS = {
     "dsprites": lambda: DSprites(32),
     "avatars": lambda: Avatars(32),
     "portraits": lambda: Portraits(32),
+    "artists": Drawings,
     "glyphs": Glyphs,
     "handwriting": Handwriting,
     "domains": Domains,

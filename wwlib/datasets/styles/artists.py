@@ -193,7 +193,7 @@ class Drawings(FactorData):
         expected = {name: shape for hand in HANDS.values() for name, shape in layer_shapes(hand).items()}
         if about.get("kind") != "artists" or {name: tuple(t.shape) for name, t in tensors.items()} != expected:
             raise ValueError(f"{archive} must hold the layers of {ARTISTS}, got {about.get('kind')!r}")
-        self._layers = {name: tensor.float() / 255 for name, tensor in tensors.items()}
+        self._layers = {name: tensor.to(torch.get_default_dtype()) / 255 for name, tensor in tensors.items()}
         self._background = palette(ATTRIBUTES["background"])
         self._combinations = attribute_grid()[held_out() == test]
 
