@@ -45,7 +45,7 @@ class Schedule:
             the decoder needs: its weights are frozen where it reads drawn pictures, and the triplet and disentanglement
             losses pass no gradient to the codes of references.
         siblings: whether the two crops of a contrast come from two paintings in one style, not from one painting.
-        apart: whether the style encoder learns from the contrast alone: the decoder passes no gradient to the codes either.
+        apart: whether the style encoder learns from the contrast alone: the decoder passes no gradient to codes either.
         more: further paintings that take part in the contrast alone.
         features: weight of the difference between the critic's mean features of drawn and real pictures.
         angles: whether the stripes' angle varies beside the hue.

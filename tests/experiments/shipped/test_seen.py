@@ -8,8 +8,17 @@ import pytest
 from tests.metrics.seen.small import make_small
 from wwlib.base.shelf import Shelf
 from wwlib.experiments.shipped import seen
-from wwlib.experiments.shipped.seen_tables import judge_table, seen_table, shown_matrix, shown_table
+from wwlib.experiments.shipped.seen_tables import (
+    judge_table,
+    read_against_shown,
+    read_and_shown_table,
+    scores_by_resolution,
+    seen_table,
+    shown_matrix,
+    shown_table,
+)
 from wwlib.metrics.seen.judges import PLANS
+from wwlib.models.shipped import seed_names, shipped_names, shipped_record
 
 
 @pytest.fixture
@@ -52,3 +61,41 @@ def test_judges_and_models_are_recorded_and_tabulated(shelf):
 def test_an_unknown_part_is_refused(shelf):
     with pytest.raises(ValueError, match="parts must be among"):
         seen.remake_seen(["avatars-32-seed0"])
+
+
+def test_every_shipped_model_has_its_three_scores_and_those_without_a_judge_a_dash():
+    rows = {row[0]: row[1:] for row in read_and_shown_table().rows}
+    assert list(rows) == shipped_names()
+    for name, (read, _, shown) in rows.items():
+        assert read == f"{shipped_record(name)['scores']['factor_vae']:.3f}"
+        assert (shown == "–") == (name not in seen.rooms_models())
+
+
+def with_purities(*purities):
+    """The record with the purities of the seeds of the first recipe changed."""
+    record = seen.load_record()
+    for name, purity in zip(seed_names("shapes3d-32"), purities, strict=True):
+        next(run for run in record["runs"] if run["case"] == name)["scores"]["purity"] = purity
+    return record
+
+
+def test_whether_the_seed_that_is_read_best_is_also_the_purest_is_said():
+    names = seed_names("shapes3d-32")
+    read = [shipped_record(name)["scores"]["factor_vae"] for name in names]
+    best = read.index(max(read))
+    both = with_purities(*(0.9 if k == best else 0.1 for k in range(len(names))))
+    assert read_against_shown(record=both) == (
+        f"{names[best]} has the highest FactorVAE score, {max(read):.3f}, and the highest purity, 0.90."
+    )
+    apart = with_purities(*(0.1 if k == best else 0.8 - k / 10 for k in range(len(names))))
+    purest = next(k for k in range(len(names)) if k != best)
+    said = read_against_shown(record=apart)
+    assert said.startswith(f"{names[best]} has the highest FactorVAE score, {max(read):.3f}, and purity 0.10. ")
+    assert f"{names[purest]} has the highest purity, {0.8 - purest / 10:.2f}" in said
+
+
+def test_readmes_line_has_every_model_of_rooms():
+    line = scores_by_resolution()
+    assert line.count(" / ") == 2 * len(seen.rooms_models())
+    assert line.startswith("32 px ")
+    assert "; 64 px " in line

@@ -16,7 +16,6 @@ from wwlib.base.shelf import runs_of
 from wwlib.base.table import Result, Table
 from wwlib.course.lessons.syllabus import lesson_table, lessons, syllabus_table, time_table
 from wwlib.course.lessons.teaching import GRADING, grading_table, kinds_table, mistakes_page
-from wwlib.experiments.criteria import median_and_range
 from wwlib.experiments.interpretation import tables as interpretation
 from wwlib.experiments.population.longer import load_longer
 from wwlib.experiments.population.tables import (
@@ -29,10 +28,11 @@ from wwlib.experiments.population.tables import (
     with_minus,
 )
 from wwlib.experiments.shipped.cost_tables import cost_table, gpu_table, memory_table
+from wwlib.experiments.shipped.seen_tables import scores_by_resolution
 from wwlib.experiments.shipped.tables import HUES, PUBLISHED, ablation_record
 from wwlib.metrics.ranking import column, rank_correlation, spread_gap
 from wwlib.models.explorer import calmest
-from wwlib.models.shipped import FLAGSHIP, load_model, seed_names, seed_scores, shipped_names, shipped_record
+from wwlib.models.shipped import FLAGSHIP, load_model, seed_names, shipped_names, shipped_record
 from wwlib.models.traversals import traversal_sheet
 
 BENCH = DATA / "bench.json"
@@ -188,14 +188,14 @@ def promise_table() -> str:
     speed = json.loads(GRADING.read_text(encoding="utf-8"))["speed"]
     rows = [
         (
-            "FactorVAE score: codes match the world's causes, 1 at best",
-            f"other methods: {PUBLISHED[0][1]} to {PUBLISHED[-1][1]}",
-            median_and_range(seed_scores(REPORTED)),
-            "05",
+            "scores of each model: FactorVAE (codes can be read) / traversal (codes are seen) / where, 1 at best",
+            f"FactorVAE {PUBLISHED[0][1]} to {PUBLISHED[-1][1]}",
+            scores_by_resolution(),
+            "06",
         ),
         (
-            "overlap (IoU) of masks with the true floor / wall / object, 1 at best",
-            "pictures, no number",
+            "overlap (IoU) of masks with the true floor / wall / object",
+            "pictures",
             " / ".join(f"{sum(values) / len(values):.2f}" for values in zip(*ious, strict=True))
             + f" (mean of {len(ious)} seeds)",
             "06",
@@ -207,14 +207,12 @@ def promise_table() -> str:
             "10",
         ),
         *(
-            (what, f"paper {with_minus(PAPER[score])}", _beside_the_paper(score), "09")
-            for score, what in (
-                ("dci", "rank correlation of TPL with DCI, a score with labels, −1 at best"),
-                ("factor_vae", "the same of TPL with the FactorVAE score"),
-            )
+            (label, f"paper {with_minus(PAPER[score])}", _beside_the_paper(score), "09")
+            for score, label in (("dci", "rank correlation of TPL with DCI, a score with labels, −1 at best"),
+                                 ("factor_vae", "of TPL with the FactorVAE score"))
         ),
         (
-            "a block swapped in a frozen network's code changes its factor (the worst), 1 at best",
+            "a named block swapped in a frozen code changes its factor (the worst one)",
             f"goal ≥ {interpretation.SWAPPED:g}",
             ", ".join(
                 f"{host} {values.mean():.2f}" + " **misses**" * bool(values.mean() < interpretation.SWAPPED)
@@ -222,7 +220,7 @@ def promise_table() -> str:
             ),
             "17",
         ),
-        ("speed of a training step beside a plain port of the authors'", f"goal {step['goal']}", step["measured"],
+        ("a training step beside a plain port of the authors'", f"goal {step['goal']}", step["measured"],
          "–"),
         (
             f"{speed['submissions']} notebooks graded in sandboxes",
