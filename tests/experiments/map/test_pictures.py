@@ -5,28 +5,20 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wwlib.appearance.style import StyleModel
+from wwlib.appearance.styles.losses import blurred
 from wwlib.experiments.map.pictures import TILES, map_sheet, system_picture, tiles_of
 from wwlib.experiments.map.tables import SYSTEMS
-from wwlib.experiments.style import runs as style
-
-TRAINED = [lesson for lesson in TILES if lesson != "16" or style.STYLE.record.is_file()]
-
-
-@pytest.fixture(autouse=True)
-def a_model_of_styles(monkeypatch):
-    """Until lesson 16 is trained, an untrained model stands for its own."""
-    if "16" not in TRAINED:
-        monkeypatch.setattr(style, "load_style", lambda case: StyleModel())
 
 
 def test_every_system_of_the_table_has_a_picture():
     assert list(TILES) == [system.lesson for system in SYSTEMS]
 
 
-@pytest.mark.parametrize("lesson", TRAINED)
+@pytest.mark.parametrize("lesson", TILES)
 def test_a_drawing_is_nearer_to_the_right_answer_than_both_pictures_that_it_is_made_from(lesson):
     tiles = tiles_of(lesson, 8)
+    if lesson == "16":  # where the lines of a pattern lie is not asked for: compare what is left after a blur
+        tiles = torch.stack([blurred(row) for row in tiles])
     errors = [float((tiles[:, k] - tiles[:, 3]).square().mean()) for k in range(3)]
     assert errors[2] < min(errors[:2])
 

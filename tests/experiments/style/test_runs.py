@@ -74,7 +74,7 @@ def test_every_case_changes_what_its_name_says():
     assert replace(VARIANTS["critic features"], features=0.0) == contrast
     assert replace(CASES["contrast of two paintings"], siblings=False) == contrast
     two = CASES["contrast of two paintings"]
-    plain = dict(angles=False, steered=0, more=0, margin=two.margin)
+    plain = dict(angles=False, steered=0, more=0, apart=False, margin=two.margin, steps=two.steps)
     assert all(replace(schedule, **plain) == two for schedule in VARIANTS.values() if schedule.angles)
     assert [name for name, schedule in (CASES | VARIANTS).items() if schedule.angles] == [
         name for name in VARIANTS if name.startswith("angles vary")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.base.shelf import named_run, runs_of
-from wwlib.base.table import Table
+from wwlib.base.table import Result, Table
 from wwlib.datasets.styles.artists import ARTISTS, ATTRIBUTES
 from wwlib.experiments.artist_styles.runs import BASELINES, CASES, SHIPPED, chance, load_record
 from wwlib.experiments.criteria import mean_and_range
@@ -79,3 +79,28 @@ def leak_table(record: dict) -> Table:
         moves = (np.array([one[name] for one in scores]) for name in ("moves_reference", "moves_photo"))
         rows.append((case, *map(mean_and_range, leaks.T), *(mean_and_range(values, ".3f") for values in moves)))
     return Table(["model", *ATTRIBUTES, "another reference", "another photo"], rows)
+
+
+RESULTS = (
+    Result(
+        "16",
+        "Drawings by artists: what the judge reads",
+        "The artist and the attributes that were asked for, beside answers that no model drew.",
+        agreement_table,
+    ),
+    Result(
+        "16", "Drawings by artists, hand by hand", "What is read when each artist's hand is asked for.", artist_table
+    ),
+    Result(
+        "16",
+        "Drawings by artists: copies?",
+        "Distances to real drawings: a copy of a drawing of the training would lie near 0.",
+        distance_table,
+    ),
+    Result(
+        "16",
+        "Drawings by artists: what leaks",
+        "Attributes of the reference that are read where the photo has others.",
+        leak_table,
+    ),
+)

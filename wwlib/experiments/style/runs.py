@@ -53,6 +53,10 @@ VARIANTS = {
     "angles vary, steered waves, wide margin": replace(TWO, angles=True, steered=4, margin=2.0),
     "angles vary, more paintings": replace(TWO, angles=True, more=32),
     "angles vary, more paintings, steered waves": replace(TWO, angles=True, more=32, steered=4),
+    "angles vary, more paintings, encoder apart": replace(TWO, angles=True, more=32, apart=True),
+    "angles vary, more paintings, encoder apart, twice the steps": replace(
+        TWO, angles=True, more=32, apart=True, steps=2_400
+    ),
 }
 # what the lesson draws with: case and seed; two seeds of the paper's losses, since one of them copies hues and one not
 SHIPPED = (("paper", 0), ("paper", 1), ("contrast", 0), ("contrast of two paintings", 0), ("no triplet", 0))
