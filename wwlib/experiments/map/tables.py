@@ -29,7 +29,7 @@ from wwlib.metrics.seen.traversal import from_matrix
 from wwlib.models.shipped import seed_names, seed_scores
 
 FLAGSHIP = "shapes3d-32"  # recipe of Part I whose shipped seeds are reported
-ROBUST, STYLE, FUSION = "strong full", "contrast of small crops", "both"  # cases of lessons 13, 16 and 20
+ROBUST, STYLE, FUSION = "strong full", "contrast of two paintings", "both"  # cases of lessons 13, 16 and 20
 HEADER = ("lesson", "system", "given", "learned", "what separates", "what leaks", "our number")
 
 
