@@ -30,11 +30,18 @@ def agreement_values(record: dict, case: str, what: str) -> np.ndarray:
     return np.array([run["scores"]["agreement"][READ.index(what)] for run in runs_of(record, case)])
 
 
+def recorded_cases(record: dict) -> list[str]:
+    """Return the cases that have been trained, in the order of `CASES`."""
+    made = {run["case"] for run in record["runs"]}
+    return [case for case in CASES if case in made]
+
+
 @made_from(load_record)
 def agreement_table(record: dict) -> Table:
     """Shares of right answers that a judge reads: drawn by models, drawn by hand, cheap answers, and blind guesses."""
     rows = [
-        (f"drawn: {case}", *(mean_and_range(agreement_values(record, case, what)) for what in READ)) for case in CASES
+        (f"drawn: {case}", *(mean_and_range(agreement_values(record, case, what)) for what in READ))
+        for case in recorded_cases(record)
     ]
     for name, scores in named_run(record, BASELINES)["scores"].items():
         rows.append((name, *(f"{share:.2f}" for share in scores["agreement"])))
@@ -57,7 +64,7 @@ def distance_table(record: dict) -> Table:
     """How far pictures lie from real drawings by the artist asked for: those of the training, and right answers."""
     columns = "nearest", "right"
     rows = []
-    for case in CASES:
+    for case in recorded_cases(record):
         scores = [run["scores"] for run in runs_of(record, case)]
         rows.append((f"drawn: {case}", *(mean_and_range(np.array([one[c] for one in scores]), ".3f") for c in columns)))
     for name, scores in named_run(record, BASELINES)["scores"].items():
@@ -73,7 +80,7 @@ def leak_table(record: dict) -> Table:
     one reference.
     """
     rows = []
-    for case in CASES:
+    for case in recorded_cases(record):
         scores = [run["scores"] for run in runs_of(record, case)]
         leaks = np.array([one["leak"] for one in scores])
         moves = (np.array([one[name] for one in scores]) for name in ("moves_reference", "moves_photo"))
