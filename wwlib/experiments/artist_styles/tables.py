@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wwlib.base.shelf import named_run, runs_of
-from wwlib.base.table import Table
+from wwlib.base.table import Result, Table
 from wwlib.datasets.styles.artists import ARTISTS, ATTRIBUTES
 from wwlib.experiments.artist_styles.runs import BASELINES, CASES, SHIPPED, chance, load_record
 from wwlib.experiments.criteria import mean_and_range
@@ -86,3 +86,31 @@ def leak_table(record: dict) -> Table:
         moves = (np.array([one[name] for one in scores]) for name in ("moves_reference", "moves_photo"))
         rows.append((case, *map(mean_and_range, leaks.T), *(mean_and_range(values, ".3f") for values in moves)))
     return Table(["model", *ATTRIBUTES, "another reference", "another photo"], rows)
+
+
+RESULTS = (
+    Result(
+        "16",
+        "Drawings by artists",
+        "How often a judge reads what was asked for, from drawings with attributes that no training saw: the artist of "
+        "the reference, the attributes of the photo. A stronger image loss keeps more of the photo and loses the hand. "
+        "Mouths are a few pixels wide and do not come over: the judge reads little more than chance.",
+        agreement_table,
+    ),
+    Result("16", "Drawings by artists, by hand", "The shipped case, for each artist that was asked for.", artist_table),
+    Result(
+        "16",
+        "Drawings by artists and their nearest real drawings",
+        "Root of the mean squared difference of pixels, black to white is 1. Copies would lie at 0 from a drawing of "
+        "the training, good answers at 0 from a right answer. What models draw is far from both: it is no copy, and "
+        "no clean drawing.",
+        distance_table,
+    ),
+    Result(
+        "16",
+        "What leaks from a reference by an artist",
+        "How often the reference's value of an attribute is read where the photo has another one, and how far what is "
+        "drawn moves with another reference by the same artist and with another photo.",
+        leak_table,
+    ),
+)
