@@ -49,6 +49,13 @@ def test_models_stand_above_cheap_answers_and_chance():
     assert table.rows[-1][1:3] == ["0.33", "0.25"]
 
 
+def test_a_case_that_is_not_trained_yet_has_no_row():
+    runs = [run for run in RECORD["runs"] if run["case"] in (SHIPPED, BASELINES)]
+    for table in (agreement_table, distance_table, leak_table):
+        cases = [row[0].removeprefix("drawn: ") for row in table(dict(runs=runs)).rows]
+        assert [case for case in cases if case in CASES] == [SHIPPED]
+
+
 def test_every_hand_that_is_asked_for_has_a_row():
     table = artist_table(RECORD)
     assert [row[0] for row in table.rows] == list(ARTISTS)

@@ -16,7 +16,7 @@ REMAKES = (
         "artist_styles",
         "train lesson 16's content and style on drawings by artists",
         _make,
-        parts="judge, contrast, paper",
+        parts="judge, contrast, 'contrast, strong image loss', paper",
         seeds="of the trainings (default: 0 to 2 of the shipped case, 0 of the others)",
     ),
 )

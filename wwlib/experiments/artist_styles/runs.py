@@ -27,6 +27,7 @@ SHIPPED = "contrast"
 CONTRAST = Schedule(coloured=True, contrast=1.0, siblings=True)
 CASES = {
     SHIPPED: CONTRAST,
+    "contrast, strong image loss": replace(CONTRAST, image=100.0),
     "paper": Schedule(coloured=True),
 }
 SEEDS = range(3)  # of the shipped case; of the others only the first
