@@ -34,7 +34,7 @@ def test_a_batch_has_two_photos_and_two_references_a_row_often_of_one_family():
     batch = draw_batch(schedule, seeded())
     assert batch.photos.shape == batch.references.shape == (4_000, 3, 32, 32)
     same = (batch.families[:2_000] == batch.families[2_000:]).double().mean().item()
-    assert same == pytest.approx(0.7 + 0.3 / 3, abs=0.03)
+    assert same == pytest.approx(1 / 3 + 2 / 3 / 3, abs=0.03)
     assert batch.partners is batch.references
 
 
