@@ -103,7 +103,7 @@ RESULTS = (
         "Drawings by artists and their nearest real drawings",
         "Root of the mean squared difference of pixels, black to white is 1. Copies would lie at 0 from a drawing of "
         "the training, good answers at 0 from a right answer. What models draw is far from both: it is no copy, and "
-        "no clean drawing.",
+        "no clean drawing. The real drawing nearest to the photo lies nearer to the right answer than any model's.",
         distance_table,
     ),
     Result(
