@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from wwlib.base.shelf import runs_of
@@ -83,18 +85,17 @@ def _made(record: dict) -> list[str]:
     return [case for case in CASES | VARIANTS if case in made]
 
 
-def _table_of(record: dict, cases: list[str], columns: dict[str, tuple[str, str]]) -> Table:
-    rows = [
-        (case, *(mean_and_range(style_values(record, case, measure), digits) for measure, digits in columns.values()))
-        for case in cases
-    ]
-    return Table(["model", *columns], rows)
+def _lines(record: dict, columns: dict[str, tuple[str, str]], cases: Iterable[str]) -> list[tuple[str, ...]]:
+    values = lambda case: (  # noqa: E731
+        mean_and_range(style_values(record, case, measure), digits) for measure, digits in columns.values()
+    )
+    return [(case, *values(case)) for case in cases]
 
 
 @made_from(load_record)
 def case_table(record: dict) -> Table:
     """Every variant, trained alike: what a judge from outside finds, and how far the style code drifts."""
-    return _table_of(record, _made(record), _CASE_COLUMNS)
+    return Table(["model", *_CASE_COLUMNS], _lines(record, _CASE_COLUMNS, _made(record)))
 
 
 @made_from(load_record)
@@ -108,7 +109,7 @@ def collusion_table(record: dict) -> Table:
         "hue: the judge on drawings": ("hue", ".2f"),
         "hue: mean colour of drawings": ("mean_hue", ".2f"),
     }
-    return _table_of(record, list(CASES), columns)
+    return Table(["model", *columns], _lines(record, columns, CASES))
 
 
 @made_from(load_record)
@@ -123,7 +124,7 @@ def leak_table(record: dict) -> Table:
         "hue": ("hue", ".2f"),
         "stripes' angle": ("angle", ".2f"),
     }
-    return _table_of(record, _made(record), columns)
+    return Table(["model", *columns], _lines(record, columns, _made(record)))
 
 
 @made_from(load_record)
