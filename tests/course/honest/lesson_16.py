@@ -42,6 +42,15 @@ def restyled_with_clamp(h, reference):
     return (h - mean) * goal / deviation + reference.mean(dim=(-1, -2), keepdim=True)
 
 
+def restyled_by_moments(h, reference):
+    """Moments from sums: the variance is the mean of squares less the square of the mean."""
+    n, m = h[0, 0].numel(), reference[0, 0].numel()
+    mean, goal = h.sum((2, 3), keepdim=True) / n, reference.sum((2, 3), keepdim=True) / m
+    variance = ((h - mean) ** 2).sum((2, 3), keepdim=True) / n
+    goal_variance = ((reference - goal) ** 2).sum((2, 3), keepdim=True) / m
+    return (h - mean) * torch.rsqrt(variance + 1e-6) * goal_variance.sqrt() + goal
+
+
 def drift_in_loops(codes, families):
     above, below = [], []
     for r in range(codes.shape[1]):
@@ -86,6 +95,29 @@ def drift_in_numpy(codes, families):
         if r != o and f[r] == f[o]
     ]
     return np.mean(above) / np.mean(below)
+
+
+def drift_by_variances(codes, families):
+    """The mean squared distance of all pairs is twice the variance, with one less in the divisor."""
+    above = 2 * codes.var(dim=0).sum(dim=-1).mean()
+    total, pairs = 0, 0
+    for k in families.unique():
+        mine = codes[:, families == k]
+        n = mine.shape[1]
+        if n > 1:
+            total = total + n * (n - 1) * 2 * mine.var(dim=1).sum(dim=-1).mean()
+            pairs += n * (n - 1)
+    return above / (total / pairs)
+
+
+def drift_by_combinations(codes, families):
+    from itertools import combinations
+
+    squared = lambda a, b: (a - b).pow(2).sum(-1)  # noqa: E731
+    above = torch.cat([squared(codes[p], codes[q]) for p, q in combinations(range(len(codes)), 2)])
+    couples = [(r, o) for r, o in combinations(range(len(families)), 2) if families[r] == families[o]]
+    below = torch.cat([squared(codes[:, r], codes[:, o]) for r, o in couples])
+    return above.mean().item() / below.mean().item()
 
 
 def hues_in_loops(hues, families, bins):
@@ -136,6 +168,17 @@ def hues_by_distributions(hues, families, bins):
     part = torch.bucketize(hues, torch.linspace(0, 1, bins + 1, dtype=hues.dtype)[1:-1], right=True)
     shares = torch.stack([F.one_hot(part[families == k], bins).double().mean(0) for k in range(families.max() + 1)])
     return torch.distributions.Categorical(probs=shares).entropy().exp()
+
+
+def hues_by_counter(hues, families, bins):
+    from collections import Counter
+
+    result = torch.zeros(int(families.max()) + 1)
+    for k in range(len(result)):
+        counts = Counter(int(h * bins) for h in hues[families == k].tolist())
+        n = sum(counts.values())
+        result[k] = math.prod((c / n) ** (-c / n) for c in counts.values())
+    return result
 
 
 def contrast_by_pairs(codes):
@@ -195,6 +238,17 @@ def contrast_of_triplets(codes):
     return loss / (n * k)
 
 
+def contrast_among_strangers(codes):
+    """Each pair of partners against the strangers of the first one."""
+    n, k = codes.shape[:2]
+    flat = codes.flatten(0, 1) / 0.3
+    cosine = flat @ codes.flatten(0, 1).T
+    own = torch.block_diag(*[torch.ones(k, k)] * n).bool()
+    strangers = cosine.masked_fill(own, float("-inf")).logsumexp(dim=1, keepdim=True)
+    surprise = torch.logaddexp(cosine, strangers) - cosine
+    return surprise[own & ~torch.eye(n * k, dtype=torch.bool)].mean()
+
+
 RIGHT = {
     "16.1": (
         restyled_in_loops,
@@ -202,12 +256,15 @@ RIGHT = {
         restyled_by_instance_norm,
         restyled_by_group_norm,
         restyled_with_clamp,
+        restyled_by_moments,
     ),
     "16.2": (
         drift_in_loops,
         drift_by_cdist,
         drift_by_cosines,
         drift_in_numpy,
+        drift_by_variances,
+        drift_by_combinations,
     ),
     "16.3": (
         hues_in_loops,
@@ -215,6 +272,7 @@ RIGHT = {
         hues_by_scipy,
         hues_by_powers,
         hues_by_distributions,
+        hues_by_counter,
     ),
     "16.4": (
         contrast_by_pairs,
@@ -222,5 +280,6 @@ RIGHT = {
         contrast_with_means,
         contrast_pull_and_push,
         contrast_of_triplets,
+        contrast_among_strangers,
     ),
 }
