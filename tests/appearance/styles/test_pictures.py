@@ -23,8 +23,8 @@ def size(picture) -> tuple[int, int]:
 
 def test_a_sheet_has_a_row_for_each_model_below_photos_and_styles(model):
     photos, references = torch.rand(2, 5, 3, 32, 32)
-    one = transfer_sheet({"paper": model}, photos, references)
-    two = transfer_sheet({"paper": model, "contrast": model}, photos, references)
+    one = transfer_sheet({"paper": model}, photos, references, "One model.")
+    two = transfer_sheet({"paper": model, "contrast": model}, photos, references, "Two models.")
     assert "5 columns" in one.alt
     assert "paper, contrast" in two.alt
     assert size(two)[1] > 1.2 * size(one)[1]

@@ -86,7 +86,7 @@ def style_widget(model: StyleModel, photos: Tensor, references: Tensor, side: in
     )
 
 
-def style_walk_sheet(model: StyleModel, photos: Tensor, references: Tensor, side: int = 64) -> Picture:
+def style_walk_sheet(model: StyleModel, photos: Tensor, references: Tensor, side: int = 56) -> Picture:
     """Return a sheet: two paintings, and every photo on the way from the first one's style to the second one's.
 
     Args:
@@ -104,4 +104,6 @@ def style_walk_sheet(model: StyleModel, photos: Tensor, references: Tensor, side
         f"{len(photos)} rows. Each shows a photo, a painting, the photo in {STEPS + 1} styles from that painting's to "
         "another one's, and the other painting."
     )
-    return grid(torch.stack(rows), alt, column_labels=["photo", "style", *[""] * (STEPS + 1), "style"], side=side)
+    labels = ["photo", "style", *[""] * (STEPS + 1), "style"]
+    caption = "Photos on the way from one style to another."
+    return grid(torch.stack(rows), alt, column_labels=labels, side=side, caption=caption)

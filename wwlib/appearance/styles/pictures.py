@@ -12,12 +12,15 @@ from wwlib.datasets.styles.paintings import FAMILIES
 
 
 @torch.no_grad()
-def transfer_sheet(models: dict[str, StyleModel], photos: Tensor, references: Tensor, side: int = 64) -> Picture:
+def transfer_sheet(
+    models: dict[str, StyleModel], photos: Tensor, references: Tensor, caption: str, side: int = 64
+) -> Picture:
     """Return a sheet: photos, the paintings that give the style, and a row for what each model makes of both.
 
     Args:
         models: trained ones by name.
         photos, references: `[n, 3, 32, 32]`, a column each.
+        caption: a short text below the picture.
         side: of one picture on the page, pixels.
     """
     rows = [photos, references, *(model.transfer(photos, references) for model in models.values())]
@@ -25,7 +28,7 @@ def transfer_sheet(models: dict[str, StyleModel], photos: Tensor, references: Te
         f"{len(photos)} columns. The first row shows photos, the second paintings; below them the photos in the "
         f"paintings' styles, by: {', '.join(models)}."
     )
-    return grid(torch.stack(rows), alt, row_labels=["photo", "style", *models], side=side)
+    return grid(torch.stack(rows), alt, row_labels=["photo", "style", *models], side=side, caption=caption)
 
 
 @torch.no_grad()
@@ -45,7 +48,7 @@ def every_style_sheet(model: StyleModel, photos: Tensor, references: Tensor, sid
         f"A table of pictures. Its first row shows {len(references)} paintings, its first column {len(photos)} photos; "
         "where they meet is the photo in that style."
     )
-    return grid(torch.stack(rows), alt, side=side)
+    return grid(torch.stack(rows), alt, side=side, caption="Every photo, one a row, in every style, one a column.")
 
 
 def hue_plot(asked: Tensor, drawn: Tensor, families: Tensor, caption: str) -> Picture:

@@ -28,10 +28,10 @@ def hands_sheet(n: int = 10, seed: int = SHOWN_SEED, side: int = 64) -> Picture:
         factors[:, 0] = artist
         rows.append(drawings.images(factors))
     alt = f"{n} columns of real drawings. Every column shows the same attributes in three hands: {', '.join(ARTISTS)}."
-    return grid(torch.stack(rows), alt, row_labels=ARTISTS, side=side)
+    return grid(torch.stack(rows), alt, row_labels=ARTISTS, side=side, caption="Real drawings by three artists.")
 
 
-def transfer_sheet(n: int = 12, seed: int = SHOWN_SEED, side: int = 64) -> Picture:
+def transfer_sheet(n: int = 9, seed: int = SHOWN_SEED, side: int = 64) -> Picture:
     """Return a sheet of what the shipped model draws from held-out attributes, beside real drawings.
 
     Rows: the photo, which is a drawing by another artist; the reference; what is drawn; the drawing by the reference's
@@ -61,4 +61,5 @@ def transfer_sheet(n: int = 12, seed: int = SHOWN_SEED, side: int = 64) -> Pictu
         "drawn should show the photo's attributes in the reference's hand, as the right answer does. The nearest real "
         "drawing would show whether the model copies one that it learned from."
     )
-    return grid(torch.stack(list(rows.values())), alt, row_labels=list(rows), side=side)
+    caption = "Faces in another artist's hand, and the real drawings that are nearest to what is drawn."
+    return grid(torch.stack(list(rows.values())), alt, row_labels=list(rows), side=side, caption=caption)
