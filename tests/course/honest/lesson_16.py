@@ -1,5 +1,6 @@
 """Right answers to the exercises of lesson 16."""
 
+import collections
 import math
 
 import numpy as np
@@ -40,6 +41,24 @@ def restyled_with_clamp(h, reference):
     deviation = h.std(dim=(-1, -2), keepdim=True, unbiased=False).clamp(min=1e-4)
     goal = reference.std(dim=(-1, -2), keepdim=True, unbiased=False)
     return (h - mean) * goal / deviation + reference.mean(dim=(-1, -2), keepdim=True)
+
+
+def restyled_where_it_varies(h, reference):
+    deviation = h.std((2, 3), keepdim=True, correction=0)
+    safe = torch.where(deviation == 0, torch.ones_like(deviation), deviation)
+    scale, offset = reference.std((2, 3), keepdim=True, correction=0), reference.mean((2, 3), keepdim=True)
+    return (h - h.mean((2, 3), keepdim=True)).div(safe).mul(scale).add(offset)
+
+
+def restyled_as_lists(h, reference):
+    rows = []
+    for picture, other in zip(h.double(), reference.double(), strict=True):
+        row = []
+        for plane, goal in zip(picture, other, strict=True):
+            scale = torch.nan_to_num(goal.std(correction=0) / plane.std(correction=0), posinf=0.0)
+            row.append(((plane - plane.mean()) * scale + goal.mean()).tolist())
+        rows.append(row)
+    return rows
 
 
 def drift_in_loops(codes, families):
@@ -86,6 +105,28 @@ def drift_in_numpy(codes, families):
         if r != o and f[r] == f[o]
     ]
     return np.mean(above) / np.mean(below)
+
+
+def drift_by_variances(codes, families):
+    """The mean squared distance of pairs is twice the variance, with a sum over one less."""
+    above = 2 * codes.var(dim=0).sum(dim=-1).mean()
+    total = pairs = 0
+    for family in families.unique():
+        mine = codes[:, families == family]
+        n = mine.shape[1]
+        if n > 1:
+            total += n * (n - 1) * 2 * mine.var(dim=1).sum(dim=-1).mean()
+            pairs += n * (n - 1)
+    return float(above / (total / pairs))
+
+
+def drift_by_sums(codes, families):
+    """Pairs with itself add 0 to the sums and are left out of the counts."""
+    p, r, _ = codes.shape
+    above = (codes.unsqueeze(1) - codes.unsqueeze(0)).pow(2).sum() / (p * (p - 1) * r)
+    same = (families.view(-1, 1) == families.view(1, -1)).to(codes.dtype)
+    apart = (codes.unsqueeze(2) - codes.unsqueeze(1)).pow(2).sum(-1)
+    return above / ((apart * same).sum() / (p * (same.sum() - r)))
 
 
 def hues_in_loops(hues, families, bins):
@@ -136,6 +177,15 @@ def hues_by_distributions(hues, families, bins):
     part = torch.bucketize(hues, torch.linspace(0, 1, bins + 1, dtype=hues.dtype)[1:-1], right=True)
     shares = torch.stack([F.one_hot(part[families == k], bins).double().mean(0) for k in range(families.max() + 1)])
     return torch.distributions.Categorical(probs=shares).entropy().exp()
+
+
+def hues_by_counter(hues, families, bins):
+    counts = collections.Counter(zip(families.tolist(), (hues * bins).int().tolist(), strict=True))
+    entropies = collections.defaultdict(float)
+    for (family, _), count in counts.items():
+        share = count / int((families == family).sum())
+        entropies[family] += share * math.log2(1 / share)
+    return tuple(2 ** entropies[family] for family in sorted(entropies))
 
 
 def contrast_by_pairs(codes):
@@ -195,6 +245,32 @@ def contrast_of_triplets(codes):
     return loss / (n * k)
 
 
+def contrast_of_triplets_with_a_margin(codes):
+    """The lesson's own triplet loss: costs nothing once strangers are half a unit farther away than partners."""
+    n, k = codes.shape[:2]
+    flat = codes.flatten(0, 1)
+    apart = (flat[:, None] - flat).square().sum(dim=-1)
+    label = torch.arange(n).repeat_interleave(k)
+    same = label[:, None] == label
+    valid = (same & ~torch.eye(n * k, dtype=torch.bool))[:, :, None] & ~same[:, None]
+    return F.relu(0.5 + apart[:, :, None] - apart[:, None])[valid].mean()
+
+
+def contrast_by_quotient(codes):
+    """The variance within paintings over that between paintings."""
+    means = codes.mean(dim=1, keepdim=True)
+    return (codes - means).square().sum() / ((means - means.mean(dim=0)).square().sum() + 1e-4)
+
+
+def contrast_by_questions(codes):
+    """For every pair of crops: are they of one painting, yes or no?"""
+    n, k = codes.shape[:2]
+    flat = codes.reshape(n * k, -1)
+    one, other = torch.triu_indices(n * k, n * k, 1)
+    same = (one // k == other // k).to(codes.dtype)
+    return F.binary_cross_entropy_with_logits(10 * ((flat[one] * flat[other]).sum(dim=1) - 0.5), same)
+
+
 RIGHT = {
     "16.1": (
         restyled_in_loops,
@@ -202,12 +278,16 @@ RIGHT = {
         restyled_by_instance_norm,
         restyled_by_group_norm,
         restyled_with_clamp,
+        restyled_where_it_varies,
+        restyled_as_lists,
     ),
     "16.2": (
         drift_in_loops,
         drift_by_cdist,
         drift_by_cosines,
         drift_in_numpy,
+        drift_by_variances,
+        drift_by_sums,
     ),
     "16.3": (
         hues_in_loops,
@@ -215,6 +295,7 @@ RIGHT = {
         hues_by_scipy,
         hues_by_powers,
         hues_by_distributions,
+        hues_by_counter,
     ),
     "16.4": (
         contrast_by_pairs,
@@ -222,5 +303,8 @@ RIGHT = {
         contrast_with_means,
         contrast_pull_and_push,
         contrast_of_triplets,
+        contrast_of_triplets_with_a_margin,
+        contrast_by_quotient,
+        contrast_by_questions,
     ),
 }
