@@ -71,6 +71,22 @@ def _one_more_than_the_deviation(h, reference):
     return (h - m) / (v + 1e-5).sqrt() * (1 + v_ref.sqrt()) + m_ref
 
 
+def _one_pixel_less(h, reference):
+    """Both standard deviations with a sum over one pixel less."""
+    scale, spread = reference.std(dim=(2, 3), keepdim=True), h.std(dim=(2, 3), keepdim=True)
+    return (h - h.mean(dim=(2, 3), keepdim=True)) / (spread + 1e-5) * scale + reference.mean(dim=(2, 3), keepdim=True)
+
+
+def _own_mean(h, reference):
+    offset = _moments(h, (2, 3))[0] - _moments(reference, (2, 3))[0]
+    return restyled(h, reference) + offset
+
+
+def _mean_before_scale(h, reference):
+    m, v = _moments(reference, (2, 3))
+    return restyled(h, reference) + m * (v.sqrt() - 1)
+
+
 # 16.2 drift with the photo over drift with the reference, within a family
 
 
@@ -97,7 +113,7 @@ def _codes(photos: int, per_family: tuple[int, ...], d: int = 8):
     return make
 
 
-def _pairs(codes, families, same_family=True, itself=False):
+def _pairs(codes, families, same_family=True, photo_itself=False, reference_itself=False):
     photos, references = codes.shape[:2]
     by_photo = (codes[:, None] - codes[None]).square().sum(dim=-1)
     by_reference = (codes[:, :, None] - codes[:, None]).square().sum(dim=-1)
@@ -105,8 +121,9 @@ def _pairs(codes, families, same_family=True, itself=False):
     if not same_family:
         pairs = torch.ones_like(pairs)
     others = torch.ones(photos, photos, dtype=torch.bool)
-    if not itself:
+    if not reference_itself:
         pairs = pairs & ~torch.eye(references, dtype=torch.bool)
+    if not photo_itself:
         others = others & ~torch.eye(photos, dtype=torch.bool)
     return by_photo[others], by_reference[:, pairs]
 
@@ -116,9 +133,21 @@ def _across_families(codes, families):
     return by_photo.mean() / by_reference.mean()
 
 
-def _with_itself(codes, families):
-    by_photo, by_reference = _pairs(codes, families, itself=True)
-    return by_photo.mean() / by_reference.mean()
+def _with_itself(photo: bool, reference: bool):
+    def answer(codes, families):
+        by_photo, by_reference = _pairs(codes, families, photo_itself=photo, reference_itself=reference)
+        return by_photo.mean() / by_reference.mean()
+
+    return answer
+
+
+def _both_differ(codes, families):
+    """Below, the photo changes with the reference."""
+    photos, references = codes.shape[:2]
+    distance = (codes[:, None, :, None] - codes[None, :, None]).square().sum(dim=-1)  # [P, P, R, R]
+    pairs = (families[:, None] == families[None]) & ~torch.eye(references, dtype=torch.bool)
+    below = distance[~torch.eye(photos, dtype=torch.bool)][:, pairs]
+    return _pairs(codes, families)[0].mean() / below.mean()
 
 
 def _not_squared(codes, families):
@@ -156,14 +185,14 @@ def effective_hues(hues, families, bins):
     return torch.stack(counted).exp()
 
 
-def _hues(n: int, families: int, modes: int | None = None):
+def _hues(n: int, families: int, bins: int, modes: int | None = None):
     def make(g):
         family = torch.cat([torch.arange(families), torch.randint(families, (n - families,), generator=g)])
         hues = torch.rand(n, generator=g, dtype=torch.float64)
         if modes:  # one hue is frequent, the others rare
             rare = torch.randint(modes, (n,), generator=g) * (torch.rand(n, generator=g) < 0.5)
             hues = (rare.double() + 0.1 + 0.5 * hues) / modes
-        return hues, family, 12
+        return hues, family, bins
 
     return make
 
@@ -186,6 +215,16 @@ def _of_all_hues(hues, families, bins):
     """Shares of all hues, not of the family's."""
     weight = torch.bincount(families)[:, None] / len(families)
     return _entropy(_shares(hues, families, bins) * weight).exp()
+
+
+def _range_of_its_own(hues, families, bins):
+    """Parts between the smallest and the greatest hue of the family."""
+    counted = []
+    for family in range(int(families.max()) + 1):
+        mine = hues[families == family]
+        counts = torch.histc(mine, bins, mine.min().item(), mine.max().item())
+        counted.append(_entropy(counts.double() / len(mine)).exp())
+    return torch.stack(counted)
 
 
 # 16.4 a contrast of more than two crops
@@ -224,8 +263,23 @@ def _one_astray(seed: int, crop: int) -> torch.Tensor:
     return astray
 
 
+def _around_a_middle(seed: int, angle: float) -> torch.Tensor:
+    """Four crops of each of five paintings, in two opposite pairs: their mean has one direction at every angle."""
+    g = random_of(seed)
+    frame = torch.linalg.qr(torch.randn(8, 8, generator=g, dtype=torch.float64))[0]
+    away = F.normalize(torch.randn(5, 2, 3, generator=g, dtype=torch.float64) @ frame[5:], dim=-1)
+    return (math.cos(angle) * frame[:5, None] + math.sin(angle) * torch.cat([away, -away], dim=1)).float()
+
+
+def _any_order(answer, seed: int) -> bool:
+    codes = _crops(5, 4, 0.4, seed)
+    loss = _loss(answer, codes)
+    others = codes.flip(0), codes.roll(1, dims=1), codes[:, [0, 2, 1, 3]], codes[[2, 0, 4, 1, 3]][:, [1, 3, 0, 2]]
+    return all(abs(_loss(answer, other) - loss) <= 1e-4 * max(1.0, abs(loss)) for other in others)
+
+
 def _reaches_all(answer, seed: int) -> bool:
-    slopes = slopes_of(answer, _crops(5, 4, 0.3, seed))[1]
+    slopes = slopes_of(answer, _crops(5, 4, 0.6, seed))[1]  # far enough apart that a triplet's margin is not met
     return bool(slopes) and bool(slopes[0].isfinite().all()) and bool((slopes[0].norm(dim=-1) > 0).all())
 
 
@@ -265,10 +319,11 @@ _MANY = (
              lambda f, s: all(_loss(f, _one_astray(s, crop)) > _loss(f, _crops(5, 4, 0.05, s)) + 1e-3
                               for crop in range(4))),
     Property("the order of the crops and of the paintings does not matter",
-             lambda f, s: abs(_loss(f, _one_astray(s, 1).flip(0, 1)) - _loss(f, _one_astray(s, 1)))
-             <= 1e-3 * max(1.0, abs(_loss(f, _one_astray(s, 1))))),
+             _any_order),
     Property("steps down its slope bring crops of one painting nearer to each other than to other paintings",
              _step_helps),
+    Property("crops that lie far apart around one middle cost more than crops that agree: it is not their mean alone",
+             lambda f, s: _loss(f, _around_a_middle(s, math.pi / 3)) > _loss(f, _around_a_middle(s, 0.0)) + 1e-3),
 )  # fmt: skip
 
 
@@ -296,6 +351,22 @@ def _towards_the_first(codes):
     return F.cross_entropy(logits, torch.arange(n).repeat_interleave(k))
 
 
+def _pairs_of_crops(k_pairs):
+    """The two-crop contrast over some pairs of crops; `k_pairs` says which."""
+
+    def answer(codes):
+        some = [_two_crops_alone(codes[:, list(pair)]) for pair in k_pairs(codes.shape[1])]
+        return torch.stack(some).mean()
+
+    return answer
+
+
+def _means_alone(codes):
+    """A contrast of the paintings' mean codes."""
+    means = F.normalize(codes.mean(dim=1), dim=1)
+    return F.cross_entropy(means @ means.T / 0.1, torch.arange(len(means)))
+
+
 EXERCISES = (
     Exercise(
         "16.1",
@@ -311,6 +382,9 @@ EXERCISES = (
             Mistake("a channel that is the same everywhere has no spread: add a small number before you divide",
                     _divided_by_nothing),
             Mistake("the scale is the standard deviation itself, not 1 more", _one_more_than_the_deviation),
+            Mistake("divide sums by the number of pixels, not by one less: correction=0", _one_pixel_less),
+            Mistake("the offset is the reference's mean, not the photo's own", _own_mean),
+            Mistake("scale first, then add the mean: the mean itself is not scaled", _mean_before_scale),
             Mistake("h gets the reference's numbers, not the other way round", lambda h, r: restyled(r, h)),
         ),
         tolerance=2e-3,
@@ -319,10 +393,13 @@ EXERCISES = (
         "16.2",
         "drift within a family",
         drift_within_families,
-        (_codes(4, (3, 3)), _codes(3, (2, 4, 3)), _codes(5, (4,), d=3)),
+        (_codes(5, (3, 3)), _codes(3, (2, 4, 1)), _codes(5, (4,), d=3)),
         (
             Mistake("references of one family only: families lie far apart, whatever the model does", _across_families),
-            Mistake("a photo or a reference is no pair with itself", _with_itself),
+            Mistake("neither a photo nor a reference is a pair with itself", _with_itself(True, True)),
+            Mistake("a photo is no pair with itself: that distance is 0", _with_itself(True, False)),
+            Mistake("a reference is no pair with itself: that distance is 0", _with_itself(False, True)),
+            Mistake("two references for one photo: below, the photo stays the same", _both_differ),
             Mistake("squared distances, as in the losses", _not_squared),
             Mistake("a squared distance is a sum over the numbers of a code, in both means", _mean_over_numbers),
             Mistake("the mean over all pairs: a family with more references has more pairs", _mean_of_families),
@@ -335,7 +412,7 @@ EXERCISES = (
         "16.3",
         "how many hues are drawn",
         effective_hues,
-        (_hues(60, 2), _hues(90, 3, modes=4), _hues(40, 1, modes=2)),
+        (_hues(60, 2, 12), _hues(90, 3, 7, modes=4), _hues(40, 1, 20, modes=2)),
         (
             Mistake("an answer for every family", _of_all),
             Mistake("shares of the family's own hues: they add up to 1 for each family", _of_all_hues),
@@ -348,6 +425,11 @@ EXERCISES = (
                     lambda h, f, b: (_shares(h, f, b) > 0).sum(dim=1).double()),
             Mistake("the entropy, not one over the sum of squares",
                     lambda h, f, b: 1 / _shares(h, f, b).square().sum(dim=1)),
+            Mistake("as many parts as `bins` says, not 12 each time", lambda h, f, b: effective_hues(h, f, 12)),
+            Mistake("the parts divide the whole circle, from 0 to 1, not what lies between the smallest hue and the "
+                    "greatest", _range_of_its_own),
+            Mistake("the exponential of the entropy; the entropy over its largest value is another number",
+                    lambda h, f, b: _entropy(_shares(h, f, b)) / math.log(b) * b),
             Mistake("the entropy has a minus in front", lambda h, f, b: (-_entropy(_shares(h, f, b))).exp()),
             Mistake("part k reaches from k / bins to (k + 1) / bins: cut off, do not round",
                     lambda h, f, b: effective_hues(((h * b).round() % b + 0.5) / b, f, b)),
@@ -358,7 +440,10 @@ EXERCISES = (
           (0, lambda c: contrast_of_many(c).log() * float("nan")),
           (1, _two_crops_alone), (1, lambda c: contrast_of_many(c.detach())),
           (3, _pull_alone), (2, _push_alone),
-          (5, _towards_the_first), (2, lambda c: -contrast_of_many(c))),
+          (5, _towards_the_first), (5, _pairs_of_crops(lambda k: [(a, a + 1) for a in range(k - 1)])),
+          (5, _pairs_of_crops(lambda k: [(a, (a + 1) % k) for a in range(k)])),
+          (5, _pairs_of_crops(lambda k: [(a, k - 1 - a) for a in range(k)])), (7, _means_alone),
+          (2, lambda c: -contrast_of_many(c))),
 )  # fmt: skip
 
 
