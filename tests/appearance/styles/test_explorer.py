@@ -55,6 +55,6 @@ def test_the_sliders_choose_photo_style_and_way(drawn):
 
 def test_where_there_are_no_sliders_a_sheet_is_returned(drawn):
     model, photos, references = drawn
-    assert explore_styles(model, photos, references).alt.startswith("3 rows.")
+    assert explore_styles(model, photos, references).alt.startswith("2 rows.")
     with pytest.raises(ValueError, match="references must be two paintings or more, got 1"):
         explore_styles(model, photos, references[:1])

@@ -54,7 +54,7 @@ def explore_styles(model: StyleModel, photos: Tensor, references: Tensor, side: 
         side: of one picture on the page, pixels.
 
     Returns:
-        The sheet: the first three photos on the way from the first painting's style to the second one's.
+        The sheet: the first two photos on the way from the first painting's style to the second one's.
 
     Raises:
         ValueError: for fewer than two paintings.
@@ -63,7 +63,7 @@ def explore_styles(model: StyleModel, photos: Tensor, references: Tensor, side: 
         raise ValueError(f"references must be two paintings or more, got {len(references)}")
     if not headless():
         show_widget(lambda: style_widget(model, photos, references, side))
-    return style_walk_sheet(model, photos[:3], references[:2])
+    return style_walk_sheet(model, photos[:2], references[:2])
 
 
 def style_widget(model: StyleModel, photos: Tensor, references: Tensor, side: int = 128):
