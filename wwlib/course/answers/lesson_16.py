@@ -156,14 +156,14 @@ def effective_hues(hues, families, bins):
     return torch.stack(counted).exp()
 
 
-def _hues(n: int, families: int, modes: int | None = None):
+def _hues(n: int, families: int, modes: int | None = None, bins: int = 12):
     def make(g):
         family = torch.cat([torch.arange(families), torch.randint(families, (n - families,), generator=g)])
         hues = torch.rand(n, generator=g, dtype=torch.float64)
         if modes:  # one hue is frequent, the others rare
             rare = torch.randint(modes, (n,), generator=g) * (torch.rand(n, generator=g) < 0.5)
             hues = (rare.double() + 0.1 + 0.5 * hues) / modes
-        return hues, family, 12
+        return hues, family, bins
 
     return make
 
@@ -335,9 +335,10 @@ EXERCISES = (
         "16.3",
         "how many hues are drawn",
         effective_hues,
-        (_hues(60, 2), _hues(90, 3, modes=4), _hues(40, 1, modes=2)),
+        (_hues(60, 2), _hues(90, 3, modes=4, bins=9), _hues(40, 1, modes=2, bins=20)),
         (
             Mistake("an answer for every family", _of_all),
+            Mistake("the circle has `bins` parts, not always 12", lambda h, f, b: effective_hues(h, f, 12)),
             Mistake("shares of the family's own hues: they add up to 1 for each family", _of_all_hues),
             Mistake("the exponential of the entropy, not the entropy", lambda h, f, b: _entropy(_shares(h, f, b))),
             Mistake("the natural logarithm goes with exp; with log2 it is 2 to the power",
