@@ -87,6 +87,8 @@ class Schedule:
         weights = ("triplet", "margin", "disentangle", "content", "image", "adversarial", "family", "contrast",
                    "more", "features", "steered", "same_family", "penalty", "warm_up")  # fmt: skip
         check_numbers(self, ("steps", "batch", "rate", "clip"), weights)
+        if self.same_family > 1:
+            raise ValueError(f"same_family must be 0 to 1, got {self.same_family}")
         if not 8 <= self.crop <= SIDE:
             raise ValueError(f"crop must be 8 to {SIDE} pixels, got {self.crop}")
 
