@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.appearance.blocks import Modulation, doubled
-from wwlib.base.checks import check_numbers
+from wwlib.base.checks import check_numbers, check_whole
 from wwlib.base.seeds import drawn_from
 from wwlib.datasets.styles.paintings import FAMILIES
 from wwlib.datasets.styles.scenes import SIDE
@@ -87,6 +87,10 @@ class Schedule:
         weights = ("triplet", "margin", "disentangle", "content", "image", "adversarial", "family", "contrast",
                    "more", "features", "steered", "same_family", "penalty", "warm_up")  # fmt: skip
         check_numbers(self, ("steps", "batch", "rate", "clip"), weights)
+        check_whole(steps=self.steps, batch=self.batch, crop=self.crop)
+        check_whole(0, more=self.more, steered=self.steered, warm_up=self.warm_up, seed=self.seed)
+        if self.same_family > 1:
+            raise ValueError(f"same_family must be 0 to 1, got {self.same_family}")
         if not 8 <= self.crop <= SIDE:
             raise ValueError(f"crop must be 8 to {SIDE} pixels, got {self.crop}")
 

@@ -94,6 +94,13 @@ def test_contrast_is_the_surprise_of_a_choice_among_all_partners():
     assert contrast_loss(one, other).item() == pytest.approx(contrast_loss(other, one).item())
 
 
+def test_contrast_is_the_same_number_under_autocast():
+    one, other = torch.nn.functional.normalize(torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(1)), dim=2)
+    with torch.autocast("cpu", torch.bfloat16):
+        lower = contrast_loss(one, other)
+    assert torch.equal(lower, contrast_loss(one, other))
+
+
 def verdicts(real: float, logits: list[float], features: float = 0.0):
     """What both scales say of two pictures."""
     return [(torch.full((2, 1, 4, 4), real), torch.tensor([logits, logits]), torch.full((2, 5), features))] * 2

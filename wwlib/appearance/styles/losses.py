@@ -84,7 +84,8 @@ def contrast_loss(one: Tensor, other: Tensor) -> Tensor:
     Args:
         one, other: codes of two crops in one style each; rows belong together.
     """
-    cosines = one @ other.T / TEMPERATURE
+    with torch.autocast(one.device.type, enabled=False):  # in bfloat16 cosines would have two digits
+        cosines = one @ other.T / TEMPERATURE
     rows = torch.arange(len(one), device=one.device)
     return 0.5 * (F.cross_entropy(cosines, rows) + F.cross_entropy(cosines.T, rows))
 
