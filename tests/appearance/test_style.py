@@ -160,3 +160,19 @@ def test_a_model_makes_every_tensor_where_its_inputs_lie():
 def test_wrong_schedules_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         replace(Schedule(), **change)
+
+
+def test_the_style_is_read_from_means_and_standard_deviations_over_the_picture():
+    style, seen, (_, references) = StyleModel().style, [], pictures()
+    style.head.register_forward_pre_hook(lambda head, inputs: seen.append(inputs[0]))
+    style(references)
+    h = style.layers(references).flatten(2)
+    torch.testing.assert_close(seen[0][:, :64], h.mean(dim=2))
+    torch.testing.assert_close(seen[0][:, 64:], h.std(dim=2), atol=1e-2, rtol=0.05)
+
+
+def test_the_decoder_maps_numbers_of_about_one():
+    model, seen, (photos, references) = StyleModel(), [], pictures()
+    model.decode.map.register_forward_pre_hook(lambda layers, inputs: seen.append(inputs[0]))
+    model.transfer(photos, references)
+    torch.testing.assert_close(seen[0].square().mean(dim=1), torch.ones(4))

@@ -136,3 +136,21 @@ def test_features_are_compared_on_average_and_teach_the_drawing_networks_alone()
     assert loss.item() == pytest.approx(0.75)
     assert drawn[0][2].grad is not None
     assert real[0][2].grad is None
+
+
+def test_the_penalty_takes_the_mean_verdict_of_all_places():
+    images = torch.zeros(2, 3, 4, 4, requires_grad=True)
+    one = (3 * images[:, :1] + 4 * images[:, 1:2]).sum(dim=(2, 3), keepdim=True)
+    assert gradient_penalty([(one.expand(-1, -1, 2, 3), None, None)], images).item() == pytest.approx(
+        (3**2 + 4**2) * 16
+    )
+
+
+def test_the_critic_learns_families_from_real_pictures_and_not_from_drawn_ones():
+    first, last = [50.0, -50.0, -50.0], [-50.0, -50.0, 50.0]
+    assert critic_loss(verdicts(1.5, first), verdicts(-2.0, last), torch.zeros(2, dtype=torch.long)).item() == 0
+
+
+def test_content_is_compared_as_a_whole_map_and_not_place_by_place():
+    given, drawn = torch.tensor([[[[1.0, 1.0]]]]), torch.tensor([[[[1.0, 3.0]]]])
+    assert content_loss(drawn, given).item() == pytest.approx((1 - 4 / math.sqrt(20)) ** 2)

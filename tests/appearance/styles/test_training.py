@@ -11,6 +11,7 @@ from wwlib.appearance.style import Schedule, StyleModel
 from wwlib.appearance.styles import training
 from wwlib.appearance.styles.judges import mean_hue
 from wwlib.appearance.styles.training import Batch, StyleTraining, crops, draw_batch, train_style
+from wwlib.base.device import Compute
 
 SHORT = Schedule(steps=4, batch=3, warm_up=0)
 TERMS = {"real", "family", "image", "content", "triplet", "disentangle", "critic", "penalty"}
@@ -212,3 +213,80 @@ def test_more_paintings_take_part_in_the_contrast_and_in_nothing_else(siblings):
     assert len(one) == len(other) == 2 * few.batch + 5
     torch.testing.assert_close(one[-5:], style(larger.more[0]))
     torch.testing.assert_close(other[-5:], style(larger.more[1]))
+
+
+def test_the_critic_pays_its_penalty_on_real_pictures_for_the_steps_that_do_without(monkeypatch):
+    """Half the weight, as in R1; four times as much, since it is taken in one of four steps."""
+    paid, penalised, real = [], [], training.gradient_penalty
+    monkeypatch.setattr(StyleTraining, "_move", lambda self, player, loss: paid.append(loss.item()))
+    monkeypatch.setattr(
+        training, "gradient_penalty", lambda said, images: penalised.append(images) or 1e3 * real(said, images)
+    )
+    batch = draw_batch(SHORT, seeded())
+    terms = StyleTraining(replace(SHORT, penalty=3.0)).step(batch)
+    assert terms["penalty"].item() > 0.01
+    assert paid[1] == pytest.approx((terms["critic"] + 4 * 3.0 / 2 * terms["penalty"]).item())
+    assert torch.equal(penalised[0], batch.references)
+
+
+def test_the_gradients_of_both_players_are_clipped():
+    one = StyleTraining(replace(SHORT, clip=1e-3))
+    one.step(draw_batch(SHORT, seeded()))
+    for player in (one.model, one.critic):
+        norm = torch.cat([p.grad.flatten() for p in player.parameters()]).norm().item()
+        assert norm == pytest.approx(1e-3, rel=0.01)
+
+
+def test_the_rates_of_both_players_end_together_though_the_critic_begins_later():
+    one = StyleTraining(replace(SHORT, steps=10, warm_up=4))
+    for player, steps in ((0, 10), (1, 6)):
+        for _ in range(steps):
+            one.optimisers[player].step()
+            one.falling[player].step()
+    rates = [optimiser.param_groups[0]["lr"] for optimiser in one.optimisers]
+    assert max(rates) < 0.05 * SHORT.rate
+
+
+@pytest.mark.parametrize("angles", [False, True])
+def test_angles_vary_where_the_schedule_says_so_in_references_and_in_more_paintings(angles, monkeypatch):
+    seen, real = [], training.sample_styles
+    monkeypatch.setattr(training, "sample_styles", lambda *a, **k: seen.append(real(*a, **k)) or seen[-1])
+    draw_batch(replace(SHORT, batch=20, more=40, angles=angles), seeded())
+    assert [len(styles) for styles in seen] == [40, 40]
+    stripes = [styles.angle[styles.family == 0] for styles in seen]
+    assert [len(turns.unique()) > 1 for turns in stripes] == [angles] * 2
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_decoder_asks_nothing_of_an_encoder_that_learns_apart(apart):
+    one, given = StyleTraining(replace(SHORT, contrast=1.0, apart=apart)), []
+    one.model.decode.register_forward_pre_hook(lambda decoder, inputs: given.append(inputs[1].requires_grad))
+    one._drawing_loss(draw_batch(SHORT, seeded()))
+    assert given == [not apart]
+
+
+def test_features_of_a_drawing_are_compared_with_those_of_its_own_reference(monkeypatch):
+    seen, real = [], training.feature_loss
+    monkeypatch.setattr(training, "feature_loss", lambda *said: seen.append(said) or real(*said))
+    one, batch = StyleTraining(replace(SHORT, features=1.0)), draw_batch(SHORT, seeded())
+    one._drawing_loss(batch)
+    first, second = batch.references.split(3)
+    expected = one.critic(torch.cat([first, second, first]))
+    for (_, _, features), (_, _, right) in zip(seen[0][1], expected, strict=True):
+        torch.testing.assert_close(features, right)
+
+
+def test_a_schedule_with_steered_waves_trains_a_decoder_that_has_them():
+    assert StyleTraining(replace(SHORT, steered=2)).model.decode.steer.out_features == 4
+
+
+def test_in_bfloat16_all_losses_and_weights_stay_in_float32_and_nearly_the_same():
+    schedule = replace(SHORT, contrast=1.0, siblings=True, more=5, features=1.0)
+    batch = draw_batch(schedule, seeded())
+    terms, expected = (
+        StyleTraining(schedule, Compute(torch.device("cpu"), dtype)).step(batch) for dtype in (torch.bfloat16, None)
+    )
+    assert terms.keys() == expected.keys()
+    for name, term in terms.items():
+        assert term.dtype == torch.float32, name
+        torch.testing.assert_close(term, expected[name], atol=0.02, rtol=0.02)

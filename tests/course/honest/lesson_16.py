@@ -1,11 +1,28 @@
 """Right answers to the exercises of lesson 16."""
 
-import collections
 import math
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+
+
+def restyled_where_it_varies(h, reference):
+    deviation = h.std((2, 3), keepdim=True, correction=0)
+    safe = torch.where(deviation == 0, torch.ones_like(deviation), deviation)
+    scale, offset = reference.std((2, 3), keepdim=True, correction=0), reference.mean((2, 3), keepdim=True)
+    return (h - h.mean((2, 3), keepdim=True)).div(safe).mul(scale).add(offset)
+
+
+def restyled_as_lists(h, reference):
+    rows = []
+    for picture, other in zip(h.double(), reference.double(), strict=True):
+        row = []
+        for plane, goal in zip(picture, other, strict=True):
+            scale = torch.nan_to_num(goal.std(correction=0) / plane.std(correction=0), posinf=0.0)
+            row.append(((plane - plane.mean()) * scale + goal.mean()).tolist())
+        rows.append(row)
+    return rows
 
 
 def restyled_in_loops(h, reference):
@@ -52,22 +69,13 @@ def restyled_by_moments(h, reference):
     return (h - mean) * torch.rsqrt(variance + 1e-6) * goal_variance.sqrt() + goal
 
 
-def restyled_where_it_varies(h, reference):
-    deviation = h.std((2, 3), keepdim=True, correction=0)
-    safe = torch.where(deviation == 0, torch.ones_like(deviation), deviation)
-    scale, offset = reference.std((2, 3), keepdim=True, correction=0), reference.mean((2, 3), keepdim=True)
-    return (h - h.mean((2, 3), keepdim=True)).div(safe).mul(scale).add(offset)
-
-
-def restyled_as_lists(h, reference):
-    rows = []
-    for picture, other in zip(h.double(), reference.double(), strict=True):
-        row = []
-        for plane, goal in zip(picture, other, strict=True):
-            scale = torch.nan_to_num(goal.std(correction=0) / plane.std(correction=0), posinf=0.0)
-            row.append(((plane - plane.mean()) * scale + goal.mean()).tolist())
-        rows.append(row)
-    return rows
+def drift_by_sums(codes, families):
+    """Pairs with itself add 0 to the sums and are left out of the counts."""
+    p, r, _ = codes.shape
+    above = (codes.unsqueeze(1) - codes.unsqueeze(0)).pow(2).sum() / (p * (p - 1) * r)
+    same = (families.view(-1, 1) == families.view(1, -1)).to(codes.dtype)
+    apart = (codes.unsqueeze(2) - codes.unsqueeze(1)).pow(2).sum(-1)
+    return above / ((apart * same).sum() / (p * (same.sum() - r)))
 
 
 def drift_in_loops(codes, families):
@@ -137,25 +145,6 @@ def drift_by_combinations(codes, families):
     couples = [(r, o) for r, o in combinations(range(len(families)), 2) if families[r] == families[o]]
     below = torch.cat([squared(codes[:, r], codes[:, o]) for r, o in couples])
     return above.mean().item() / below.mean().item()
-    """The mean squared distance of pairs is twice the variance, with a sum over one less."""
-    above = 2 * codes.var(dim=0).sum(dim=-1).mean()
-    total = pairs = 0
-    for family in families.unique():
-        mine = codes[:, families == family]
-        n = mine.shape[1]
-        if n > 1:
-            total += n * (n - 1) * 2 * mine.var(dim=1).sum(dim=-1).mean()
-            pairs += n * (n - 1)
-    return float(above / (total / pairs))
-
-
-def drift_by_sums(codes, families):
-    """Pairs with itself add 0 to the sums and are left out of the counts."""
-    p, r, _ = codes.shape
-    above = (codes.unsqueeze(1) - codes.unsqueeze(0)).pow(2).sum() / (p * (p - 1) * r)
-    same = (families.view(-1, 1) == families.view(1, -1)).to(codes.dtype)
-    apart = (codes.unsqueeze(2) - codes.unsqueeze(1)).pow(2).sum(-1)
-    return above / ((apart * same).sum() / (p * (same.sum() - r)))
 
 
 def hues_in_loops(hues, families, bins):
@@ -217,12 +206,32 @@ def hues_by_counter(hues, families, bins):
         n = sum(counts.values())
         result[k] = math.prod((c / n) ** (-c / n) for c in counts.values())
     return result
-    counts = collections.Counter(zip(families.tolist(), (hues * bins).int().tolist(), strict=True))
-    entropies = collections.defaultdict(float)
-    for (family, _), count in counts.items():
-        share = count / int((families == family).sum())
-        entropies[family] += share * math.log2(1 / share)
-    return tuple(2 ** entropies[family] for family in sorted(entropies))
+
+
+def contrast_of_triplets_with_a_margin(codes):
+    """The lesson's own triplet loss: costs nothing once strangers are half a unit farther away than partners."""
+    n, k = codes.shape[:2]
+    flat = codes.flatten(0, 1)
+    apart = (flat[:, None] - flat).square().sum(dim=-1)
+    label = torch.arange(n).repeat_interleave(k)
+    same = label[:, None] == label
+    valid = (same & ~torch.eye(n * k, dtype=torch.bool))[:, :, None] & ~same[:, None]
+    return F.relu(0.5 + apart[:, :, None] - apart[:, None])[valid].mean()
+
+
+def contrast_by_quotient(codes):
+    """The variance within paintings over that between paintings."""
+    means = codes.mean(dim=1, keepdim=True)
+    return (codes - means).square().sum() / ((means - means.mean(dim=0)).square().sum() + 1e-4)
+
+
+def contrast_by_questions(codes):
+    """For every pair of crops: are they of one painting, yes or no?"""
+    n, k = codes.shape[:2]
+    flat = codes.reshape(n * k, -1)
+    one, other = torch.triu_indices(n * k, n * k, 1)
+    same = (one // k == other // k).to(codes.dtype)
+    return F.binary_cross_entropy_with_logits(10 * ((flat[one] * flat[other]).sum(dim=1) - 0.5), same)
 
 
 def contrast_by_pairs(codes):
@@ -293,51 +302,25 @@ def contrast_among_strangers(codes):
     return surprise[own & ~torch.eye(n * k, dtype=torch.bool)].mean()
 
 
-def contrast_of_triplets_with_a_margin(codes):
-    """The lesson's own triplet loss: costs nothing once strangers are half a unit farther away than partners."""
-    n, k = codes.shape[:2]
-    flat = codes.flatten(0, 1)
-    apart = (flat[:, None] - flat).square().sum(dim=-1)
-    label = torch.arange(n).repeat_interleave(k)
-    same = label[:, None] == label
-    valid = (same & ~torch.eye(n * k, dtype=torch.bool))[:, :, None] & ~same[:, None]
-    return F.relu(0.5 + apart[:, :, None] - apart[:, None])[valid].mean()
-
-
-def contrast_by_quotient(codes):
-    """The variance within paintings over that between paintings."""
-    means = codes.mean(dim=1, keepdim=True)
-    return (codes - means).square().sum() / ((means - means.mean(dim=0)).square().sum() + 1e-4)
-
-
-def contrast_by_questions(codes):
-    """For every pair of crops: are they of one painting, yes or no?"""
-    n, k = codes.shape[:2]
-    flat = codes.reshape(n * k, -1)
-    one, other = torch.triu_indices(n * k, n * k, 1)
-    same = (one // k == other // k).to(codes.dtype)
-    return F.binary_cross_entropy_with_logits(10 * ((flat[one] * flat[other]).sum(dim=1) - 0.5), same)
-
-
 RIGHT = {
     "16.1": (
+        restyled_where_it_varies,
+        restyled_as_lists,
         restyled_in_loops,
         restyled_in_numpy,
         restyled_by_instance_norm,
         restyled_by_group_norm,
         restyled_with_clamp,
         restyled_by_moments,
-        restyled_where_it_varies,
-        restyled_as_lists,
     ),
     "16.2": (
+        drift_by_sums,
         drift_in_loops,
         drift_by_cdist,
         drift_by_cosines,
         drift_in_numpy,
         drift_by_variances,
         drift_by_combinations,
-        drift_by_sums,
     ),
     "16.3": (
         hues_in_loops,
@@ -348,14 +331,14 @@ RIGHT = {
         hues_by_counter,
     ),
     "16.4": (
+        contrast_of_triplets_with_a_margin,
+        contrast_by_quotient,
+        contrast_by_questions,
         contrast_by_pairs,
         contrast_of_all,
         contrast_with_means,
         contrast_pull_and_push,
         contrast_of_triplets,
         contrast_among_strangers,
-        contrast_of_triplets_with_a_margin,
-        contrast_by_quotient,
-        contrast_by_questions,
     ),
 }
