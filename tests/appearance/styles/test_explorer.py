@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from wwlib.appearance.style import StyleModel
-from wwlib.appearance.styles.explorer import STEPS, between, explore_styles, style_widget, walk_in_style
+from wwlib.appearance.styles.explorer import STEPS, explore_styles, on_the_way, style_widget, walk_in_style
 from wwlib.base.viz import to_pixels
 
 
@@ -20,7 +20,7 @@ def drawn():
 
 def test_codes_on_the_way_have_length_one_and_begin_and_end_at_the_two_codes():
     one, other = torch.nn.functional.normalize(torch.randn(2, 8, generator=torch.Generator().manual_seed(1)), dim=1)
-    way = between(one, other, torch.linspace(0, 1, 5))
+    way = on_the_way(one, other, torch.linspace(0, 1, 5))
     torch.testing.assert_close(way.norm(dim=1), torch.ones(5))
     torch.testing.assert_close(way[[0, 4]], torch.stack([one, other]))
     torch.testing.assert_close(way[2] @ one, way[2] @ other)
@@ -28,7 +28,7 @@ def test_codes_on_the_way_have_length_one_and_begin_and_end_at_the_two_codes():
 
 def test_halfway_between_opposite_codes_the_first_one_is_kept():
     one = torch.eye(8)[0]
-    assert torch.equal(between(one, -one, torch.tensor([0.5]))[0], one)
+    assert torch.equal(on_the_way(one, -one, torch.tensor([0.5]))[0], one)
 
 
 def test_a_walk_begins_and_ends_at_the_transfers_of_both_paintings(drawn):

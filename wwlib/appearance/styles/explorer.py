@@ -15,7 +15,7 @@ from wwlib.base.viz import Picture, grid, to_pixels
 STEPS = 8  # of the way from one style to another
 
 
-def between(one: Tensor, other: Tensor, share: Tensor) -> Tensor:
+def on_the_way(one: Tensor, other: Tensor, share: Tensor) -> Tensor:
     """Return codes of length 1 at shares of the straight way from one code to another, `[S, 8]`.
 
     Halfway between two opposite codes there is no direction; they keep the first one's.
@@ -38,7 +38,8 @@ def walk_in_style(model: StyleModel, photo: Tensor, references: Tensor, share: T
         references: two paintings, `[2, 3, 32, 32]`.
         share: `[S]` in [0, 1].
     """
-    codes = between(*model.style(references), share)
+    one, other = model.style(references)
+    codes = on_the_way(one, other, share)
     return model.decode(model.content(photo[None]).expand(len(share), -1, -1, -1), codes)
 
 

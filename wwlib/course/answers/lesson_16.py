@@ -251,6 +251,17 @@ def _crops(n: int, k: int, spread: float, seed: int, alike: bool = False) -> tor
     return F.normalize(centres[:, None] + noise, dim=-1).float()
 
 
+def _fans(angle: float) -> torch.Tensor:
+    """Four crops of each of four paintings: fans of directions, each in a plane of its own, at right angles to all
+    others however wide they are."""
+    turns = angle * torch.linspace(-1, 1, 4)
+    codes = torch.zeros(4, 4, 8)
+    for painting in range(4):
+        codes[painting, :, 2 * painting] = turns.cos()
+        codes[painting, :, 2 * painting + 1] = turns.sin()
+    return codes
+
+
 def _loss(answer, codes) -> float:
     return float(answer(codes.clone()))
 
@@ -313,6 +324,8 @@ _MANY = (
              lambda f, s: _reaches_all(f, s)),
     Property("crops of a painting that agree cost less than crops that differ",
              lambda f, s: _loss(f, _crops(5, 4, 0.05, s)) < _loss(f, _crops(5, 4, 0.6, s))),
+    Property("they cost less even where different paintings stay as far apart as they were",
+             lambda f, s: _loss(f, _fans(0.1)) < _loss(f, _fans(0.7)) - 1e-3),
     Property("paintings that differ cost less than paintings that all have one code: else one code for all is best",
              lambda f, s: _loss(f, _crops(5, 4, 1e-3, s)) < _loss(f, _crops(5, 4, 1e-3, s, alike=True)) - 1e-3),
     Property("one crop of each painting with another painting's style costs more, whichever of the four it is",
@@ -337,6 +350,14 @@ def _two_crops_alone(codes):
 def _pull_alone(codes):
     """Brings crops together and paintings too."""
     return (codes[:, :, None] - codes[:, None]).square().sum(dim=-1).mean()
+
+
+def _strangers_alone(codes):
+    """Pushes crops of different paintings apart, and asks nothing of crops of one painting."""
+    flat = codes.flatten(0, 1)
+    painting = torch.arange(len(codes)).repeat_interleave(codes.shape[1])
+    strangers = painting[:, None] != painting[None]
+    return (flat @ flat.T / 0.1).exp()[strangers].mean().log()
 
 
 def _push_alone(codes):
@@ -439,10 +460,10 @@ EXERCISES = (
     open_exercise("16.4", "a contrast of more than two crops", contrast_of_many, _MANY,
           (0, lambda c: contrast_of_many(c).log() * float("nan")),
           (1, _two_crops_alone), (1, lambda c: contrast_of_many(c.detach())),
-          (3, _pull_alone), (2, _push_alone),
-          (5, _towards_the_first), (5, _pairs_of_crops(lambda k: [(a, a + 1) for a in range(k - 1)])),
-          (5, _pairs_of_crops(lambda k: [(a, (a + 1) % k) for a in range(k)])),
-          (5, _pairs_of_crops(lambda k: [(a, k - 1 - a) for a in range(k)])), (7, _means_alone),
+          (4, _pull_alone), (2, _push_alone), (3, _strangers_alone),
+          (6, _towards_the_first), (6, _pairs_of_crops(lambda k: [(a, a + 1) for a in range(k - 1)])),
+          (6, _pairs_of_crops(lambda k: [(a, (a + 1) % k) for a in range(k)])),
+          (6, _pairs_of_crops(lambda k: [(a, k - 1 - a) for a in range(k)])), (8, _means_alone),
           (2, lambda c: -contrast_of_many(c))),
 )  # fmt: skip
 
@@ -507,15 +528,15 @@ QUESTIONS = (
         "If both drawings have one code, both distances are equal and the margin is left.",
         dict(
             a="A smaller margin would give a smaller number, with the same drawings.",
-            c="The encoder may tell real paintings apart very well; the drawings are what is alike.",
-            d="It is what the formula gives at the start, and it falls after some hundred steps.",
+            c="The critic has no part in this loss, trained or not.",
+            d="It is what the formula gives for two drawings that are alike, and it falls within some steps.",
         ),
     ),
     Question(
         "16.c",
         "100fb11f7fcaf6b5",
-        "Both networks are trained together, and the loss only asks that the encoder reads what the decoder wrote. A "
-        "judge that never saw them reads something else.",
+        "The loss counts distances of the encoder's own codes. Where these hardly tell two hues apart, the wrong one "
+        "costs hardly anything; a judge that was trained elsewhere sees it.",
         dict(
             a="The same judge reads the hues of real paintings almost without an error.",
             b="The critic is not asked whether the hue is the one of the reference.",

@@ -85,9 +85,14 @@ def _made(record: dict) -> list[str]:
     return [case for case in CASES | VARIANTS if case in made]
 
 
+def _shown(values: np.ndarray, digits: str) -> str:
+    """Mean and range over seeds, or the number alone where there is one seed."""
+    return mean_and_range(values, digits) if len(values) > 1 else f"{values[0]:z{digits}}"
+
+
 def _lines(record: dict, columns: dict[str, tuple[str, str]], cases: Iterable[str]) -> list[tuple[str, ...]]:
     values = lambda case: (  # noqa: E731
-        mean_and_range(style_values(record, case, measure), digits) for measure, digits in columns.values()
+        _shown(style_values(record, case, measure), digits) for measure, digits in columns.values()
     )
     return [(case, *values(case)) for case in cases]
 
