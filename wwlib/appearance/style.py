@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wwlib.appearance.blocks import Modulation, doubled
-from wwlib.base.checks import check_numbers
+from wwlib.base.checks import check_numbers, check_whole
 from wwlib.base.seeds import drawn_from
 from wwlib.datasets.styles.paintings import FAMILIES
 from wwlib.datasets.styles.scenes import SIDE
@@ -87,6 +87,12 @@ class Schedule:
         weights = ("triplet", "margin", "disentangle", "content", "image", "adversarial", "family", "contrast",
                    "more", "features", "steered", "same_family", "penalty", "warm_up")  # fmt: skip
         check_numbers(self, ("steps", "batch", "rate", "clip"), weights)
+        whole = ("steps", "batch", "more", "steered", "warm_up", "crop")
+        check_whole(0, **{name: getattr(self, name) for name in whole})
+        if self.same_family > 1:
+            raise ValueError(f"same_family must be a probability from 0 to 1, got {self.same_family}")
+        if self.apart and not self.contrast:
+            raise ValueError(f"apart needs a contrast above 0 to learn from, got {self.contrast}")
         if not 8 <= self.crop <= SIDE:
             raise ValueError(f"crop must be 8 to {SIDE} pixels, got {self.crop}")
 
