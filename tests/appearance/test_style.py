@@ -150,12 +150,12 @@ def test_a_model_makes_every_tensor_where_its_inputs_lie():
     [
         (dict(steps=0), "steps must be positive, got 0"),
         (dict(triplet=-1.0), "triplet must be 0 or more, got -1.0"),
+        (dict(batch=1.5), "batch must be a whole number of at least 1, got 1.5"),
+        (dict(more=1.5), "more must be a whole number of at least 0, got 1.5"),
+        (dict(seed=-1), "seed must be a whole number of at least 0, got -1"),
+        (dict(same_family=1.5), "same_family must be 0 to 1, got 1.5"),
         (dict(crop=40), "crop must be 8 to 32 pixels, got 40"),
-        (dict(crop="large"), "crop must be a whole number of at least 0, got 'large'"),
-        (dict(more=2.5), "more must be a whole number of at least 0, got 2.5"),
-        (dict(batch=2.5), "batch must be a whole number of at least 0, got 2.5"),
-        (dict(more=True), "more must be 0 or more, got True"),
-        (dict(same_family=2.0), "same_family must be a probability from 0 to 1, got 2.0"),
+        (dict(crop="large"), "crop must be a whole number of at least 1, got 'large'"),
         (dict(apart=True), "apart needs a contrast above 0 to learn from, got 0.0"),
     ],
 )

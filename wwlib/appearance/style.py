@@ -87,14 +87,14 @@ class Schedule:
         weights = ("triplet", "margin", "disentangle", "content", "image", "adversarial", "family", "contrast",
                    "more", "features", "steered", "same_family", "penalty", "warm_up")  # fmt: skip
         check_numbers(self, ("steps", "batch", "rate", "clip"), weights)
-        whole = ("steps", "batch", "more", "steered", "warm_up", "crop")
-        check_whole(0, **{name: getattr(self, name) for name in whole})
+        check_whole(steps=self.steps, batch=self.batch, crop=self.crop)
+        check_whole(0, more=self.more, steered=self.steered, warm_up=self.warm_up, seed=self.seed)
         if self.same_family > 1:
-            raise ValueError(f"same_family must be a probability from 0 to 1, got {self.same_family}")
-        if self.apart and not self.contrast:
-            raise ValueError(f"apart needs a contrast above 0 to learn from, got {self.contrast}")
+            raise ValueError(f"same_family must be 0 to 1, got {self.same_family}")
         if not 8 <= self.crop <= SIDE:
             raise ValueError(f"crop must be 8 to {SIDE} pixels, got {self.crop}")
+        if self.apart and not self.contrast:
+            raise ValueError(f"apart needs a contrast above 0 to learn from, got {self.contrast}")
 
 
 def _normalised(inputs: int, outputs: int, size: int, stride: int) -> nn.Sequential:

@@ -38,7 +38,8 @@ def walk_in_style(model: StyleModel, photo: Tensor, references: Tensor, share: T
         references: two paintings, `[2, 3, 32, 32]`.
         share: `[S]` in [0, 1].
     """
-    codes = between(*model.style(references), share)
+    one, other = model.style(references)
+    codes = between(one, other, share)
     return model.decode(model.content(photo[None]).expand(len(share), -1, -1, -1), codes)
 
 

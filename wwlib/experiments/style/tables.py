@@ -154,10 +154,10 @@ RESULTS = (
     Result(
         "16",
         "Every criterion",
-        "Missed: with large crops of one painting the shape is read from the style code, in every seed. With small "
-        "crops, or crops of two paintings in one style, it is read far less: three and four of five seeds meet the "
-        "goal, and the others miss it narrowly. With small crops one seed loses the families. The "
-        "paper's losses copy the hue in three of five seeds, and one of these three loses the families.",
+        "Missed: with large crops of one painting the shape is read from the style code, in every seed. Small crops, "
+        "or crops of two paintings in one style, bring it near to chance: the goal is met in three and in four of five "
+        "seeds. With small crops one seed loses the families. The paper's "
+        "losses copy the hue in three of five seeds, and one of these three loses the families.",
         criteria_table,
     ),
     Result("16", "Every variant", "What each piece of the loss is good for.", case_table),
