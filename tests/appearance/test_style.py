@@ -155,6 +155,8 @@ def test_a_model_makes_every_tensor_where_its_inputs_lie():
         (dict(seed=-1), "seed must be a whole number of at least 0, got -1"),
         (dict(same_family=1.5), "same_family must be 0 to 1, got 1.5"),
         (dict(crop=40), "crop must be 8 to 32 pixels, got 40"),
+        (dict(crop="large"), "crop must be a whole number of at least 1, got 'large'"),
+        (dict(apart=True), "apart needs a contrast above 0 to learn from, got 0.0"),
     ],
 )
 def test_wrong_schedules_are_refused(change, message):

@@ -93,6 +93,8 @@ class Schedule:
             raise ValueError(f"same_family must be 0 to 1, got {self.same_family}")
         if not 8 <= self.crop <= SIDE:
             raise ValueError(f"crop must be 8 to {SIDE} pixels, got {self.crop}")
+        if self.apart and not self.contrast:
+            raise ValueError(f"apart needs a contrast above 0 to learn from, got {self.contrast}")
 
 
 def _normalised(inputs: int, outputs: int, size: int, stride: int) -> nn.Sequential:

@@ -58,3 +58,5 @@ def test_where_there_are_no_sliders_a_sheet_is_returned(drawn):
     assert explore_styles(model, photos, references).alt.startswith("2 rows.")
     with pytest.raises(ValueError, match="references must be two paintings or more, got 1"):
         explore_styles(model, photos, references[:1])
+    with pytest.raises(ValueError, match="photos must be one or more, got 0"):
+        explore_styles(model, photos[:0], references)

@@ -58,8 +58,10 @@ def explore_styles(model: StyleModel, photos: Tensor, references: Tensor, side: 
         The sheet: the first two photos on the way from the first painting's style to the second one's.
 
     Raises:
-        ValueError: for fewer than two paintings.
+        ValueError: for no photo, or fewer than two paintings.
     """
+    if not len(photos):
+        raise ValueError(f"photos must be one or more, got {len(photos)}")
     if len(references) < 2:
         raise ValueError(f"references must be two paintings or more, got {len(references)}")
     if not headless():

@@ -120,9 +120,9 @@ SYSTEMS = (
          lambda record: discovery.discovery_values(record, "full", "miou")),
     ),
     System(
-        "16", "Content and style", "photos; paintings by family, in pairs of one style",
+        "16", "Content and style", "photos; paintings sorted by family, in pairs of one style",
         "codes of content and of style",
-        "the style read from a drawing must be its reference's; contrast of real crops", style.load_record,
+        "the style read from a drawing must be its reference's; contrast of real paintings", style.load_record,
         _said(f"shapes read from the style code: {{}}, chance {1 / len(SHAPES):.2f}",
          lambda record: style.style_values(record, STYLE, "shape_from_style")),
         _said("agreement of drawn hues with the references': {}",

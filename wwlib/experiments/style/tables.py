@@ -170,8 +170,10 @@ RESULTS = (
     Result(
         "16",
         "What a model says of itself",
-        "Its own losses and its own encoder, beside the judge. Nothing in the first columns tells which seeds of the "
-        "paper's losses copy the hue.",
+        "Its own losses and its own encoder, beside the judge. The two seeds of the paper's losses that paint other "
+        "hues have the highest triplet losses of the five, but no loss tells by itself: with contrast every seed "
+        "copies the hue, and its fixpoint is worse than theirs. The encoder's reading of drawings shows the wrong "
+        "hues too, once it is compared with labelled paintings.",
         collusion_table,
     ),
     Result("16", "Every seed of the paper's losses", "The hue is copied or not, by luck.", seed_table),
