@@ -1,7 +1,7 @@
 """Tables are made from the record that they are given, and otherwise from the recorded one."""
 
 from wwlib.base.table import Table
-from wwlib.experiments.records import made_from
+from wwlib.experiments.records import made_from, recorded_cases
 
 
 def test_a_table_without_a_record_reads_the_recorded_one_anew_each_time():
@@ -22,3 +22,8 @@ def test_a_table_without_a_record_reads_the_recorded_one_anew_each_time():
     assert score_table(what="points").rows == score_table(what="points").rows == [["points 7"]]
     assert read == ["read", "read"]
     assert (score_table.__name__, score_table.__doc__) == ("score_table", "The score.")
+
+
+def test_recorded_cases_stand_in_the_order_of_their_definition():
+    record = dict(runs=[dict(case=case) for case in ("second", "other", "first", "second")])
+    assert recorded_cases(record, ("first", "never", "second")) == ["first", "second"]

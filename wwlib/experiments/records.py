@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 
 from wwlib.base.table import Table
@@ -23,3 +23,9 @@ def made_from(load: Callable[[], dict]) -> Callable[[Callable[..., Table]], Call
         return with_record
 
     return decorate
+
+
+def recorded_cases(record: dict, cases: Iterable[str]) -> list[str]:
+    """Return those of `cases` that have a run in the record, in the order of `cases`."""
+    made = {run["case"] for run in record["runs"]}
+    return [case for case in cases if case in made]

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from wwlib.appearance.measures import in_batches
 from wwlib.appearance.style import StyleModel
 from wwlib.appearance.styles.losses import squared_distance
 
@@ -53,14 +54,13 @@ def readable(codes: Tensor, labels: Tensor, train: int) -> tuple[float, float]:
 @torch.no_grad()
 def style_codes(model: StyleModel, images: Tensor) -> Tensor:
     """Return the style codes `[n, 8]` of whole pictures `[n, 3, H, W]`."""
-    return torch.cat([model.style(some) for some in images.split(200)])
+    return in_batches(model.style, images)
 
 
 @torch.no_grad()
 def painted(model: StyleModel, photos: Tensor, references: Tensor) -> Tensor:
     """Return photos `[n, 3, 32, 32]` in the styles of as many references."""
-    pairs = zip(photos.split(200), references.split(200), strict=True)
-    return torch.cat([model.transfer(photo, reference) for photo, reference in pairs])
+    return in_batches(model.transfer, photos, references)
 
 
 def code_distance(model: StyleModel, drawn: Tensor, other: Tensor) -> float:

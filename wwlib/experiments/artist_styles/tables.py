@@ -9,7 +9,7 @@ from wwlib.base.table import Result, Table
 from wwlib.datasets.styles.artists import ARTISTS, ATTRIBUTES
 from wwlib.experiments.artist_styles.runs import BASELINES, CASES, SHIPPED, chance, load_record
 from wwlib.experiments.criteria import mean_and_range
-from wwlib.experiments.records import made_from
+from wwlib.experiments.records import made_from, recorded_cases
 
 READ = ("artist", *ATTRIBUTES)
 
@@ -30,18 +30,12 @@ def agreement_values(record: dict, case: str, what: str) -> np.ndarray:
     return np.array([run["scores"]["agreement"][READ.index(what)] for run in runs_of(record, case)])
 
 
-def recorded_cases(record: dict) -> list[str]:
-    """Return the cases that have been trained, in the order of `CASES`."""
-    made = {run["case"] for run in record["runs"]}
-    return [case for case in CASES if case in made]
-
-
 @made_from(load_record)
 def agreement_table(record: dict) -> Table:
     """Shares of right answers that a judge reads: drawn by models, drawn by hand, cheap answers, and blind guesses."""
     rows = [
         (f"drawn: {case}", *(mean_and_range(agreement_values(record, case, what)) for what in READ))
-        for case in recorded_cases(record)
+        for case in recorded_cases(record, CASES)
     ]
     for name, scores in named_run(record, BASELINES)["scores"].items():
         rows.append((name, *(f"{share:.2f}" for share in scores["agreement"])))
@@ -64,7 +58,7 @@ def distance_table(record: dict) -> Table:
     """How far pictures lie from real drawings by the artist asked for: those of the training, and right answers."""
     columns = "nearest", "right"
     rows = []
-    for case in recorded_cases(record):
+    for case in recorded_cases(record, CASES):
         scores = [run["scores"] for run in runs_of(record, case)]
         rows.append((f"drawn: {case}", *(mean_and_range(np.array([one[c] for one in scores]), ".3f") for c in columns)))
     for name, scores in named_run(record, BASELINES)["scores"].items():
@@ -80,7 +74,7 @@ def leak_table(record: dict) -> Table:
     one reference.
     """
     rows = []
-    for case in recorded_cases(record):
+    for case in recorded_cases(record, CASES):
         scores = [run["scores"] for run in runs_of(record, case)]
         leaks = np.array([one["leak"] for one in scores])
         moves = (np.array([one[name] for one in scores]) for name in ("moves_reference", "moves_photo"))

@@ -11,7 +11,7 @@ from wwlib.base.table import Result, Table
 from wwlib.datasets.styles.paintings import FAMILIES
 from wwlib.datasets.styles.scenes import SHAPES
 from wwlib.experiments.criteria import CRITERIA, criterion, mean_and_range, measured
-from wwlib.experiments.records import made_from
+from wwlib.experiments.records import made_from, recorded_cases
 from wwlib.experiments.style.runs import CASES, VARIANTS, load_record
 
 # goals of the pilot: shares of right answers, mean cosines of hues, quotients of drifts
@@ -79,12 +79,6 @@ _CASE_COLUMNS = {
 }
 
 
-def _made(record: dict) -> list[str]:
-    """The recorded cases and variants, in the order of their definition."""
-    made = {run["case"] for run in record["runs"]}
-    return [case for case in CASES | VARIANTS if case in made]
-
-
 def _shown(values: np.ndarray, digits: str) -> str:
     """Mean and range over seeds, or the number alone where there is one seed."""
     return mean_and_range(values, digits) if len(values) > 1 else f"{values[0]:z{digits}}"
@@ -100,7 +94,7 @@ def _lines(record: dict, columns: dict[str, tuple[str, str]], cases: Iterable[st
 @made_from(load_record)
 def case_table(record: dict) -> Table:
     """Every variant, trained alike: what a judge from outside finds, and how far the style code drifts."""
-    return Table(["model", *_CASE_COLUMNS], _lines(record, _CASE_COLUMNS, _made(record)))
+    return Table(["model", *_CASE_COLUMNS], _lines(record, _CASE_COLUMNS, recorded_cases(record, CASES | VARIANTS)))
 
 
 @made_from(load_record)
@@ -129,7 +123,7 @@ def leak_table(record: dict) -> Table:
         "hue": ("hue", ".2f"),
         "stripes' angle": ("angle", ".2f"),
     }
-    return Table(["model", *columns], _lines(record, columns, _made(record)))
+    return Table(["model", *columns], _lines(record, columns, recorded_cases(record, CASES | VARIANTS)))
 
 
 @made_from(load_record)
